@@ -1,0 +1,37 @@
+package crash
+
+// Window is a place in the code where a kill must lose and double nothing.
+type Window int
+
+// The windows of the road, in the order in which a record meets them.
+const (
+	RunBirth      Window = iota // the run's folder is there, its config is not
+	Reserved                    // an append has its range, the frame is not committed
+	Committed                   // the frame is committed, the call has not returned
+	Roll                        // a new segment is made, the tail has not moved there
+	Rolled                      // the tail has moved, the old segment has no PAD yet
+	BatchRead                   // a batch is cut, nothing of it is sent
+	Sent                        // the rows are in the transaction, which is not committed
+	Answered                    // the store has committed, deliver does not know it
+	Noted                       // deliver knows it, the state does not
+	LetterWritten               // a dead letter is written, its batch is not
+	RunRemoval                  // a drained run is renamed, not removed
+	RunForgotten                // it is removed, its position is still in the store
+	NumWindows
+)
+
+var names = [NumWindows]string{
+	"birth", "reserved", "committed", "roll", "rolled", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
+}
+
+func (w Window) String() string { return names[w] }
+
+// Parse is the inverse of Window.String.
+func Parse(s string) (Window, bool) {
+	for i, n := range names {
+		if n == s {
+			return Window(i), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,183 @@
+package spool
+
+import (
+	"math/bits"
+	"time"
+)
+
+const (
+	// window is how far ahead of the tail pages are kept writable, in bytes.
+	window = 1 << 20
+	// firstWindow is what the birth of a run populates.
+	firstWindow = 256 << 10
+	// maxMapped is how many segments stay mapped; older ones are only files.
+	maxMapped = 8
+
+	busyTick = 100 * time.Millisecond
+	idleTick = 250 * time.Millisecond
+)
+
+// background keeps segments and pages ready ahead of the appends, gives back
+// what was delivered, and wakes whoever delivers. It wakes by the bytes that are
+// appended (kick), and ten times a second at most when they are few.
+func (w *Writer) background() {
+	defer close(w.done)
+	timer := time.NewTimer(busyTick)
+	defer timer.Stop()
+	var seen uint64 // the tail at the last tick
+	idle := 0
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-w.kick:
+		case <-timer.C:
+		}
+		tail := w.Tail()
+		pace := busyTick
+		if tail == seen {
+			if idle++; idle > 20 {
+				pace = idleTick
+			}
+		} else {
+			idle = 0
+		}
+		w.tick(tail, tail != seen)
+		seen = tail
+		timer.Reset(pace)
+	}
+}
+
+func (w *Writer) tick(tail uint64, moved bool) {
+	w.mu.Lock()
+	cur := w.cur.Load()
+	if moved {
+		w.prepare(cur, tail)
+		raise(w.run.count.u64(16), w.walkTo(tail))
+	}
+	w.free(cur)
+	w.unmapOld(cur)
+	w.mu.Unlock()
+	if moved {
+		w.spool.notify()
+	}
+}
+
+// prepare keeps the window and the next segment ready. The caller holds mu.
+func (w *Writer) prepare(cur *segment, tail uint64) {
+	if tail >= cur.base && tail < cur.end() {
+		cur.fill(min(tail+window, cur.end()))
+		cur.refill(tail, min(tail+window, cur.filled))
+	}
+	if w.next == nil && tail > cur.base+cur.size/4 {
+		_ = w.makeNext() // an append that needs it tries again and tells
+	}
+}
+
+// free deletes own segments that every handler is past. The caller holds mu.
+func (w *Writer) free(cur *segment) {
+	for len(w.segs) > 0 && w.segs[0] != cur {
+		s := w.segs[0]
+		if !w.run.passed(s.end()) || w.walkTo(s.end()) < s.end() {
+			return
+		}
+		w.drop(0)
+	}
+}
+
+// drop unmaps and deletes segment i. The caller holds mu.
+func (w *Writer) drop(i int) {
+	s := w.segs[i]
+	s.unmap()
+	if err := s.remove(); err != nil {
+		w.spool.report(Event{Kind: EventDisk, Err: err})
+	}
+	w.segs = append(w.segs[:i], w.segs[i+1:]...)
+}
+
+// unmapOld takes the mappings of older segments away. One with a hole stays: a
+// goroutine is still copying into it. The caller holds mu.
+func (w *Writer) unmapOld(cur *segment) {
+	for i := 0; i < len(w.segs)-maxMapped+1; i++ {
+		if s := w.segs[i]; s != cur && s.path != "" && s.mem != nil && s.walk(s.end(), &w.faults) == s.end() {
+			s.unmap()
+		}
+	}
+}
+
+// makeRoom is the full rule of the own run: while a new segment would exceed the
+// service's limit, the oldest segment that nobody has pinned goes, and each
+// handler that was not past it loses its records there, counted. The caller
+// holds mu.
+func (w *Writer) makeRoom() error {
+	for w.spool.over(w.run, int64(w.size)) {
+		i, ok := w.victim()
+		if !ok {
+			return ErrFull
+		}
+		w.countLost(w.segs[i])
+		w.drop(i)
+		w.spool.lost(ErrFull)
+	}
+	return nil
+}
+
+// victim chooses the segment to go: announce, then look at the pins.
+func (w *Writer) victim() (int, bool) {
+	cur := w.cur.Load()
+	for i, s := range w.segs {
+		if s == cur {
+			break
+		}
+		w.run.count.u64(40).Store(s.end())
+		if !w.pinned(s) && (s.mem == nil || s.walk(s.end(), &w.faults) == s.end()) {
+			return i, true
+		}
+	}
+	w.run.count.u64(40).Store(0)
+	return 0, false
+}
+
+// pinned reports whether a batch under way reads from the segment.
+func (w *Writer) pinned(s *segment) bool {
+	for _, h := range w.run.Config.Handlers {
+		from, to := w.run.count.Slot(h.Bit).pinned()
+		if from != 0 && from < s.end() && to > s.base {
+			return true
+		}
+	}
+	return false
+}
+
+// countLost counts what the handlers that are not past a segment lose with it.
+func (w *Writer) countLost(s *segment) {
+	type loss struct{ n, first, last uint64 }
+	var lost [MaxHandlers]loss
+	var from [MaxHandlers]uint64
+	for _, h := range w.run.Config.Handlers {
+		from[h.Bit] = w.run.count.Slot(h.Bit).FreeBelow()
+	}
+	r := w.run.readerOf(s.header)
+	defer r.Close()
+	for {
+		f, st := r.Next()
+		if st != Frame {
+			break
+		}
+		for m := f.Mask(); m != 0; m &= m - 1 {
+			bit := bits.TrailingZeros64(m)
+			if f.Position < from[bit] {
+				continue
+			}
+			l := &lost[bit]
+			if l.n == 0 {
+				l.first = f.Position
+			}
+			l.n++
+			l.last = f.Position
+		}
+	}
+	for bit, l := range lost {
+		w.run.count.Slot(bit).addLost(l.n, l.first, l.last)
+	}
+}

@@ -1,0 +1,221 @@
+package spool
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+// The counters page of a run: 8 KiB, mapped by whoever writes or delivers the
+// run; it outlives a kill. An append never writes here.
+//
+//	   0  8  magic "girokcnt"
+//	   8  4  version 1
+//	  16  8  committed: below it every frame is committed (writer)
+//	  24  8  limit: how far segments are made (writer)
+//	  32  8  flush wanted up to (anybody)
+//	  40  8  freeing: segments that end at or below it are about to go (who frees)
+//	1024     64 slots of 112 bytes, one for each handler:
+//	      0  8  delivered: below it nothing waits (deliverer)
+//	      8  8  free below: the deliverer does not need what is below (deliverer)
+//	     16  8  pin: from where the deliverer holds the spool right now; 0 nothing
+//	     24  8  letters: dead letters of this run (deliverer)
+//	     32  8  lost: records that went before they were read (either)
+//	     40  8  lost first: position of the first (either)
+//	     48  8  lost last (either)
+//	     56  8  state: 0 delivering, 1 retrying, 2 refused, 3 fenced (deliverer)
+//	     64  8  pin end: up to where (deliverer)
+//	     72 40  why, UTF-8, filled with zeros (deliverer)
+const (
+	countersSize  = 8 << 10
+	slotsOffset   = 1024
+	slotSize      = 112
+	slotTextStart = 72
+	// MaxHandlers is how many spooled handlers a run can have.
+	MaxHandlers = 64
+)
+
+var countersMagic = [8]byte{'g', 'i', 'r', 'o', 'k', 'c', 'n', 't'}
+
+// Counters is the page. Its fields are read and written atomically, by this
+// process and others.
+//
+// The mapping lasts as long as the Counters is reachable.
+type Counters struct {
+	mem []byte
+}
+
+func mappedCounters(mem []byte) *Counters {
+	c := &Counters{mem: mem}
+	runtime.AddCleanup(c, unmapFile, mem)
+	return c
+}
+
+func memoryCounters() *Counters {
+	c := &Counters{mem: make([]byte, countersSize)}
+	c.init()
+	return c
+}
+
+func (c *Counters) init() {
+	binary.LittleEndian.PutUint32(c.mem[8:], 1)
+	copy(c.mem, countersMagic[:])
+}
+
+func createCounters(dir string) (*Counters, error) {
+	mem, err := createMapped(filepath.Join(dir, "counters"), countersSize)
+	if err != nil {
+		return nil, err
+	}
+	c := mappedCounters(mem)
+	c.init()
+	return c, nil
+}
+
+// openCounters maps the page of somebody's run. One that is missing or damaged
+// is replaced by an empty one in memory: what is in it can be found out again.
+func openCounters(dir string) *Counters {
+	f, err := os.OpenFile(filepath.Join(dir, "counters"), os.O_RDWR, 0)
+	if err != nil {
+		return memoryCounters()
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || st.Size() < countersSize {
+		return memoryCounters()
+	}
+	mem, err := mapFile(f, countersSize)
+	if err != nil {
+		return memoryCounters()
+	}
+	if [8]byte(mem[:8]) != countersMagic {
+		unmapFile(mem)
+		return memoryCounters()
+	}
+	return mappedCounters(mem)
+}
+
+func (c *Counters) u64(off int) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&c.mem[off]))
+}
+
+// Committed is the position below which every frame is committed.
+func (c *Counters) Committed() uint64 { return c.u64(16).Load() }
+
+// FlushWanted is the position up to which somebody waits for delivery.
+func (c *Counters) FlushWanted() uint64 { return c.u64(32).Load() }
+
+// WantFlush asks for delivery up to pos without waiting for batches to fill.
+func (c *Counters) WantFlush(pos uint64) { raise(c.u64(32), pos) }
+
+// raise sets v to at least n.
+func raise(v *atomic.Uint64, n uint64) {
+	for {
+		old := v.Load()
+		if old >= n || v.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+// Slot is one handler's part of the page.
+type Slot struct {
+	c   *Counters
+	off int
+}
+
+// Slot is the part of handler bit, 0 to 63.
+func (c *Counters) Slot(bit int) Slot { return Slot{c, slotsOffset + slotSize*bit} }
+
+// Delivered is the position below which nothing waits for the handler.
+func (s Slot) Delivered() uint64 { return s.c.u64(s.off).Load() }
+
+// SetDelivered says so.
+func (s Slot) SetDelivered(pos uint64) { raise(s.c.u64(s.off), pos) }
+
+// FreeBelow is the position below which the handler needs nothing.
+func (s Slot) FreeBelow() uint64 { return s.c.u64(s.off + 8).Load() }
+
+// SetFreeBelow says so.
+func (s Slot) SetFreeBelow(pos uint64) { raise(s.c.u64(s.off+8), pos) }
+
+// Pin says that what lies in [from, to) must stay until Unpin. Whoever pins must
+// then look whether it is still there: who frees announces first and looks at
+// the pins then.
+func (s Slot) Pin(from, to uint64) {
+	s.c.u64(s.off + 64).Store(to)
+	s.c.u64(s.off + 16).Store(max(from, 1))
+}
+
+// Unpin lets go.
+func (s Slot) Unpin() { s.c.u64(s.off + 16).Store(0) }
+
+func (s Slot) pinned() (from, to uint64) {
+	return s.c.u64(s.off + 16).Load(), s.c.u64(s.off + 64).Load()
+}
+
+// Letters counts dead letters.
+func (s Slot) Letters() uint64 { return s.c.u64(s.off + 24).Load() }
+
+// AddLetters adds n.
+func (s Slot) AddLetters(n int) { s.c.u64(s.off + 24).Add(uint64(n)) }
+
+// Lost tells how many records went before the handler read them, and between
+// which positions.
+func (s Slot) Lost() (n, first, last uint64) {
+	return s.c.u64(s.off + 32).Load(), s.c.u64(s.off + 40).Load(), s.c.u64(s.off + 48).Load()
+}
+
+func (s Slot) addLost(n, first, last uint64) {
+	if n == 0 {
+		return
+	}
+	s.c.u64(s.off+40).CompareAndSwap(0, first)
+	raise(s.c.u64(s.off+48), last)
+	s.c.u64(s.off + 32).Add(n)
+}
+
+// State of a handler in a run.
+type State uint64
+
+// The states.
+const (
+	Delivering State = iota
+	Retrying
+	Refused
+	Fenced
+)
+
+func (s State) String() string {
+	return [...]string{"delivering", "retrying", "refused", "fenced"}[min(s, Fenced)]
+}
+
+// SetState says how the handler fares, and why, in at most 40 bytes.
+func (s Slot) SetState(st State, why string) {
+	text := s.c.mem[s.off+slotTextStart : s.off+slotSize]
+	clear(text[copy(text, why):])
+	s.c.u64(s.off + 56).Store(uint64(st))
+}
+
+// State is how the handler fares, and why.
+func (s Slot) State() (State, string) {
+	text := s.c.mem[s.off+slotTextStart : s.off+slotSize]
+	n := 0
+	for n < len(text) && text[n] != 0 {
+		n++
+	}
+	return State(s.c.u64(s.off + 56).Load()), string(text[:n])
+}
+
+// addLostMask counts one lost record for each handler of a mask.
+func (c *Counters) addLostMask(mask, pos uint64) {
+	for mask != 0 {
+		bit := bits.TrailingZeros64(mask)
+		mask &^= 1 << bit
+		c.Slot(bit).addLost(1, pos, pos)
+	}
+}

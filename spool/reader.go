@@ -1,0 +1,406 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/girok/girok/record"
+)
+
+// Status is what Next found.
+type Status int
+
+// What Next can find.
+const (
+	Frame Status = iota // a record
+	Wait                // nothing more for now
+	End                 // the run is dead and this was all
+	Gap                 // segments that were not read are gone; Next goes on after them
+	Newer               // a newer girok wrote what follows: leave it
+)
+
+// Ref is one frame. Payload is good until the next call of Next.
+type Ref struct {
+	Position uint64
+	Next     uint64 // position after the frame
+	Payload  []byte
+}
+
+// Mask is the frame's handlers.
+func (f *Ref) Mask() uint64 { return binary.LittleEndian.Uint64(f.Payload) }
+
+const (
+	chunk      = 256 << 10 // read at a time where much waits
+	smallChunk = 32 << 10  // and at the end of somebody's living run
+	minPayload = 10        // mask, kind, encoding
+	// doubt is how long a checksum that fails in a living run is read again
+	// before it is believed.
+	doubt = 2 * time.Second
+)
+
+// Reader reads a run's frames in their order: of the own process, of another,
+// and of a dead one by the same rules. While the run lives it waits at a word
+// that is zero or BUSY; when it is dead it looks on for the next frame whose
+// checksum holds. What checks is delivered; nothing else decides.
+//
+// A Reader is not safe for concurrent use.
+type Reader struct {
+	run  *Run
+	pos  uint64
+	end  uint64 // after the last frame or PAD that checked
+	cur  header
+	src  source // nil: none open
+	only bool   // stop at the end of this segment
+	dead bool
+
+	buf   []byte // bytes of the segment
+	bufAt uint64 // position of buf[0]
+
+	badAt    uint64 // where a checksum failed in a living run
+	badSince time.Time
+	salvage  bool // this segment is read like one of a dead run
+
+	// GapFrom and GapTo are what the last Gap spans.
+	GapFrom, GapTo uint64
+	// Damaged counts bytes that were skipped because they did not check.
+	Damaged uint64
+}
+
+// source is an open segment.
+type source interface {
+	// read fills b from offset off of the segment and returns how much there was.
+	read(b []byte, off uint64) (int, error)
+	close()
+}
+
+// Reader begins at position from, which is 0 or the edge of a frame.
+func (r *Run) Reader(from uint64) *Reader { return &Reader{run: r, pos: from} }
+
+// readerOf reads one segment of the own run.
+func (r *Run) readerOf(h header) *Reader {
+	return &Reader{run: r, pos: h.data(), only: true}
+}
+
+// Position is where Next goes on.
+func (r *Reader) Position() uint64 { return r.pos }
+
+// FramesEnd is the position after the last frame that was found: at End, that of
+// the run.
+func (r *Reader) FramesEnd() uint64 { return r.end }
+
+// Close frees the open segment.
+func (r *Reader) Close() {
+	if r.src != nil {
+		r.src.close()
+		r.src = nil
+	}
+}
+
+// Next finds the next frame.
+func (r *Reader) Next() (Ref, Status) {
+	fresh := false // buf was read in this call, from pos
+	for {
+		if r.src == nil {
+			if st := r.open(); st != Frame {
+				return Ref{}, st
+			}
+			fresh = false
+		}
+		if r.pos >= r.cur.end() {
+			r.Close()
+			if r.only {
+				return Ref{}, End
+			}
+			continue
+		}
+		ref, v := r.look()
+		switch {
+		case v == good:
+			r.pos, r.end = ref.Next, ref.Next
+			return ref, Frame
+		case v == skip:
+			r.end = r.pos
+			continue
+		case !fresh: // what is in buf may be old
+			r.fill(r.pos, wordSize)
+			fresh = true
+			continue
+		case r.settled(v):
+			fresh = false
+			r.scan()
+			continue
+		}
+		if r.died() {
+			fresh = false
+			continue
+		}
+		return Ref{}, Wait
+	}
+}
+
+// verdict is what look says of the word at pos.
+type verdict int
+
+const (
+	good  verdict = iota // a frame
+	skip                 // pos moved on
+	empty                // zero or BUSY
+	short                // the file ends here
+	bad                  // it does not check
+)
+
+// look reads the word at pos, and the frame after it.
+func (r *Reader) look() (Ref, verdict) {
+	b := r.bytes(wordSize)
+	if b == nil {
+		return Ref{}, short
+	}
+	word := binary.LittleEndian.Uint64(b)
+	n := int(word & lengthMask)
+	switch {
+	case word == 0 || word&busyBit != 0:
+		return Ref{}, empty
+	case word&padBit != 0:
+		if !checkPad(word, r.cur.salt, r.pos) || r.pos+wordSize+uint64(n) > r.cur.end() {
+			return Ref{}, bad
+		}
+		r.pos += wordSize + uint64(n)
+		return Ref{}, skip
+	case n < minPayload || n > record.MaxPayload || r.pos+frameSize(n) > r.cur.end():
+		return Ref{}, bad
+	}
+	b = r.bytes(wordSize + n)
+	if b == nil {
+		return Ref{}, short
+	}
+	payload := b[wordSize : wordSize+n : wordSize+n]
+	if r.cur.sum(payload)^mix(r.cur.salt, r.pos) != uint32(word>>32) {
+		return Ref{}, bad
+	}
+	return Ref{Position: r.pos, Next: r.pos + frameSize(n), Payload: payload}, good
+}
+
+// bytes is n bytes from pos; nil if the segment's file has fewer.
+func (r *Reader) bytes(n int) []byte {
+	for try := 0; ; try++ {
+		if r.pos >= r.bufAt && r.pos-r.bufAt+uint64(n) <= uint64(len(r.buf)) {
+			return r.buf[r.pos-r.bufAt:][:n]
+		}
+		if try > 0 {
+			return nil
+		}
+		r.fill(r.pos, n)
+	}
+}
+
+// fill reads the segment from pos, at least n bytes if it has them.
+func (r *Reader) fill(pos uint64, n int) {
+	size := uint64(chunk)
+	if !r.dead {
+		if w := r.run.writer; w != nil {
+			size = min(size, max(w.Tail(), pos)-pos+wordSize)
+		} else {
+			size = smallChunk
+		}
+	}
+	size = min(max(size, uint64(n)), r.cur.end()-pos)
+	if uint64(cap(r.buf)) < size {
+		r.buf = make([]byte, max(size, smallChunk))
+	}
+	r.buf, r.bufAt = r.buf[:size], pos
+	got, err := r.src.read(r.buf, pos-r.cur.base)
+	if err != nil && !errors.Is(err, io.EOF) {
+		got = 0 // unreadable is like cut off
+	}
+	r.buf = r.buf[:got]
+}
+
+// settled reports whether what stands at pos will never change: then the reader
+// looks on behind it.
+func (r *Reader) settled(v verdict) bool {
+	if r.dead || r.salvage {
+		return true
+	}
+	if w := r.run.writer; w != nil {
+		if end, ok := w.faults.at(r.pos); ok {
+			r.pos = end - wordSize // scan goes on by a word
+			return true
+		}
+	}
+	if v != bad && v != short {
+		return false
+	}
+	if r.badAt != r.pos {
+		r.badAt, r.badSince = r.pos, time.Now()
+		return false
+	}
+	if time.Since(r.badSince) < doubt || !r.hasLater() {
+		return false
+	}
+	r.salvage = true
+	return true
+}
+
+// hasLater reports whether the run has gone on to a later segment.
+func (r *Reader) hasLater() bool {
+	list, err := r.run.segments()
+	return err == nil && len(list) > 0 && list[len(list)-1].seq > r.cur.seq
+}
+
+// scan moves pos to the next frame or PAD that checks, or to the segment's end.
+func (r *Reader) scan() {
+	start := r.pos
+	for r.pos += wordSize; r.pos < r.cur.end(); r.pos += wordSize {
+		b := r.bytes(wordSize)
+		if b == nil {
+			r.pos = r.cur.end()
+			break
+		}
+		if binary.LittleEndian.Uint64(b) == 0 {
+			continue
+		}
+		at := r.pos
+		_, v := r.look()
+		if v == good || v == skip {
+			r.pos = at
+			break
+		}
+	}
+	r.Damaged += r.pos - start
+}
+
+// died looks whether the run has died meanwhile; then all must be read again.
+func (r *Reader) died() bool {
+	if r.dead || r.run.Alive() {
+		return false
+	}
+	r.dead = true
+	r.buf = r.buf[:0]
+	return true
+}
+
+// open opens the segment that holds pos, or the next that there is.
+func (r *Reader) open() Status {
+	for {
+		h, st := r.find()
+		if st != Frame {
+			if st == Wait && r.died() {
+				continue
+			}
+			if st == Wait && r.dead {
+				return End
+			}
+			return st
+		}
+		src, err := r.run.openSource(h)
+		if err != nil {
+			if errors.Is(err, os.ErrNotExist) {
+				continue // freed between the look and now
+			}
+			return Wait
+		}
+		lost := r.cur.seq != 0 && h.seq != r.cur.seq+1 && h.base > r.pos || r.cur.seq == 0 && r.pos != 0 && h.base > r.pos
+		r.cur, r.src, r.buf, r.salvage = h, src, r.buf[:0], false
+		from := r.pos
+		r.pos = max(r.pos, h.data())
+		if lost {
+			r.GapFrom, r.GapTo = from, h.data()
+			return Gap
+		}
+		return Frame
+	}
+}
+
+// find chooses the segment: the one after the last, or by a look at all.
+func (r *Reader) find() (header, Status) {
+	if r.cur.seq != 0 && r.run.path != "" {
+		h, err := readHeader(filepath.Join(r.run.path, segmentName(r.cur.seq+1)))
+		if err == nil && h.run == r.run.ID && h.base == r.cur.end() && r.pos < h.end() {
+			return h, Frame
+		}
+	}
+	list, err := r.run.segments()
+	if errors.Is(err, ErrNewer) {
+		return header{}, Newer
+	}
+	for _, h := range list {
+		if h.end() > r.pos {
+			return h, Frame
+		}
+	}
+	return header{}, Wait
+}
+
+// Oldest is the position of the oldest segment that the run still has, and 0 if
+// none.
+func (r *Run) Oldest() uint64 {
+	list, err := r.segments()
+	if err != nil || len(list) == 0 {
+		return 0
+	}
+	return list[0].base
+}
+
+// StillThere reports whether all segments that hold [from, to) are there.
+func (r *Run) StillThere(from, to uint64) bool {
+	list, err := r.segments()
+	if err != nil {
+		return false
+	}
+	at := from
+	for _, h := range list {
+		if h.base <= at && at < h.end() {
+			at = h.end()
+		}
+	}
+	return at >= to
+}
+
+func (r *Run) openSource(h header) (source, error) {
+	if r.path == "" {
+		s := r.writer.memoryAt(h.seq)
+		if s == nil || s.mem == nil {
+			return nil, os.ErrNotExist
+		}
+		return memorySource{s.mem}, nil
+	}
+	f, err := os.Open(filepath.Join(r.path, segmentName(h.seq)))
+	if err != nil {
+		return nil, err
+	}
+	return fileSource{f}, nil
+}
+
+type fileSource struct{ f *os.File }
+
+func (s fileSource) read(b []byte, off uint64) (int, error) { return s.f.ReadAt(b, int64(off)) }
+func (s fileSource) close()                                 { s.f.Close() }
+
+// memorySource reads the memory ring: frames that are committed, and a zero word
+// where the first is not.
+type memorySource struct{ mem []byte }
+
+func (m memorySource) read(b []byte, off uint64) (int, error) {
+	n := uint64(0)
+	for n+wordSize <= uint64(len(b)) {
+		w := atomic.LoadUint64((*uint64)(unsafe.Pointer(&m.mem[off+n])))
+		if w == 0 || w&busyBit != 0 {
+			break
+		}
+		size := frameSize(int(w & lengthMask))
+		binary.NativeEndian.PutUint64(b[n:], w)
+		if w&padBit == 0 {
+			copy(b[n+wordSize:], m.mem[off+n+wordSize:off+n+size])
+		}
+		n += size
+	}
+	clear(b[min(n, uint64(len(b))):])
+	return len(b), nil
+}
+func (m memorySource) close() {}

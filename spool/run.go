@@ -1,0 +1,291 @@
+package spool
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+)
+
+// RunConfig is what a run was opened with; it never changes. It is kept as JSON
+// in the run's file `config`, written last: a folder without it is no run.
+type RunConfig struct {
+	Format   int             `json:"format"` // 1
+	ID       string          `json:"id"`     // 16 hex digits
+	Service  string          `json:"service"`
+	Version  string          `json:"version,omitempty"` // of the service
+	Host     string          `json:"host,omitempty"`
+	Timezone string          `json:"timezone,omitempty"` // IANA name; empty: local
+	Dir      string          `json:"dir,omitempty"`      // relative paths of handlers are relative to it
+	Created  time.Time       `json:"created"`
+	PID      int             `json:"pid"`
+	GapMask  uint64          `json:"gap_mask,omitempty"`
+	Handlers []HandlerConfig `json:"handlers"`
+}
+
+// HandlerConfig is one spooled handler of a run: bit Bit of the frames' masks.
+type HandlerConfig struct {
+	Bit   int             `json:"bit"`
+	Name  string          `json:"name"`
+	Class string          `json:"class"`
+	Keys  json.RawMessage `json:"keys"` // as written, after extends and variables; secrets by reference
+}
+
+// Mask is the bits of all handlers.
+func (c *RunConfig) Mask() (m uint64) {
+	for _, h := range c.Handlers {
+		m |= 1 << h.Bit
+	}
+	return m
+}
+
+// Run is one run, of this process or another, living or dead. Its methods are
+// safe for concurrent use.
+type Run struct {
+	ID     record.RunID
+	Config RunConfig
+	path   string  // empty: in memory
+	writer *Writer // nil for the runs of others
+	count  *Counters
+
+	mu      sync.Mutex
+	dead    bool
+	probed  time.Time
+	removed bool
+}
+
+const configFile, lockFileName = "config", "write"
+
+// probeEvery limits how often another process's lock is tried.
+const probeEvery = time.Second
+
+func random64() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return max(binary.LittleEndian.Uint64(b[:]), 1)
+}
+
+// openRun opens the folder of a run that somebody wrote. ErrNotExist: it is not
+// born yet, or gone.
+func openRun(path string) (*Run, error) {
+	b, err := os.ReadFile(filepath.Join(path, configFile))
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{path: path}
+	if err := json.Unmarshal(b, &r.Config); err != nil {
+		return nil, fmt.Errorf("spool: %s: %w", filepath.Join(path, configFile), err)
+	}
+	if r.Config.Format > formatVersion {
+		return nil, fmt.Errorf("%w: %s", ErrNewer, path)
+	}
+	id, ok := record.ParseRunID(r.Config.ID)
+	if !ok {
+		return nil, fmt.Errorf("spool: %s: bad run id %q", path, r.Config.ID)
+	}
+	r.ID = id
+	r.count = openCounters(path)
+	return r, nil
+}
+
+// Counters is the run's page.
+func (r *Run) Counters() *Counters { return r.count }
+
+// Path is the run's folder; empty for a run in memory.
+func (r *Run) Path() string { return r.path }
+
+// Own reports whether this process wrote the run.
+func (r *Run) Own() bool { return r.writer != nil }
+
+// Handler is the configuration of a bit; nil if the run has none.
+func (r *Run) Handler(bit int) *HandlerConfig {
+	for i := range r.Config.Handlers {
+		if r.Config.Handlers[i].Bit == bit {
+			return &r.Config.Handlers[i]
+		}
+	}
+	return nil
+}
+
+// Alive reports whether somebody may still append. Once it is false it stays
+// so. For the run of another process the answer may be a second old.
+func (r *Run) Alive() bool {
+	if r.writer != nil {
+		return !r.writer.finished.Load()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dead || time.Since(r.probed) < probeEvery {
+		return !r.dead
+	}
+	r.probed = time.Now()
+	r.dead = probeDead(r.path)
+	return !r.dead
+}
+
+// probeDead reports whether nobody holds a run's lock.
+func probeDead(path string) bool {
+	f, err := os.Open(filepath.Join(path, lockFileName))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close() // frees the lock
+	ok, err := lockFile(f, true)
+	return ok && err == nil
+}
+
+// passed reports whether no handler needs what lies below end.
+func (r *Run) passed(end uint64) bool {
+	for _, h := range r.Config.Handlers {
+		if r.count.Slot(h.Bit).FreeBelow() < end {
+			return false
+		}
+	}
+	return true
+}
+
+// segments lists the run's segments in their order.
+func (r *Run) segments() ([]header, error) {
+	if r.path == "" {
+		return r.writer.memorySegments(), nil
+	}
+	entries, err := os.ReadDir(r.path)
+	if err != nil {
+		return nil, err
+	}
+	var list []header
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".seg") {
+			continue
+		}
+		h, err := readHeader(filepath.Join(r.path, e.Name()))
+		switch {
+		case err == nil && h.run == r.ID:
+			list = append(list, h)
+		case errors.Is(err, ErrNewer):
+			return nil, err
+		}
+	}
+	slices.SortFunc(list, func(a, b header) int { return cmp.Compare(a.seq, b.seq) })
+	return list, nil
+}
+
+func readHeader(path string) (header, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return header{}, err
+	}
+	defer f.Close()
+	var b [headerUsed]byte
+	if _, err := io.ReadFull(f, b[:]); err != nil {
+		return header{}, errUnborn
+	}
+	return decodeHeader(b[:])
+}
+
+// Held is the bytes of the run's segments on its disk.
+func (r *Run) Held() (n int64) {
+	if r.path == "" {
+		for _, h := range r.writer.memorySegments() {
+			n += int64(h.size)
+		}
+		return n
+	}
+	return heldIn(r.path)
+}
+
+func heldIn(path string) (n int64) {
+	entries, _ := os.ReadDir(path)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".seg") {
+			if st, err := e.Info(); err == nil {
+				n += st.Size()
+			}
+		}
+	}
+	return n
+}
+
+// FreeDelivered deletes the segments of a dead run that every handler is past,
+// and the run itself when that is all of them up to its end. It reports whether
+// the run is gone. Two processes may do it at once: what is gone is gone.
+func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
+	if r.Alive() || r.path == "" {
+		return false, nil
+	}
+	if r.passed(end) {
+		return true, r.Remove()
+	}
+	list, err := r.segments()
+	if err != nil {
+		return false, err
+	}
+	for _, h := range list {
+		if h.end() <= end && r.passed(h.end()) {
+			err = errors.Join(err, removeFile(filepath.Join(r.path, segmentName(h.seq))))
+		}
+	}
+	return false, err
+}
+
+// Trim cuts the last segment of a dead run off at the end of its frames, so that
+// what was allocated ahead does not count.
+func (r *Run) Trim(end uint64) error {
+	if r.Alive() || r.path == "" {
+		return nil
+	}
+	list, err := r.segments()
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	for i, h := range list {
+		name := filepath.Join(r.path, segmentName(h.seq))
+		switch {
+		case h.base >= end && i > 0:
+			err = errors.Join(err, removeFile(name))
+		case end < h.end():
+			size := max(int64(end-min(h.base, end)), headerSize)
+			if st, serr := os.Stat(name); serr == nil && st.Size() > size {
+				err = errors.Join(err, os.Truncate(name, size))
+			}
+		}
+	}
+	return err
+}
+
+// Remove deletes a dead run: by rename first, so that it is a run or it is not.
+func (r *Run) Remove() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.removed || r.path == "" {
+		r.removed = true
+		return nil
+	}
+	gone := filepath.Join(filepath.Dir(r.path), gonePrefix+filepath.Base(r.path))
+	if err := os.Rename(r.path, gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	r.removed = true
+	crash.At(crash.RunRemoval)
+	return os.RemoveAll(gone)
+}
+
+func removeFile(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

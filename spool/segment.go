@@ -1,0 +1,167 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/girok/girok/internal/crash"
+)
+
+// segment is one file of a run, mapped by its writer. Without a folder (the
+// memory ring) it is memory only.
+type segment struct {
+	header
+	mem    []byte // nil once unmapped
+	path   string // empty in memory
+	walked uint64 // below it every frame is committed; only the background's
+	filled uint64 // below it the pages are resident and writable
+	fault  atomic.Bool
+}
+
+func segmentName(seq uint64) string { return fmt.Sprintf("%06d.seg", seq) }
+
+// newSegment makes segment h of a run in folder dir, or in memory if dir is
+// empty. Its space is allocated, so a full disk is an error here and never a
+// fault in the application; the first populate bytes are ready for writing.
+func newSegment(dir string, h header, populate uint64) (*segment, error) {
+	h.checksum, h.created = crc32c, time.Now().UnixNano()
+	h.salt = random64()
+	s := &segment{header: h, walked: h.data(), filled: h.base}
+	var err error
+	if dir == "" {
+		s.mem = make([]byte, h.size)
+	} else {
+		s.path = filepath.Join(dir, segmentName(h.seq))
+		if s.mem, err = createMapped(s.path, int64(h.size)); err != nil {
+			return nil, err
+		}
+	}
+	s.encode(s.mem)
+	crash.At(crash.Roll)
+	// magic last: a header without it does not count
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&s.mem[0])), binary.NativeEndian.Uint64(segmentMagic[:]))
+	s.fill(h.base + populate)
+	return s, nil
+}
+
+// fill makes pages up to position to resident and writable, so that the
+// application's stores never fault. It is only speed: errors do not matter.
+func (s *segment) fill(to uint64) {
+	const step = 64 << 10
+	to = min((to+step-1)&^(step-1), s.size+s.base)
+	if s.path == "" || to <= s.filled {
+		return
+	}
+	from := (s.filled - s.base) &^ (step - 1)
+	populate(s.mem[from : to-s.base])
+	s.filled = to
+}
+
+// refill does it again for [from, to): the kernel write-protects pages that it
+// has written back, and a store would fault in the file system's code.
+func (s *segment) refill(from, to uint64) {
+	if s.path == "" || from >= to {
+		return
+	}
+	const page = 4096
+	lo := (from - s.base) &^ (page - 1)
+	hi := min((to-s.base+page-1)&^(page-1), s.size)
+	populate(s.mem[lo:hi])
+}
+
+func (s *segment) word(pos uint64) *uint64 {
+	return (*uint64)(unsafe.Pointer(&s.mem[pos-s.base]))
+}
+
+// put commits one frame in a range that the caller has reserved. It returns
+// false when the storage faulted (the file was cut off under the mapping, the
+// disk failed): the frame is not committed then.
+func (s *segment) put(pos uint64, word uint64, payload []byte) (ok bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			if !isFault(p) {
+				panic(p)
+			}
+			ok = false
+		}
+	}()
+	w := s.word(pos)
+	atomic.StoreUint64(w, uint64(len(payload))|busyBit)
+	crash.At(crash.Reserved)
+	copy(s.mem[pos-s.base+wordSize:], payload)
+	atomic.StoreUint64(w, word)
+	return true
+}
+
+// isFault reports whether a panic is that of an access to memory.
+func isFault(p any) bool {
+	err, ok := p.(runtime.Error)
+	if !ok {
+		return false
+	}
+	var fault interface{ Addr() uintptr }
+	return errors.As(err, &fault)
+}
+
+// pad commits a PAD from pos to the end of the segment.
+func (s *segment) pad(pos uint64) bool {
+	return s.put(pos, padWord(s.end()-pos, s.salt, pos), nil)
+}
+
+// walk looks how far frames are committed, up to limit, and returns how far. A
+// faulted range counts as committed: nothing will come there.
+func (s *segment) walk(limit uint64, faults *faults) (pos uint64) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			if !isFault(p) {
+				panic(p)
+			}
+			s.fault.Store(true)
+			s.walked, pos = s.end(), s.end()
+		}
+	}()
+	limit = min(limit, s.end())
+	for s.walked < limit {
+		w := atomic.LoadUint64(s.word(s.walked))
+		if end, ok := faults.at(s.walked); ok {
+			s.walked = end
+			continue
+		}
+		if w == 0 || w&busyBit != 0 {
+			break
+		}
+		s.walked += frameSize(int(w & lengthMask))
+	}
+	return s.walked
+}
+
+// unmap gives the mapping back. No goroutine may be in put: the segment was
+// walked to its end.
+func (s *segment) unmap() {
+	if s.path != "" && s.mem != nil {
+		unmapFile(s.mem)
+	}
+	s.mem = nil
+}
+
+// remove deletes the segment.
+func (s *segment) remove() error {
+	if s.path == "" {
+		return nil
+	}
+	err := os.Remove(s.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

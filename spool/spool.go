@@ -1,0 +1,387 @@
+package spool
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+)
+
+// EventKind says what an Event tells of.
+type EventKind int
+
+// The kinds of events.
+const (
+	EventDegraded EventKind = iota // records stay in memory; a kill loses them
+	EventRestored                  // and are on disk again
+	EventLost                      // records were lost: the spool is full
+	EventFault                     // storage failed under the mapping
+	EventDisk                      // a disk operation in the background failed
+)
+
+// Event is something that the operator should know.
+type Event struct {
+	Kind EventKind
+	Err  error
+	N    uint64 // EventLost: how many so far
+}
+
+// Options of Open.
+type Options struct {
+	Dir      string // of the spool; the service's folder is made in it
+	Config   RunConfig
+	MaxBytes int64 // 0: the smaller of 1 GiB and a tenth of the disk
+	Trust    bool  // use a mapping on file systems that are not trusted with one
+	// Report is told what goes wrong; it may be called from any goroutine, also
+	// within Append, and must be quick.
+	Report func(Event)
+	// Wake is called when there is something new to deliver.
+	Wake func()
+}
+
+// Spool is the folder of one service, and this process's run in it.
+type Spool struct {
+	opts   Options
+	dir    string // Dir/service
+	writer *Writer
+	others atomic.Int64 // bytes held by runs that are not this one
+	limit  atomic.Int64 // bytes that the service may hold
+
+	losses atomic.Uint64
+
+	mu    sync.Mutex
+	known map[string]*Run // by folder name
+}
+
+const (
+	defaultLimit = 1 << 30
+	memoryLimit  = 16 << 20
+	gonePrefix   = ".gone-"
+)
+
+// Open makes a run and starts its background. It fails only for a mistake
+// (a service name that is no folder name); when the folder can't be used the
+// run lives in memory, which Degraded tells.
+func Open(opts Options) (*Spool, error) {
+	service := opts.Config.Service
+	if service == "" || strings.ContainsAny(service, "/\\\x00") || strings.HasPrefix(service, ".") {
+		return nil, fmt.Errorf("spool: %q can't be the name of a service: it names a folder", service)
+	}
+	if opts.Report == nil {
+		opts.Report = func(Event) {}
+	}
+	if opts.Wake == nil {
+		opts.Wake = func() {}
+	}
+	s := &Spool{opts: opts, dir: filepath.Join(opts.Dir, service), known: map[string]*Run{}}
+	s.limit.Store(opts.MaxBytes)
+	w, err := s.birth()
+	if err != nil {
+		s.report(Event{Kind: EventDegraded, Err: err})
+		w = s.memoryRun()
+	}
+	s.writer = w
+	go w.background()
+	return s, nil
+}
+
+// Dir is the service's folder.
+func (s *Spool) Dir() string { return s.dir }
+
+// Writer is this process's run.
+func (s *Spool) Writer() *Writer { return s.writer }
+
+// Degraded reports whether records stay in memory.
+func (s *Spool) Degraded() bool { return s.writer.run.path == "" }
+
+func (s *Spool) report(e Event) { s.opts.Report(e) }
+func (s *Spool) notify()        { s.opts.Wake() }
+
+func (s *Spool) lost(err error) {
+	s.report(Event{Kind: EventLost, Err: err, N: s.losses.Add(1)})
+}
+
+// birth makes a run on disk: folder, lock, counters, first segment, and config
+// last, by rename. A folder without config is no run.
+func (s *Spool) birth() (*Writer, error) {
+	if s.opts.Dir == "" {
+		return nil, errors.New("no folder for the spool can be written: set spool.dir")
+	}
+	runs, err := prepareDirs(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	if d, err := LookDisk(s.dir); err != nil {
+		return nil, err
+	} else if !d.Trusted && !s.opts.Trust {
+		return nil, fmt.Errorf("%s is on %s, which is %s", s.dir, d.Type, d.Survives)
+	}
+	w := s.newWriter(s.segmentSize())
+	cfg := &w.run.Config
+	w.run.path = filepath.Join(runs, cfg.Created.UTC().Format("20060102T150405Z")+"-"+cfg.ID)
+	if err := s.fillRun(w); err != nil {
+		w.abort()
+		return nil, err
+	}
+	return w, nil
+}
+
+// prepareDirs makes the service's folders and looks at their rights.
+func prepareDirs(dir string) (runs string, err error) {
+	runs = filepath.Join(dir, "runs")
+	for _, d := range []string{runs, filepath.Join(dir, "to"), filepath.Join(dir, "dead")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return "", err
+		}
+	}
+	return runs, checkRights(dir)
+}
+
+func (s *Spool) newWriter(size uint64) *Writer {
+	run := &Run{ID: record.RunID(random64()), Config: s.opts.Config}
+	run.Config.Format, run.Config.ID = formatVersion, run.ID.String()
+	run.Config.Created, run.Config.PID = time.Now(), os.Getpid()
+	w := &Writer{run: run, spool: s, size: size, kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	run.writer = w
+	return w
+}
+
+func (s *Spool) fillRun(w *Writer) error {
+	path := w.run.path
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(filepath.Join(path, lockFileName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	w.lock = lock
+	if err := takeLock(lock); err != nil {
+		return err
+	}
+	if w.run.count, err = createCounters(path); err != nil {
+		return err
+	}
+	if err := w.first(min(firstSegment, w.size)); err != nil {
+		return err
+	}
+	crash.At(crash.RunBirth)
+	b, err := json.MarshalIndent(&w.run.Config, "", " ")
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Join(path, configFile+".new")
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(path, configFile))
+}
+
+// takeLock tries for a second: a prober may hold the lock for a moment.
+func takeLock(f *os.File) error {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(5 * time.Millisecond) {
+		ok, err := lockFile(f, false)
+		if ok || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return &fs.PathError{Op: "lock", Path: f.Name(), Err: errors.New("held by somebody")}
+		}
+	}
+}
+
+// first makes segment 1.
+func (w *Writer) first(size uint64) error {
+	h := header{seq: 1, size: size, run: w.run.ID}
+	seg, err := newSegment(w.run.path, h, firstWindow)
+	if err != nil {
+		return err
+	}
+	w.segs = []*segment{seg}
+	w.cur.Store(seg)
+	w.tail.Store(seg.data())
+	return nil
+}
+
+// abort undoes a birth that failed.
+func (w *Writer) abort() {
+	if w.lock != nil {
+		w.lock.Close()
+	}
+	for _, s := range w.segs {
+		s.unmap()
+	}
+	os.RemoveAll(w.run.path)
+}
+
+// memoryRun is a run without a folder.
+func (s *Spool) memoryRun() *Writer {
+	w := s.newWriter(minSegment)
+	w.run.count = memoryCounters()
+	if err := w.first(minSegment); err != nil {
+		panic("spool: memory: " + err.Error()) // make does not fail
+	}
+	return w
+}
+
+// segmentSize is that of a full segment: an eighth of the limit at most.
+func (s *Spool) segmentSize() uint64 {
+	size := uint64(fullSegment)
+	if m := s.opts.MaxBytes; m > 0 {
+		size = min(size, max(uint64(m)/8, minSegment))
+	}
+	return size &^ 4095
+}
+
+// over reports whether a segment of n bytes more would exceed the limit. Two
+// segments of the own run are always allowed.
+func (s *Spool) over(own *Run, n int64) bool {
+	var held int64
+	segs := own.writer.segs
+	for _, seg := range segs {
+		held += int64(seg.size)
+	}
+	if len(segs) < 2 {
+		return false
+	}
+	if own.path == "" {
+		return held+n > memoryLimit
+	}
+	limit := s.limit.Load()
+	if limit == 0 {
+		limit = defaultLimit // until Account has looked at the disk
+	}
+	return held+s.others.Load()+n > limit
+}
+
+// Account looks at what the service's other runs hold, and when no limit is
+// configured at the disk. Whoever delivers calls it now and then.
+func (s *Spool) Account() {
+	if s.dir == "" || s.Degraded() {
+		return
+	}
+	entries, _ := os.ReadDir(filepath.Join(s.dir, "runs"))
+	var held int64
+	for _, e := range entries {
+		path := filepath.Join(s.dir, "runs", e.Name())
+		if path != s.writer.run.path {
+			held += heldIn(path)
+		}
+	}
+	s.others.Store(held)
+	if s.opts.MaxBytes == 0 {
+		if d, err := LookDisk(s.dir); err == nil {
+			limit := min(defaultLimit, int64(d.Free+uint64(held))/10)
+			s.limit.Store(max(limit, 4*fullSegment, held+2*fullSegment))
+		}
+	}
+}
+
+// Limit is the most that the service's segments may take, in bytes.
+func (s *Spool) Limit() int64 { return s.limit.Load() }
+
+// Runs lists the service's runs, oldest first, this process's own among them.
+// Folders of runs that were never born or are half removed are cleared away.
+func (s *Spool) Runs() []*Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Degraded() {
+		list := s.dirRuns()
+		return append(list, s.writer.run)
+	}
+	return s.dirRuns()
+}
+
+func (s *Spool) dirRuns() []*Run {
+	dir := filepath.Join(s.dir, "runs")
+	entries, _ := os.ReadDir(dir)
+	var list []*Run
+	seen := map[string]bool{}
+	for _, e := range entries {
+		name := e.Name()
+		path := filepath.Join(dir, name)
+		seen[name] = true
+		switch {
+		case !e.IsDir():
+		case path == s.writer.run.path:
+			list = append(list, s.writer.run)
+		case s.known[name] != nil:
+			list = append(list, s.known[name])
+		default:
+			r, err := openRun(path)
+			if err == nil {
+				s.known[name] = r
+				list = append(list, r)
+			} else if strings.HasPrefix(name, gonePrefix) || errors.Is(err, fs.ErrNotExist) {
+				clearUnborn(path)
+			}
+		}
+	}
+	for name := range s.known {
+		if !seen[name] {
+			delete(s.known, name)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Run) int {
+		return cmp.Or(a.Config.Created.Compare(b.Config.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+// clearUnborn removes a folder without config that is older than a minute and
+// that nobody holds, or one that was on its way out.
+func clearUnborn(path string) {
+	if strings.HasPrefix(filepath.Base(path), gonePrefix) {
+		os.RemoveAll(path)
+		return
+	}
+	st, err := os.Stat(path)
+	if err != nil || time.Since(st.ModTime()) < time.Minute || !probeDead(path) {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(path, configFile)); errors.Is(err, fs.ErrNotExist) {
+		os.RemoveAll(path)
+	}
+}
+
+// List opens a service's folder for looking only: its runs, oldest first, and
+// what could not be read.
+func List(dir string) (runs []*Run, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "runs"))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), gonePrefix) {
+			continue
+		}
+		r, oerr := openRun(filepath.Join(dir, "runs", e.Name()))
+		if oerr != nil {
+			if !errors.Is(oerr, fs.ErrNotExist) {
+				err = errors.Join(err, oerr)
+			}
+			continue
+		}
+		runs = append(runs, r)
+	}
+	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Config.Created.Compare(b.Config.Created) })
+	return runs, err
+}
+
+// Seal ends appending: later calls are counted and dropped. The own run can
+// still be delivered; it is dead.
+func (s *Spool) Seal() { s.writer.seal() }
+
+// Release lets the own run go after Seal: whoever delivers may remove it.
+func (s *Spool) Release() { s.writer.release() }

@@ -1,0 +1,124 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// createMapped makes a file of size bytes, allocated, and maps it.
+func createMapped(path string, size int64) (mem []byte, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	if err := allocate(f, size); err != nil {
+		return nil, &os.PathError{Op: "allocate", Path: path, Err: err}
+	}
+	return mapFile(f, size)
+}
+
+func mapFile(f *os.File, size int64) ([]byte, error) {
+	mem, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, &os.PathError{Op: "map", Path: f.Name(), Err: err}
+	}
+	return mem, nil
+}
+
+func allocate(f *os.File, size int64) error {
+	for {
+		err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func unmapFile(mem []byte) { _ = unix.Munmap(mem) }
+
+// populate takes the write faults of pages now. Where the kernel is older than
+// 5.14 the application's stores take them.
+func populate(mem []byte) { _ = unix.Madvise(mem, unix.MADV_POPULATE_WRITE) }
+
+// lockFile takes an exclusive (or shared) lock without waiting; it is held by
+// the open file, so by this process and what it forks.
+func lockFile(f *os.File, shared bool) (bool, error) {
+	how := unix.LOCK_EX
+	if shared {
+		how = unix.LOCK_SH
+	}
+	for {
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return false, nil
+		case err != unix.EINTR:
+			return false, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
+		}
+	}
+}
+
+// Disk says what a folder's file system is and what it survives.
+type Disk struct {
+	Type     string // ext4, tmpfs, nfs …
+	Survives string // in words, for check and Open
+	Trusted  bool   // a mapping there keeps what was stored
+	Free     uint64 // bytes
+}
+
+// LookDisk looks at the file system of a folder that exists.
+func LookDisk(dir string) (Disk, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return Disk{}, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	d := describeDisk(int64(st.Type))
+	d.Free = st.Bavail * uint64(st.Bsize)
+	return d, nil
+}
+
+func describeDisk(magic int64) Disk {
+	const local = "survives kill -9, a crash of the program and a reboot; a power cut may take the last seconds"
+	switch magic {
+	case unix.EXT4_SUPER_MAGIC:
+		return Disk{Type: "ext4", Survives: local, Trusted: true}
+	case unix.XFS_SUPER_MAGIC:
+		return Disk{Type: "xfs", Survives: local, Trusted: true}
+	case unix.BTRFS_SUPER_MAGIC:
+		return Disk{Type: "btrfs", Survives: local, Trusted: true}
+	case unix.F2FS_SUPER_MAGIC:
+		return Disk{Type: "f2fs", Survives: local, Trusted: true}
+	case 0x2fc12fc1:
+		return Disk{Type: "zfs", Survives: local, Trusted: true}
+	case unix.TMPFS_MAGIC:
+		return Disk{Type: "tmpfs", Survives: "survives kill -9, not a reboot or a container restart; its pages count as memory", Trusted: true}
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return Disk{Type: "overlay", Survives: "survives kill -9, not the removal of the container: put the spool on a volume", Trusted: true}
+	case unix.NFS_SUPER_MAGIC:
+		return untrusted("NFS")
+	case unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC:
+		return untrusted("SMB")
+	case unix.FUSE_SUPER_MAGIC:
+		return untrusted("FUSE")
+	case unix.V9FS_MAGIC:
+		return untrusted("9p")
+	case 0x6a656a63:
+		return untrusted("virtiofs")
+	}
+	return Disk{Type: fmt.Sprintf("type %#x", magic), Survives: local + " (file system not known to girok)", Trusted: true}
+}
+
+func untrusted(name string) Disk {
+	return Disk{Type: name, Survives: "not trusted with a mapping: records stay in memory and a kill loses them, unless spool.trust is true"}
+}

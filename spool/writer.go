@@ -1,0 +1,288 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+)
+
+// Errors of Append.
+var (
+	ErrClosed  = errors.New("spool: closed")
+	ErrFull    = errors.New("spool: full, and nothing in it can go")
+	ErrTooLong = errors.New("spool: record too long")
+)
+
+// sealed is set in the tail of a closed run: no reservation succeeds after it.
+const sealed = 1 << 63
+
+// Writer appends to one run. Append is safe for concurrent use; so is Close.
+//
+// The tail moves by compare-and-swap and only within a mapped segment: a
+// reservation never straddles a boundary and never lies past the last segment,
+// which an unconditional add would have to mend afterwards.
+type Writer struct {
+	_    [64]byte
+	tail atomic.Uint64 // position of the next frame; alone on its cache line
+	_    [56]byte
+	cur  atomic.Pointer[segment]
+
+	run      *Run
+	spool    *Spool
+	size     uint64 // of the segments after the first
+	kick     chan struct{}
+	finished atomic.Bool // nothing will be appended or committed any more
+	lock     *os.File    // holds `write`; nil in memory
+	faults   faults
+
+	mu     sync.Mutex // guards what follows, and rolling
+	next   *segment   // made ahead
+	segs   []*segment // all that are not freed, oldest first; cur is among them
+	broken error      // why the last segment could not be made
+	again  time.Time  // when to try that again
+
+	stop chan struct{}
+	done chan struct{}
+}
+
+// retryMake is how long an append that finds the spool full or its disk refusing
+// fails at once before a segment is tried again.
+const retryMake = 100 * time.Millisecond
+
+// kickEvery: an append that crosses a multiple of this many bytes wakes the
+// background, so that its pace follows the bytes and it can sleep long.
+const kickEvery = 256 << 10
+
+// Append commits one record's payload, whose first 8 bytes are its mask. When
+// it returns nil the record survives the death of the process. It never waits
+// for a destination; at a boundary it may wait for a segment to be made. The
+// payload is the caller's again when it returns.
+//
+// A record that can't be stored is counted as lost for each handler of its mask
+// before the error is returned.
+func (w *Writer) Append(payload []byte) (pos uint64, err error) {
+	if len(payload) > record.MaxPayload || len(payload) < 8 {
+		return 0, ErrTooLong
+	}
+	sum := crc32.Checksum(payload, castagnoli)
+	need := frameSize(len(payload))
+	for {
+		seg := w.cur.Load()
+		start := w.tail.Load()
+		end := start + need
+		if start < seg.base || end > seg.base+seg.size {
+			if err := w.roll(need); err != nil {
+				return 0, w.lose(payload, start, err)
+			}
+			continue
+		}
+		if !w.tail.CompareAndSwap(start, end) {
+			continue
+		}
+		if start/kickEvery != end/kickEvery {
+			w.wake()
+		}
+		if seg.put(start, frameWord(sum, len(payload), seg.salt, start), payload) {
+			crash.At(crash.Committed)
+			return start, nil
+		}
+		w.faulted(seg, start, end)
+	}
+}
+
+func (w *Writer) wake() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}
+
+// lose counts a record that could not be stored.
+func (w *Writer) lose(payload []byte, pos uint64, err error) error {
+	if !errors.Is(err, ErrClosed) {
+		pos &^= sealed
+	}
+	w.run.count.addLostMask(binary.LittleEndian.Uint64(payload), pos&^sealed)
+	w.spool.lost(err)
+	return err
+}
+
+// roll moves the tail into the next segment if need bytes do not fit into this
+// one. It makes the segment itself when the background has not.
+func (w *Writer) roll(need uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	cur := w.cur.Load()
+	if t := w.tail.Load(); t&sealed != 0 {
+		return ErrClosed
+	} else if t+need <= cur.end() {
+		return nil
+	}
+	if w.next == nil {
+		if err := w.makeNext(); err != nil {
+			return err
+		}
+	}
+	next := w.next
+	t := w.tail.Load()
+	for !w.tail.CompareAndSwap(t, next.data()) {
+		t = w.tail.Load()
+		if t&sealed != 0 {
+			return ErrClosed
+		}
+	}
+	crash.At(crash.Rolled)
+	if t < cur.end() && !cur.pad(t) {
+		w.faults.add(t, cur.end())
+	}
+	w.next = nil
+	w.cur.Store(next)
+	w.segs = append(w.segs, next)
+	w.wake()
+	return nil
+}
+
+// makeNext makes the segment after the last one. The caller holds mu.
+func (w *Writer) makeNext() error {
+	if w.broken != nil && time.Now().Before(w.again) {
+		return w.broken
+	}
+	last := w.segs[len(w.segs)-1]
+	err := w.makeRoom()
+	if err == nil {
+		h := header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID}
+		w.next, err = newSegment(w.run.path, h, window)
+	}
+	w.broken, w.again = err, time.Now().Add(retryMake)
+	return err
+}
+
+// faulted takes a range out of service whose storage failed, and with it the
+// rest of its segment.
+func (w *Writer) faulted(seg *segment, start, end uint64) {
+	w.faults.add(start, end)
+	seg.fault.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cur.Load() != seg {
+		return
+	}
+	// Take the rest, so that the next append rolls.
+	for {
+		t := w.tail.Load()
+		if t&sealed != 0 || t >= seg.end() {
+			break
+		}
+		if w.tail.CompareAndSwap(t, seg.end()) {
+			w.faults.add(t, seg.end())
+			break
+		}
+	}
+	w.spool.report(Event{Kind: EventFault, Err: errors.New("the storage of " + seg.path + " failed under the mapping; going on in a new segment")})
+}
+
+// Tail is the position after the last reservation: what is logged so far lies
+// below it.
+func (w *Writer) Tail() uint64 { return w.tail.Load() &^ sealed }
+
+// Run is the run that the writer appends to.
+func (w *Writer) Run() *Run { return w.run }
+
+// seal ends appending, waits up to a second for frames that are being copied,
+// and makes the run dead for this process. The lock stays until release.
+func (w *Writer) seal() {
+	w.tail.Or(sealed)
+	close(w.stop)
+	<-w.done
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	end := w.Tail()
+	for deadline := time.Now().Add(time.Second); w.walkTo(end) < end && time.Now().Before(deadline); {
+		time.Sleep(200 * time.Microsecond)
+	}
+	raise(w.run.count.u64(16), w.walkTo(end))
+	w.finished.Store(true)
+}
+
+// release lets the run's lock go: from here on it belongs to whoever delivers.
+// Segments stay mapped: a goroutine that never woke up may still copy.
+func (w *Writer) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lock != nil {
+		w.lock.Close()
+		w.lock = nil
+	}
+}
+
+// walkTo is how far frames are committed without a hole. The caller holds mu.
+func (w *Writer) walkTo(limit uint64) (pos uint64) {
+	for _, s := range w.segs {
+		if s.mem == nil {
+			pos = s.end()
+			continue
+		}
+		if pos = s.walk(limit, &w.faults); pos < s.end() {
+			break
+		}
+	}
+	return pos
+}
+
+func (w *Writer) memorySegments() []header {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := make([]header, len(w.segs))
+	for i, s := range w.segs {
+		list[i] = s.header
+	}
+	return list
+}
+
+// memoryAt reads a memory segment as ReadAt reads a file.
+func (w *Writer) memoryAt(seq uint64) *segment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.segs {
+		if s.seq == seq {
+			return s
+		}
+	}
+	return nil
+}
+
+// faults is the list of ranges in which nothing was or will be committed. It is
+// nearly always empty.
+type faults struct {
+	any atomic.Bool
+	mu  sync.Mutex
+	m   map[uint64]uint64 // start → end
+}
+
+func (f *faults) add(start, end uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.m == nil {
+		f.m = map[uint64]uint64{}
+	}
+	f.m[start] = end
+	f.any.Store(true)
+}
+
+// at is the end of the faulted range that starts at pos.
+func (f *faults) at(pos uint64) (end uint64, ok bool) {
+	if !f.any.Load() {
+		return 0, false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end, ok = f.m[pos]
+	return end, ok
+}
