@@ -1,0 +1,196 @@
+package format
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/girok/girok/record"
+)
+
+// field is what a name in a format stands for.
+type field uint8
+
+// The attributes of Python's log records, and fieldAttr for all other names.
+const (
+	fieldNone field = iota
+	fieldAttr
+	fieldName
+	fieldMessage
+	fieldLevelName
+	fieldLevelNo
+	fieldAscTime
+	fieldCreated
+	fieldMsecs
+	fieldRelative
+	fieldPathName
+	fieldFileName
+	fieldModule
+	fieldLineNo
+	fieldFuncName
+	fieldProcess
+	fieldProcessName
+	fieldThread
+	fieldThreadName
+	fieldNull
+	fieldArgs
+)
+
+var fields = map[string]field{
+	"name": fieldName, "message": fieldMessage, "msg": fieldMessage, "args": fieldArgs,
+	"levelname": fieldLevelName, "levelno": fieldLevelNo,
+	"asctime": fieldAscTime, "created": fieldCreated, "msecs": fieldMsecs, "relativeCreated": fieldRelative,
+	"pathname": fieldPathName, "filename": fieldFileName, "module": fieldModule,
+	"lineno": fieldLineNo, "funcName": fieldFuncName,
+	"process": fieldProcess, "processName": fieldProcessName,
+	"thread": fieldThread, "threadName": fieldThreadName, "taskName": fieldNull,
+	"exc_info": fieldNull, "exc_text": fieldNull, "stack_info": fieldNull,
+}
+
+// fieldOf finds what name stands for, and the attribute's key if it is one.
+func fieldOf(name string) (f field, key string) {
+	if f, ok := fields[name]; ok {
+		return f, ""
+	}
+	if key, ok := strings.CutPrefix(name, "extra."); ok && fields[key] != fieldNone {
+		return fieldAttr, key
+	}
+	return fieldAttr, name
+}
+
+func (f field) needsCaller() bool { return f >= fieldPathName && f <= fieldFuncName }
+
+// load reads the value of p's field; false when the record has none.
+func (t *Text) load(x *operand, p *piece, v *record.View) bool {
+	switch p.field {
+	case fieldAttr:
+		return x.attr(v, p.key)
+	case fieldName:
+		x.setText(v.Logger)
+		if len(v.Logger) == 0 {
+			x.setString("root")
+		}
+	case fieldMessage:
+		x.setText(v.Message)
+	case fieldLevelName:
+		x.setString(levelName(v.Level))
+	case fieldLevelNo:
+		x.setInt(int64(v.Level))
+	case fieldAscTime:
+		x.kind, x.clock, x.view = isTime, t, v
+	case fieldCreated:
+		x.setFloat(createdFloat(v))
+	case fieldMsecs:
+		_, ms := created(v)
+		x.setFloat(float64(ms))
+	case fieldRelative:
+		ns := (v.Seconds-t.start.Unix())*1e9 + int64(v.Nanos) - int64(t.start.Nanosecond())
+		x.setFloat(float64(ns) / 1e6)
+	case fieldProcess:
+		x.setInt(int64(pid))
+	case fieldProcessName:
+		x.setString("MainProcess")
+	case fieldThread:
+		x.setInt(0)
+	case fieldThreadName:
+		x.setString("MainThread")
+	case fieldArgs:
+		x.setString("()")
+	case fieldNull:
+		x.kind = isNone
+	default:
+		return x.caller(v, p.field)
+	}
+	return true
+}
+
+var unknownCaller = caller{file: []byte("(unknown file)"), function: []byte("(unknown function)")}
+
+// caller loads one of the fields that tell where the call stands. As in Python,
+// a record that does not know has "(unknown file)", line 0.
+func (x *operand) caller(v *record.View, f field) bool {
+	c, ok := callerOf(v)
+	if !ok {
+		c = unknownCaller
+	}
+	switch f {
+	case fieldPathName:
+		x.setText(c.file)
+	case fieldFileName:
+		x.setText(base(c.file))
+	case fieldModule:
+		x.setText(module(base(c.file)))
+	case fieldLineNo:
+		x.setInt(int64(c.line))
+	case fieldFuncName:
+		x.setText(bareName(c.function))
+	}
+	return true
+}
+
+func base(path []byte) []byte { return path[bytes.LastIndexByte(path, '/')+1:] }
+
+// module is a file's name without its last extension; ".hidden" has none.
+func module(file []byte) []byte {
+	dot := bytes.LastIndexByte(file, '.')
+	if len(bytes.TrimLeft(file[:max(dot, 0)], ".")) == 0 {
+		return file
+	}
+	return file[:dot]
+}
+
+// bareName is the last part of a function's name: Place of
+// shop/orders.(*Orders).Place, main.func1 of main.main.func1.
+func bareName(function []byte) []byte {
+	name := base(function)
+	if i := bytes.IndexByte(name, '.'); i >= 0 {
+		name = name[i+1:]
+	}
+	if len(name) > 0 && name[0] == '(' {
+		if i := bytes.Index(name, []byte(").")); i >= 0 {
+			name = name[i+2:]
+		}
+	}
+	return name
+}
+
+// attr loads the last attribute with this key.
+func (x *operand) attr(v *record.View, key string) bool {
+	a := v.Attrs()
+	if !find(&a, key, &x.value) {
+		return false
+	}
+	x.fromValue()
+	return true
+}
+
+// find looks for a key, or for a path of keys through groups: "a.b" is the
+// attribute "a.b", or b in the group a, whichever comes last.
+func find(a *record.Attrs, key string, val *record.Value) (found bool) {
+	var k []byte
+	var x record.Value
+	for a.Next(&k, &x) {
+		switch {
+		case string(k) == key:
+			*val, found = x, true
+		case x.Type == record.Group && len(k) < len(key) && key[len(k)] == '.' && string(k) == key[:len(k)]:
+			in := x.Attrs()
+			found = find(&in, key[len(k)+1:], val) || found
+		}
+	}
+	return found
+}
+
+// levelNames are the names of the levels that programs use, made once.
+var levelNames = func() (t [101]string) {
+	for i := range t {
+		t[i] = record.Level(i).String()
+	}
+	return t
+}()
+
+func levelName(l record.Level) string {
+	if l >= 0 && int(l) < len(levelNames) {
+		return levelNames[l]
+	}
+	return l.String()
+}

@@ -1,0 +1,120 @@
+package format
+
+import (
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/girok/girok/record"
+)
+
+// JSONOptions say how JSON is written. The zero value is usable.
+type JSONOptions struct {
+	Location *time.Location // of the record's own time; nil: the local zone
+	Source   bool           // write where the call stands in the code
+}
+
+// JSON writes a record as slog's JSONHandler would:
+//
+//	{"time":"2024-03-05T22:45:06.5+09:00","level":"INFO","logger":"shop.orders","msg":"order placed","user":7}
+//
+// time is missing when the record came without one, logger for the root logger,
+// source unless it was asked for and the record has it. Values are those of
+// record.Value.AppendJSON. Differences from slog, beside logger: NaN and the
+// infinities are the strings "NaN", "+Inf", "-Inf", where slog says that it
+// can't write them; times past the year 9999 are still valid JSON, slog's are
+// not; and what record says of values that slog has no kind for.
+type JSON struct {
+	clock  *clock
+	source bool
+}
+
+// NewJSON makes a JSON formatter.
+func NewJSON(o JSONOptions) *JSON {
+	return &JSON{clock: newClock(o.Location, jsonStamp), source: o.Source}
+}
+
+func jsonStamp(t time.Time) stamp {
+	return stamp{
+		head: t.AppendFormat([]byte(`{"time":"`), "2006-01-02T15:04:05"),
+		tail: append(t.AppendFormat(nil, "Z07:00"), `","level":"`...),
+	}
+}
+
+// NeedsCaller implements Formatter.
+func (j *JSON) NeedsCaller() bool { return j.source }
+
+// Append implements Formatter.
+func (j *JSON) Append(dst []byte, v *record.View) []byte {
+	if v.Flags&record.NoTime == 0 {
+		s := j.clock.at(v.Seconds)
+		dst = append(dst, s.head...)
+		dst = appendFraction(dst, v.Nanos)
+		dst = append(dst, s.tail...)
+	} else {
+		dst = append(dst, `{"level":"`...)
+	}
+	dst = appendSlogLevel(dst, v.Level.Slog())
+	if j.source {
+		dst = appendSource(append(dst, '"'), v)
+		if len(v.Logger) > 0 {
+			dst = append(dst, `,"logger":`...)
+			dst = record.AppendJSONString(dst, v.Logger)
+		}
+		dst = append(dst, `,"msg":`...)
+	} else if len(v.Logger) > 0 {
+		dst = append(dst, `","logger":`...)
+		dst = record.AppendJSONString(dst, v.Logger)
+		dst = append(dst, `,"msg":`...)
+	} else {
+		dst = append(dst, `","msg":`...)
+	}
+	dst = record.AppendJSONString(dst, v.Message)
+	dst = v.Attrs().AppendMembers(dst)
+	return append(dst, '}')
+}
+
+// appendSlogLevel appends what slog.Level.String returns.
+func appendSlogLevel(dst []byte, l slog.Level) []byte {
+	base, name := slog.LevelDebug, "DEBUG"
+	switch {
+	case l >= slog.LevelError:
+		base, name = slog.LevelError, "ERROR"
+	case l >= slog.LevelWarn:
+		base, name = slog.LevelWarn, "WARN"
+	case l >= slog.LevelInfo:
+		base, name = slog.LevelInfo, "INFO"
+	}
+	dst = append(dst, name...)
+	if l == base {
+		return dst
+	}
+	if l > base {
+		dst = append(dst, '+')
+	}
+	return strconv.AppendInt(dst, int64(l-base), 10)
+}
+
+// appendSource appends `,"source":{…}` with what the record has of it.
+func appendSource(dst []byte, v *record.View) []byte {
+	c, ok := callerOf(v)
+	if !ok || len(c.function) == 0 && len(c.file) == 0 && c.line == 0 {
+		return dst
+	}
+	dst = append(dst, `,"source":{`...)
+	n := len(dst)
+	if len(c.function) > 0 {
+		dst = record.AppendJSONString(append(dst, `"function":`...), c.function)
+		dst = append(dst, ',')
+	}
+	if len(c.file) > 0 {
+		dst = record.AppendJSONString(append(dst, `"file":`...), c.file)
+		dst = append(dst, ',')
+	}
+	if c.line != 0 {
+		dst = strconv.AppendUint(append(dst, `"line":`...), c.line, 10)
+		return append(dst, '}')
+	}
+	dst[max(n, len(dst)-1)] = '}' // in the place of the last comma
+	return dst
+}

@@ -1,0 +1,169 @@
+package format
+
+import (
+	"math"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/girok/girok/record"
+)
+
+// Text writes a record by a format in the style of Python's logging:
+//
+//	%(asctime)s | %(levelname)-8s - %(message)s (%(user)s)
+//
+// A name in parentheses is an attribute of Python's log records or, failing
+// that, an attribute of the record; "a.b" is b in the group a, or an attribute
+// with that very key; "extra.name" is an attribute whose key, name, is one of
+// Python's. Where a key comes twice, the last one counts. Values look as
+// Python's str() would show them; text that is not UTF-8 has U+FFFD there.
+//
+// CPython loses the line when a field is missing or does not fit its
+// conversion. Here nothing is lost: the line says "<no user>", or "<user is not
+// %d: bob>", and Misfits counts it.
+type Text struct {
+	pieces []piece
+	clock  *clock
+	millis bool // asctime has milliseconds: there is no datefmt
+	rest   bool // attributes follow the line
+	caller bool
+	start  time.Time
+
+	misfits atomic.Uint64
+}
+
+// started is what relativeCreated counts from.
+var started = time.Now()
+
+var pid = os.Getpid()
+
+// defaultFormat is girok's own, when no format is given.
+const defaultFormat = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+// New compiles a format. An empty one is Python's, "%(message)s". datefmt is
+// strftime's, in the C locale; when empty, asctime is
+// "2024-03-05 22:45:06,123". loc is the zone of asctime; nil is the local zone.
+// The error is a *SyntaxError.
+func New(format, datefmt string, loc *time.Location) (*Text, error) {
+	if format == "" {
+		format = "%(message)s"
+	}
+	pieces, err := compile(format)
+	if err != nil {
+		return nil, err
+	}
+	t := &Text{pieces: pieces, millis: datefmt == "", start: started}
+	if datefmt == "" {
+		datefmt = "%Y-%m-%d %H:%M:%S"
+	}
+	layout := parseLayout(datefmt)
+	t.clock = newClock(loc, func(at time.Time) stamp { return stamp{head: layout.append(nil, at)} })
+	for i := range pieces {
+		t.caller = t.caller || pieces[i].field.needsCaller()
+	}
+	return t, nil
+}
+
+// Default is the text of girok when no format is given: time, level, logger and
+// message, and then every attribute as key=value, quoted where needed, groups
+// with dots.
+func Default(loc *time.Location) *Text {
+	t, err := New(defaultFormat, "", loc)
+	if err != nil {
+		panic(err) // of a constant: a test would have seen it
+	}
+	t.rest = true
+	return t
+}
+
+// StartedAt sets what relativeCreated counts from; without it, the start of the
+// program. It must not be called once t is in use.
+func (t *Text) StartedAt(at time.Time) { t.start = at }
+
+// Misfits is how many fields were missing or did not fit their conversion.
+func (t *Text) Misfits() uint64 { return t.misfits.Load() }
+
+// NeedsCaller implements Formatter.
+func (t *Text) NeedsCaller() bool { return t.caller }
+
+// Append implements Formatter.
+func (t *Text) Append(dst []byte, v *record.View) []byte {
+	for i := range t.pieces {
+		p := &t.pieces[i]
+		dst = append(dst, p.before...)
+		switch {
+		case !p.plain:
+			dst = t.field(dst, p, v)
+		case p.field == fieldMessage:
+			dst = record.AppendValidUTF8(dst, v.Message)
+		case p.field == fieldLevelName:
+			dst = append(dst, levelName(v.Level)...)
+		case p.field == fieldAscTime:
+			dst = t.appendTime(dst, v)
+		default:
+			dst = t.field(dst, p, v)
+		}
+	}
+	if t.rest {
+		a := v.Attrs()
+		dst = appendPairs(dst, &a, nil)
+	}
+	return dst
+}
+
+// field appends one field by its conversion.
+func (t *Text) field(dst []byte, p *piece, v *record.View) []byte {
+	if p.field == fieldNone {
+		return dst
+	}
+	var x operand
+	mark := len(dst)
+	if !t.load(&x, p, v) {
+		t.misfits.Add(1)
+		dst = append(dst, "<no "...)
+		dst = append(dst, p.name...)
+		return append(dst, '>')
+	}
+	dst, ok := p.spec.append(dst, &x)
+	if ok {
+		return dst
+	}
+	t.misfits.Add(1)
+	dst = append(dst[:mark], '<')
+	dst = append(dst, p.name...)
+	dst = append(dst, " is not %"...)
+	dst = append(dst, p.spec.conv, ':', ' ')
+	return append(x.appendStr(dst), '>')
+}
+
+// appendTime appends asctime.
+func (t *Text) appendTime(dst []byte, v *record.View) []byte {
+	sec, ms := created(v)
+	dst = append(dst, t.clock.at(sec).head...)
+	if t.millis {
+		dst = append(dst, ',', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
+	}
+	return dst
+}
+
+// created is the second and the millisecond of a record as Python 3.13 has
+// them: its time is a float, which the last nanoseconds of a second round up.
+func created(v *record.View) (sec int64, ms uint32) {
+	if v.Nanos < 999_999_000 {
+		return v.Seconds, v.Nanos / 1e6
+	}
+	if sec = int64(math.Floor(createdFloat(v))); sec != v.Seconds {
+		return sec, 0
+	}
+	return v.Seconds, 999
+}
+
+// createdFloat is Python's record.created: seconds, rounded twice.
+func createdFloat(v *record.View) float64 {
+	const limit = math.MaxInt64/1_000_000_000 - 1
+	if v.Seconds > limit || v.Seconds < -limit {
+		return float64(v.Seconds)
+	}
+	return float64(v.Seconds*1e9+int64(v.Nanos)) / 1e9
+}

@@ -1,0 +1,200 @@
+// Package file writes records to a file, one write a record, in the log call.
+package file
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/girok/girok/format"
+	"github.com/girok/girok/record"
+)
+
+// Options say where and how a file is written.
+type Options struct {
+	Path     string
+	Format   format.Formatter
+	Truncate bool // Python's mode w: the first opening empties the file
+	NoMkdir  bool // as in Python, a folder that is missing is an error; else it is made
+}
+
+// Handler writes records to a file, each with one write at the end of it. It is
+// safe for concurrent use, and lines of several processes do not mix either.
+//
+// What Handle has returned from is with the operating system: it survives the
+// end of the program by any means, not a power cut.
+type Handler struct {
+	o      Options
+	out    output
+	ready  atomic.Bool // the file is open and its last line whole: the fast way
+	failed atomic.Uint64
+
+	mu     sync.Mutex // of all that is not the fast way
+	opened bool
+	torn   bool // the file ends in the middle of a line
+	closed bool
+}
+
+// New makes a handler. It touches nothing; the file is opened by Open, or else
+// by the first record (Python's delay).
+func New(o Options) *Handler { return &Handler{o: o} }
+
+// Open opens the file now, and makes it and its folder if need be. After an
+// error the handler is still good: each record tries again.
+func (h *Handler) Open() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open()
+}
+
+// Reopen opens the path anew, after another program has moved the file away
+// (logrotate). Records written at the same time go to one of the two files.
+// After an error the old file stays in use.
+func (h *Handler) Reopen() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.opened || h.closed {
+		return h.open()
+	}
+	if err := h.mkdir(); err != nil {
+		return err
+	}
+	if err := h.out.open(h.o.Path, false); err != nil {
+		return err
+	}
+	h.torn = false
+	h.ready.Store(true)
+	return nil
+}
+
+// NeedsCaller reports whether lines show where the call stands in the code.
+func (h *Handler) NeedsCaller() bool { return h.o.Format.NeedsCaller() }
+
+// Failed is how many records could not be written whole.
+func (h *Handler) Failed() uint64 { return h.failed.Load() }
+
+// maxKept is the largest buffer that is kept for the next record, in bytes.
+const maxKept = 64 << 10
+
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 1024)
+	return &b
+}}
+
+// Handle writes one record. An error means that the record is not in the file,
+// or only the beginning of its line; the next line begins on a line of its own.
+func (h *Handler) Handle(v *record.View) error {
+	buf := buffers.Get().(*[]byte)
+	line := append(h.o.Format.Append((*buf)[:0], v), '\n')
+	n, err := 0, error(nil)
+	if h.ready.Load() {
+		n, err = h.out.write(line)
+	}
+	if n < len(line) {
+		err = h.slow(line, n, err)
+	}
+	if cap(line) <= maxKept {
+		*buf = line
+		buffers.Put(buf)
+	}
+	return err
+}
+
+// slow writes a line of which n bytes are in the file, one at a time: at the
+// first record, after an error, after a short write.
+func (h *Handler) slow(line []byte, n int, err error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n > 0 && !h.closed {
+		h.tear(true)
+	}
+	if err == nil || h.closed {
+		err = h.finish(line, n)
+	} else {
+		err = h.fail(err)
+	}
+	if err != nil {
+		h.failed.Add(1)
+	}
+	return err
+}
+
+// finish writes what a line still lacks.
+func (h *Handler) finish(line []byte, n int) error {
+	if err := h.open(); err != nil {
+		return err
+	}
+	if n == 0 && h.torn {
+		// One write, so that no other line gets in between.
+		whole := make([]byte, 0, len(line)+1)
+		line = append(append(whole, '\n'), line...)
+	}
+	for n < len(line) {
+		m, err := h.out.write(line[n:])
+		n += m
+		if m > 0 {
+			h.tear(line[n-1] != '\n')
+		}
+		if err != nil {
+			return h.fail(err)
+		}
+		if m == 0 {
+			return h.fail(fmt.Errorf("wrote nothing"))
+		}
+	}
+	return nil
+}
+
+// tear notes whether the file ends in the middle of a line.
+func (h *Handler) tear(torn bool) {
+	h.torn = torn
+	h.ready.Store(!torn)
+}
+
+func (h *Handler) fail(err error) error {
+	return &fs.PathError{Op: "write", Path: h.o.Path, Err: err}
+}
+
+// open makes the handler ready, unless it is.
+func (h *Handler) open() error {
+	if h.closed {
+		return h.fail(os.ErrClosed)
+	}
+	if h.opened {
+		return nil
+	}
+	if err := h.mkdir(); err != nil {
+		return err
+	}
+	if err := h.out.open(h.o.Path, h.o.Truncate); err != nil {
+		return err
+	}
+	h.opened = true
+	h.ready.Store(true)
+	return nil
+}
+
+func (h *Handler) mkdir() error {
+	if h.o.NoMkdir {
+		return nil
+	}
+	return os.MkdirAll(filepath.Dir(h.o.Path), 0o755)
+}
+
+// Close closes the file. Records that come later are errors.
+func (h *Handler) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil
+	}
+	h.closed = true
+	h.ready.Store(false)
+	if !h.opened {
+		return nil
+	}
+	return h.out.close()
+}
