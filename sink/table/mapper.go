@@ -1,0 +1,284 @@
+package table
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+)
+
+// Options is what a store can't hold, and where it stands.
+type Options struct {
+	Location *time.Location // of datetime and date columns; nil is UTC
+	NoNaN    bool           // a float column can't hold NaN
+	NoInf    bool           // nor the infinities
+}
+
+// Mapper makes the rows of one handler. It is not safe for concurrent use, and
+// allocates nothing for a row but room in a buffer that it keeps.
+type Mapper struct {
+	converter
+	cols       []Column
+	rest       int // index of the column that takes the rest; -1
+	newColumns string
+	mismatch   string
+	extra      map[string]Column // by folded name: columns of the table that no source fills
+
+	slots   []slot
+	exact   map[string]int // path → slot
+	nested  []int          // slots whose path can lead into an attribute
+	heads   map[string]bool
+	skipped map[string]bool // keys of attributes that can't become columns
+	caller  callers
+	view    record.View
+}
+
+// slot is one attribute that columns take, and what the present row has for it.
+type slot struct {
+	path string
+
+	found bool
+	keep  bool // a column could not take it: it stays in the rest
+	klen  int  // length of the outermost key that led here
+	val   record.Value
+	top   *byte // identifies the outermost attribute: where its key lies
+	at    *byte // identifies what was taken: where its key, or in JSON its value, lies
+}
+
+// NewMapper makes a mapper for a configuration that passed Validate.
+func NewMapper(c *Config, opt Options) *Mapper {
+	if opt.Location == nil {
+		opt.Location = time.UTC
+	}
+	m := &Mapper{
+		converter:  converter{loc: opt.Location, noNaN: opt.NoNaN, noInf: opt.NoInf},
+		rest:       -1,
+		newColumns: c.NewColumns, mismatch: c.Mismatch,
+		extra: map[string]Column{}, exact: map[string]int{}, heads: map[string]bool{}, skipped: map[string]bool{},
+	}
+	for _, col := range c.list() {
+		m.add(col)
+	}
+	return m
+}
+
+func (m *Mapper) add(col Column) {
+	m.cols = append(m.cols, col)
+	switch col.source {
+	case fromRest:
+		m.rest = len(m.cols) - 1
+	case fromAttr:
+		m.addSlot(col.path)
+	}
+}
+
+// Columns is the columns of a row, in order. The slice is the mapper's own; Add
+// makes it longer.
+func (m *Mapper) Columns() []Column { return m.cols }
+
+// NeedsCaller reports whether a column takes where the call stands in the code.
+func (m *Mapper) NeedsCaller() bool {
+	for _, c := range m.cols {
+		if c.source.needsCaller() {
+			return true
+		}
+	}
+	return false
+}
+
+// Reset makes room: the values of all rows so far are no longer good.
+func (m *Mapper) Reset() { m.buf = m.buf[:0] }
+
+// Row appends the row of record i of b to dst, one value for each of Columns.
+// The values are good until Reset, and as long as the batch is.
+//
+// An error that is record.ErrEncoding means that the record must wait for a
+// newer program. Any other error says why the row is rejected; what was appended
+// is then of no use.
+func (m *Mapper) Row(b *sink.Batch, i int, dst []Value) ([]Value, error) {
+	v := &m.view
+	if err := b.At(i, v); err != nil {
+		return dst, err
+	}
+	if len(m.slots) > 0 {
+		m.find(v)
+	}
+	first := len(dst)
+	for j := range m.cols {
+		dst = append(dst, Value{})
+		col := &m.cols[j]
+		out := &dst[len(dst)-1]
+		switch {
+		case col.source == fromAttr:
+			s := &m.slots[m.exact[col.path]]
+			if s.found {
+				val := s.val
+				if !m.convert(out, col.Type, &val) {
+					if err := m.unfit(out, col, s); err != nil {
+						return dst, err
+					}
+				}
+			}
+		case col.source == fromRest:
+		case !m.header(out, col, b, i):
+			if m.mismatch == "dead" {
+				return dst, fmt.Errorf("column %s: the record's time, in year %d, does not fit %s", col.Name, v.Time().UTC().Year(), col.Type)
+			}
+			*out = Value{}
+		}
+	}
+	return dst, m.remains(dst[first:])
+}
+
+// unfit does what `mismatch` says with a value that does not fit.
+func (m *Mapper) unfit(out *Value, col *Column, s *slot) error {
+	*out = Value{}
+	switch {
+	case m.mismatch == "rest" || m.mismatch == "dead" && col.added:
+		s.keep = true
+	case m.mismatch == "dead":
+		return fmt.Errorf("column %s: %s does not fit %s", col.Name, describe(&s.val), col.Type)
+	}
+	return nil
+}
+
+// describe says what kind of value it is; never its text, which may be private.
+func describe(v *record.Value) string {
+	switch v.Type {
+	case record.False, record.True:
+		return "a bool"
+	case record.Int, record.Uint, record.Float:
+		return "the number " + string(v.AppendText(nil))
+	case record.Duration:
+		return "a duration"
+	case record.Time:
+		return "the time " + string(v.AppendText(nil))
+	case record.Group:
+		return "a group"
+	case record.Bytes:
+		return fmt.Sprintf("%d bytes", len(v.Raw))
+	case record.JSON:
+		if text := number(v); text != nil && len(text) <= 40 {
+			return "the number " + string(text)
+		}
+		return fmt.Sprintf("JSON of %d bytes", len(v.Raw))
+	}
+	return fmt.Sprintf("a string of %d bytes", len(v.Raw))
+}
+
+// header fills a column from what is not an attribute.
+func (m *Mapper) header(out *Value, col *Column, b *sink.Batch, i int) bool {
+	v := &m.view
+	out.Type = String
+	switch col.source {
+	case fromText:
+		*out = col.constant
+		return true
+	case fromTime:
+		return m.recordTime(out, col)
+	case fromLevelNo:
+		m.number(out, col, int64(v.Level))
+		return true
+	case fromSeverity:
+		m.number(out, col, int64(v.Level.Severity()))
+		return true
+	case fromLineNo:
+		if c := m.caller.of(v); c != nil {
+			m.number(out, col, int64(c.line))
+		} else {
+			*out = Value{}
+		}
+		return true
+	}
+	out.Raw = m.textOf(col.source, b, i)
+	if out.Raw == nil {
+		*out = Value{}
+	} else if col.Type.Type == JSON {
+		m.quote(out)
+	}
+	return true
+}
+
+// quote makes a string JSON.
+func (m *Mapper) quote(out *Value) {
+	start := len(m.buf)
+	m.buf = record.AppendJSONString(m.buf, out.Raw)
+	*out = Value{Type: JSON, Raw: m.since(start)}
+}
+
+// number fills a column of type int, float, string or JSON.
+func (m *Mapper) number(out *Value, col *Column, n int64) {
+	*out = Value{Type: col.Type.Type, Num: n}
+	switch col.Type.Type {
+	case Float:
+		out.Num = int64(math.Float64bits(float64(n)))
+	case String, JSON:
+		start := len(m.buf)
+		m.buf = strconv.AppendInt(m.buf, n, 10)
+		out.Num, out.Raw = 0, m.since(start)
+	}
+}
+
+func (m *Mapper) recordTime(out *Value, col *Column) (ok bool) {
+	v := &m.view
+	out.Type = col.Type.Type
+	switch col.Type.Type {
+	case Float: // Python's created
+		f := float64(v.Seconds) + float64(v.Nanos)/1e9
+		out.Num = int64(math.Float64bits(f))
+		return true
+	case String, JSON:
+		start := len(m.buf)
+		m.buf = v.Time().In(m.loc).AppendFormat(m.buf, time.RFC3339Nano)
+		if out.Raw = m.since(start); col.Type.Type == JSON {
+			m.quote(out)
+		}
+		return true
+	}
+	out.Num, ok = m.moment(v.Seconds, v.Nanos, col.Type.Type)
+	return ok
+}
+
+// textOf is a part of the record that is text; nil if the record lacks it.
+func (m *Mapper) textOf(o origin, b *sink.Batch, i int) []byte {
+	v, of := &m.view, b.Origin(i)
+	switch o {
+	case fromLogger:
+		return m.text(v.Logger)
+	case fromMessage:
+		return m.text(v.Message)
+	case fromLevelName:
+		return m.copied(v.Level.String())
+	case fromKind:
+		return m.copied(v.Kind.String())
+	case fromSource:
+		return m.text(v.Source)
+	case fromHost:
+		return m.named(of.Host)
+	case fromService:
+		return m.named(of.Service)
+	case fromVersion:
+		return m.named(of.Version)
+	case fromRun:
+		return m.copied(of.Run.String())
+	case fromRecordID:
+		start := len(m.buf)
+		m.buf = b.AppendID(m.buf, i, v)
+		return m.since(start)
+	}
+	if c := m.caller.of(v); c != nil {
+		return c.text(o)
+	}
+	return nil
+}
+
+// named is a name that is NULL when it is empty.
+func (m *Mapper) named(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return m.copied(s)
+}
