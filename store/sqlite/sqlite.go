@@ -1,0 +1,170 @@
+// Package sqlite writes records into a table of an SQLite database.
+//
+// A batch is one IMMEDIATE transaction: the rows, then as its last statements
+// the move of the handler's position in girok_position. Either both are in or
+// neither is, so a batch that is sent again after a crash finds its position
+// moved and adds nothing. The database is in WAL mode: others may read while
+// girok writes.
+//
+// Types: string TEXT, int INTEGER, float REAL, decimal TEXT, bool 0 or 1,
+// timestamp text as 2026-11-25T20:32:58.123456Z (UTC, sorts by time), datetime
+// text without the zone, date text, json text, bytes BLOB. SQLite has no NaN: it
+// is a mismatch. It keeps a negative zero as 0.
+package sqlite
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
+)
+
+// Kind is the sink kind for SQLite, to be given to girok.Open.
+var Kind = sink.Define("sqlite", "rows in a table of an SQLite database", sink.Position, Config{
+	Config: table.DefaultConfig(),
+	Batch:  sink.Limits{Records: 5000, Bytes: 4 << 20, Age: config.Duration(time.Second)},
+}, open)
+
+// Config is the keys of a handler with `class: sqlite`.
+type Config struct {
+	Path string `yaml:"path,required" doc:"the database file, relative to the configuration"`
+	table.Config
+	Batch sink.Limits `yaml:"batch" doc:"when a batch is cut"`
+}
+
+// Validate implements config.Validator.
+func (c *Config) Validate(at *config.At) {
+	c.Config.Validate(at)
+	if c.Path == ":memory:" || strings.HasPrefix(c.Path, "file:") {
+		at.Problem("path", "want the path of a file, got %q", c.Path)
+	}
+	if strings.HasPrefix(strings.ToLower(c.Table), "sqlite_") || strings.EqualFold(c.Table, positionTable) {
+		at.Problem("table", "the name %q is taken", c.Table)
+	}
+}
+
+// Endpoint is the absolute path of the file with symbolic links resolved.
+func (c Config) Endpoint(env sink.Env) string { return canonical(env.Path(c.Path)) }
+
+// Target is the table.
+func (c Config) Target() string { return c.Table }
+
+// Limits is when batches are cut.
+func (c Config) Limits() sink.Limits { return c.Batch }
+
+// Guarantee says what is guaranteed.
+func (c Config) Guarantee() string {
+	return "exactly once: rows and position move in one transaction; an older copy of the file put back is noticed"
+}
+
+// canonical is path, absolute and without symbolic links, also where the file or
+// some of its folders are not there yet.
+func canonical(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = filepath.Clean(path)
+	}
+	missing := ""
+	for dir := abs; ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, missing)
+		}
+		if dir == filepath.Dir(dir) {
+			return abs
+		}
+		missing = filepath.Join(filepath.Base(dir), missing)
+	}
+}
+
+// store is one handler's table. It has one connection, opened when it is needed
+// and closed when the file is not what it was.
+type store struct {
+	config Config
+	env    sink.Env
+	path   string
+	mapper *table.Mapper
+	owner  string
+
+	db      *db
+	file    os.FileInfo // what db was opened on
+	checked bool        // the tables are there
+	rows    rows
+}
+
+func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
+	s := &store{config: c, env: env, path: c.Endpoint(env)}
+	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location), NoNaN: true})
+	if err := s.ready(ctx); err != nil {
+		s.Close()
+		return nil, s.failed(err)
+	}
+	return s, nil
+}
+
+// Close closes the database.
+func (s *store) Close() error {
+	s.checked = false
+	s.rows.forget()
+	if s.db == nil {
+		return nil
+	}
+	db := s.db
+	s.db = nil
+	return db.Close()
+}
+
+// ready opens the database if it is not open, and looks at its tables if that
+// was not done since the last error.
+func (s *store) ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.db != nil && !s.sameFile() {
+		s.Close()
+	}
+	if s.db == nil {
+		if err := s.connect(); err != nil {
+			return err
+		}
+	}
+	if s.checked {
+		return nil
+	}
+	if err := s.checkTables(); err != nil {
+		return err
+	}
+	s.checked = true
+	return nil
+}
+
+// sameFile reports whether the path still leads to the file that is open: SQLite
+// would go on writing into a file that was deleted or replaced.
+func (s *store) sameFile() bool {
+	now, err := os.Stat(s.path)
+	return err == nil && os.SameFile(now, s.file)
+}
+
+func (s *store) connect() error {
+	if s.config.Create {
+		if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
+			return &sink.Refused{Err: err, Remedy: "give girok the right to make the folder, or make it"}
+		}
+	} else if _, err := os.Stat(s.path); err != nil {
+		return &sink.Refused{Err: err, Remedy: "create: true makes the file and its folder"}
+	}
+	db, err := openDB(s.path, s.config.Create, s.env.Durable)
+	if err != nil {
+		return err
+	}
+	if s.file, err = os.Stat(s.path); err != nil {
+		db.Close()
+		return err
+	}
+	s.db = db
+	return nil
+}
