@@ -66,6 +66,7 @@ func (d *decoder) structs(n *Node, structs []reflect.Value) {
 		fields[i] = fieldsOf(s.Type())
 		known = append(known, names(fields[i])...)
 	}
+	meant := map[string]bool{}
 	for i, k := range n.Keys() {
 		found := false
 		for j, s := range structs {
@@ -77,33 +78,37 @@ func (d *decoder) structs(n *Node, structs []reflect.Value) {
 			}
 		}
 		if !found {
-			d.unknown(n, k, known)
+			meant[d.unknown(n, k, known)] = true
 		}
 	}
 	for j, s := range structs {
-		d.required(n, fields[j])
+		d.required(n, fields[j], meant)
 		if v, ok := s.Addr().Interface().(Validator); ok {
 			v.Validate(&At{node: n, ps: d.ps})
 		}
 	}
 }
 
-func (d *decoder) unknown(n *Node, k Key, known []string) {
+// unknown reports a key that no target knows, and gives the one it may stand for.
+func (d *decoder) unknown(n *Node, k Key, known []string) (meant string) {
 	path := joinPath(n.Path(), k.Name)
-	if len(known) == 0 {
+	meant = Suggest(k.Name, known)
+	switch {
+	case len(known) == 0:
 		d.ps.Add(k.Pos, path, "unknown key; none is known here")
-		return
+	case meant == "":
+		d.ps.Add(k.Pos, path, "unknown key; known: %s", knownWords(known, false))
+	default:
+		d.ps.Add(k.Pos, path, "unknown key; did you mean %q? known: %s", meant, knownWords(known, true))
 	}
-	meant := didYouMean(k.Name, known)
-	if meant == "" {
-		meant = ";"
-	}
-	d.ps.Add(k.Pos, path, "unknown key%s known: %s", meant, knownWords(known, meant != ";"))
+	return meant
 }
 
-func (d *decoder) required(n *Node, fields []field) {
+// required reports the keys that must be there; not those in meant, which an
+// unknown key already explains.
+func (d *decoder) required(n *Node, fields []field, meant map[string]bool) {
 	for _, f := range fields {
-		if f.required && n.Get(f.name).IsZero() {
+		if f.required && n.Get(f.name).IsZero() && !meant[f.name] {
 			(&At{node: n, ps: d.ps}).Problem(f.name, "is missing; want %s", typeInWords(f.typ, f.rules))
 		}
 	}
@@ -234,8 +239,8 @@ func (a *At) Node(key string) *Node {
 func (a *At) Has(key string) bool { return !a.Node(key).IsZero() }
 
 // Problem reports something wrong with the value of a key; with "" of the whole
-// struct. If the key is absent it is reported where it would belong. A key that
-// already has a problem gets no second one.
+// struct. If the key is absent it is reported where it would belong. Where
+// the value, or something in it, already has a problem, it gets no second one.
 func (a *At) Problem(key, format string, args ...any) {
 	a.ProblemHint(key, "", format, args...)
 }

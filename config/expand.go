@@ -133,7 +133,7 @@ func (p piece) value(src *source, secret bool) (string, error) {
 		value, err = src.readReferenced(p.name)
 	case refKey:
 		if !secret {
-			return "", errors.New("${key:…} may stand only where a secret is wanted")
+			return "", errors.New("${key:…} is for stored configurations; a file can't use it")
 		}
 		value, err = readKey(p.name, p.pointer)
 	}

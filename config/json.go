@@ -85,7 +85,7 @@ func (w *jsonWriter) scalar(n *Node) {
 	if n.is(useSecret) || w.keep != nil && w.keep(n.Path()) {
 		ref := n.text // of FromJSON: it is a reference already
 		if !n.fixed {
-			ref = Secret{&secretRef{text: n.text, src: n.src, pointer: n.pointer()}}.Ref()
+			ref = n.secret().Ref()
 		}
 		w.text(ref)
 		return

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 )
 
@@ -12,6 +13,16 @@ type Document struct {
 	Root     *Node     // of any kind; a map for an empty file
 	File     string    // as it was given to Load
 	Warnings []Problem // keys that stand twice; sorted
+	path     string    // absolute; "" if not from the disk
+}
+
+// Dir gives the absolute folder of the file, to which its paths are relative; ""
+// for a configuration that was not read from the disk.
+func (d *Document) Dir() string {
+	if d.path == "" {
+		return ""
+	}
+	return filepath.Dir(d.path)
 }
 
 // Load reads a configuration from the disk, and what it extends.
@@ -81,7 +92,7 @@ func document(root *Node, src *source, found Problems) (*Document, error) {
 	if root == nil {
 		return nil, ps.Err()
 	}
-	return &Document{Root: root, File: src.name, Warnings: warnings}, ps.Err()
+	return &Document{Root: root, File: src.name, Warnings: warnings, path: src.path}, ps.Err()
 }
 
 // paths gives the paths of keys and of values that are no maps, by their place.

@@ -45,6 +45,7 @@ type Node struct {
 	key    string // in the parent map
 	number int    // in the parent list
 	src    *source
+	flow   bool          // a list or map in [] or {}
 	fixed  bool          // read by FromJSON: references are replaced already
 	use    atomic.Uint32 // what Decode found out: useSecret, useRaw
 }
@@ -110,6 +111,9 @@ func (n *Node) Path() string {
 }
 
 func joinPath(path, key string) string {
+	if key == "" {
+		key = `""`
+	}
 	if path == "" {
 		return key
 	}

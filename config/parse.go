@@ -97,7 +97,7 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 	if y.Kind == yaml.AliasNode {
 		return c.alias(y, depth)
 	}
-	n := &Node{src: c.src, pos: c.pos(y), kind: Null, typ: typeNull}
+	n := &Node{src: c.src, pos: c.pos(y), kind: Null, typ: typeNull, flow: y.Style&yaml.FlowStyle != 0}
 	if c.tooMuch(y, depth) {
 		return n
 	}
@@ -106,7 +106,7 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 	c.collectionTag(y)
 	switch y.Kind {
 	case yaml.MappingNode:
-		n = newMap(c.src, n.pos)
+		n.kind, n.index = Map, map[string]int{}
 		c.mapping(y, n, depth)
 	case yaml.SequenceNode:
 		n.kind = List
@@ -247,6 +247,7 @@ func (c *converter) tagged(y *yaml.Node, n *Node) {
 	want, known := scalarTags[y.Tag]
 	if !known {
 		c.badTag(y)
+		n.typ, n.plain = typeText, false
 		return
 	}
 	is := resolve(n.text)

@@ -17,10 +17,11 @@ const hidden = "***"
 // "not given".
 type Secret struct{ ref *secretRef }
 
-// secretRef is behind a pointer so that fmt, which can't call methods on
-// unexported fields, prints an address and not the text.
+// secretRef is behind a pointer, and the text behind another, because fmt can't
+// call methods on unexported fields: it then prints an address, and follows one
+// pointer for verbs that do not fit.
 type secretRef struct {
-	text    string
+	text    *string
 	src     *source
 	pointer string // to the value in src; "" if it came from a program
 }
@@ -28,7 +29,7 @@ type secretRef struct {
 // NewSecret gives a Secret for a program that does without a file. text may hold
 // references as in a file: "${DB_PASSWORD}", "${file:/run/secrets/db}".
 func NewSecret(text string) Secret {
-	return Secret{&secretRef{text: text, src: &source{}}}
+	return Secret{&secretRef{text: &text, src: &source{}}}
 }
 
 // IsZero reports whether no secret was given.
@@ -41,12 +42,12 @@ func (s Secret) Reveal() (string, error) {
 	if s.ref == nil {
 		return "", nil
 	}
-	if s.ref.src.path != "" && s.ref.pointer != "" && !onlyReferences(s.ref.text) {
+	if s.ref.src.path != "" && s.ref.pointer != "" && !onlyReferences(*s.ref.text) {
 		if text, err := readKey(s.ref.src.path, s.ref.pointer); err == nil {
 			return text, nil
 		}
 	}
-	return expand(s.ref.text, s.ref.src, true)
+	return expand(*s.ref.text, s.ref.src, true)
 }
 
 // Ref gives what may be stored in the place of the secret: the references as
@@ -56,8 +57,8 @@ func (s Secret) Ref() string {
 	switch {
 	case s.ref == nil:
 		return ""
-	case onlyReferences(s.ref.text):
-		return absoluteReferences(s.ref.text, s.ref.src)
+	case onlyReferences(*s.ref.text):
+		return absoluteReferences(*s.ref.text, s.ref.src)
 	}
 	file := s.ref.src.path
 	if file == "" {
@@ -118,7 +119,13 @@ func readKey(file, pointer string) (string, error) {
 // JSON must not write it.
 func secretOf(n *Node) Secret {
 	n.use.Or(useSecret)
-	return Secret{&secretRef{text: n.text, src: n.src, pointer: n.pointer()}}
+	return n.secret()
+}
+
+// secret is secretOf without a trace on the node.
+func (n *Node) secret() Secret {
+	text := n.text
+	return Secret{&secretRef{text: &text, src: n.src, pointer: n.pointer()}}
 }
 
 // String gives "***".

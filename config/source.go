@@ -52,6 +52,15 @@ func (s *source) sibling(name string) *source {
 	return diskSource(filepath.Join(filepath.Dir(s.name), name))
 }
 
+// Abs gives a path of a configuration relative to dir, the folder of its file;
+// an absolute path, and an empty one, stay as they are.
+func Abs(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
 // same reports whether two sources are one file.
 func (s *source) same(o *source) bool {
 	if s.fsys != nil || o.fsys != nil {

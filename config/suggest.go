@@ -31,10 +31,13 @@ func Suggest(word string, known []string) string {
 }
 
 // nearness is how many edits may lie between two words: one in three letters, at
-// most three, and never as many as the shorter one has.
+// most three; of words of one or two letters only capitals may differ.
 func nearness(a, b string) int {
 	la, lb := utf8.RuneCountInString(a), utf8.RuneCountInString(b)
-	return min((max(la, lb)+2)/3, 3, min(la, lb)-1)
+	if min(la, lb) < 3 {
+		return 0
+	}
+	return min((max(la, lb)+2)/3, 3)
 }
 
 // onlyCompletion gives the one known word that begins with word.

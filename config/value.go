@@ -104,7 +104,14 @@ func (d *decoder) secret(n *Node, v reflect.Value) {
 
 // wantGot reports a value of the wrong shape.
 func wantGot(n *Node, ps *Problems, want string) {
-	ps.Add(n.Pos(), n.Path(), "want %s, got %s", want, n.got())
+	hint := ""
+	switch {
+	case n.flow && want == "text":
+		hint = "a text that begins with { or [ must be quoted"
+	case n.Kind() == Scalar && strings.HasPrefix(want, "a list"):
+		hint = "a list is written [a, b]"
+	}
+	ps.AddHint(n.Pos(), n.Path(), hint, "want %s, got %s", want, n.got())
 }
 
 // shown gives text if it stands in the file; "" if it is what a reference stands
