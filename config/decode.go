@@ -57,7 +57,7 @@ type decoder struct{ ps *Problems }
 // structs decodes one map onto several structs.
 func (d *decoder) structs(n *Node, structs []reflect.Value) {
 	if n.Kind() == Scalar || n.Kind() == List {
-		wantGot(n, d.ps, "a map")
+		d.noMap(n, structs)
 		return
 	}
 	fields := make([][]field, len(structs))
@@ -87,6 +87,14 @@ func (d *decoder) structs(n *Node, structs []reflect.Value) {
 			v.Validate(&At{node: n, ps: d.ps})
 		}
 	}
+}
+
+// noMap reports a value that should have been a map.
+func (d *decoder) noMap(n *Node, structs []reflect.Value) {
+	for _, s := range structs {
+		hideIfSecret(n, s.Type())
+	}
+	wantGot(n, d.ps, "a map")
 }
 
 // unknown reports a key that no target knows, and gives the one it may stand for.
@@ -182,7 +190,7 @@ func (d *decoder) pointer(n *Node, v reflect.Value, r rules) {
 
 func (d *decoder) list(n *Node, v reflect.Value, r rules) {
 	if n.kind != List {
-		wantGot(n, d.ps, typeInWords(v.Type(), r))
+		d.wrongShape(n, v.Type(), typeInWords(v.Type(), r))
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
@@ -194,7 +202,7 @@ func (d *decoder) list(n *Node, v reflect.Value, r rules) {
 
 func (d *decoder) mapping(n *Node, v reflect.Value, r rules) {
 	if n.kind != Map {
-		wantGot(n, d.ps, "a map")
+		d.wrongShape(n, v.Type(), "a map")
 		return
 	}
 	m := reflect.MakeMapWithSize(v.Type(), len(n.keys))

@@ -29,6 +29,13 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	for _, text := range []string{
+		"a: &a [1, *a]", "a: &a {x: 1}\nb: {<<: [*a, *a], y: 2}", "? \n: ", "a: \u0085b", "a: |+\n\n x", "k: [12:30, 0x1, .inf, 2024-01-02]",
+		"$plain: {$plain: no, $$plain: 1}", "- - - ? -", "!!float 1", "\ufeff---\n...", "a: ${HOME:-x}$${y}${", "\ra: 1\r\n\r b", "<<: {<<: {a: 1}}",
+		"handlers: {a: {password: &p hunter2, table: *p}}",
+	} {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		doc, err := Parse("f", data)
 		var ps Problems

@@ -27,7 +27,7 @@ func parse(src *source, data []byte, ps *Problems) (root *Node) {
 	if doc == nil {
 		return nil
 	}
-	c := &converter{src: src, ps: ps, open: map[*yaml.Node]bool{}}
+	c := &converter{src: src, ps: ps, lines: lineLengths(data), open: map[*yaml.Node]bool{}}
 	if doc.Kind == 0 || len(doc.Content) == 0 {
 		return newMap(src, Pos{src.name, 1, 1})
 	}
@@ -71,7 +71,7 @@ func compose(src *source, data []byte, ps *Problems) (doc *yaml.Node) {
 	case err != nil:
 		ps.add(syntaxProblem(src, data, err))
 	default:
-		pos := Pos{src.name, max(second.Line, 1), max(second.Column, 1)}
+		pos := clampPos(lineLengths(data), Pos{src.name, second.Line, second.Column})
 		ps.AddHint(pos, "", "take out the line ---, or make it two files",
 			"a second document begins here; a configuration is one")
 	}
@@ -83,13 +83,14 @@ func compose(src *source, data []byte, ps *Problems) (doc *yaml.Node) {
 type converter struct {
 	src   *source
 	ps    *Problems
+	lines []int               // their lengths
 	open  map[*yaml.Node]bool // those being converted: an alias to one is a circle
 	count int
 	full  bool // maxNodes was passed and told
 }
 
 func (c *converter) pos(y *yaml.Node) Pos {
-	return Pos{c.src.name, max(y.Line, 1), max(y.Column, 1)}
+	return clampPos(c.lines, Pos{c.src.name, y.Line, y.Column})
 }
 
 // node converts y and everything in it; never nil.

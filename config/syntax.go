@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -93,8 +94,7 @@ func syntaxProblem(src *source, data []byte, err error) Problem {
 	if begun := le.ContextMark; begun.Line > 0 && atBeginning(le.Message) || mark.Line == 0 {
 		mark = begun
 	}
-	p.Line, p.Col = max(mark.Line, 1), max(mark.Column, 1)
-	p.Pos = clampPos(data, p.Pos)
+	p.Pos = clampPos(lineLengths(data), Pos{src.name, mark.Line, mark.Column})
 	if strings.Contains(le.Message, "cannot start any token") {
 		p.Msg, p.Hint = badStart(data, p.Pos)
 		return p
@@ -156,13 +156,23 @@ func splitLines(data []byte) []string {
 	return strings.Split(text, "\n")
 }
 
+// lineLengths counts the characters of each line.
+func lineLengths(data []byte) []int {
+	lines := splitLines(data)
+	lengths := make([]int, len(lines))
+	for i, line := range lines {
+		lengths[i] = utf8.RuneCountInString(line)
+	}
+	return lengths
+}
+
 // clampPos moves a place that lies behind the end of the file or of its line to
 // that end: the library counts one further for what is missing.
-func clampPos(data []byte, pos Pos) Pos {
-	lines := splitLines(data)
-	if pos.Line > len(lines) {
-		pos.Line, pos.Col = len(lines), 1<<30
+func clampPos(lengths []int, pos Pos) Pos {
+	if pos.Line > len(lengths) {
+		pos.Line, pos.Col = len(lengths), math.MaxInt
 	}
-	pos.Col = min(pos.Col, len([]rune(lines[pos.Line-1]))+1)
+	pos.Line = max(pos.Line, 1)
+	pos.Col = max(min(pos.Col, lengths[pos.Line-1]+1), 1)
 	return pos
 }

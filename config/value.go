@@ -42,7 +42,7 @@ func isUint(t reflect.Type) bool {
 // scalar decodes a scalar onto v: the type wanted decides what the text means.
 func (d *decoder) scalar(n *Node, v reflect.Value, r rules) {
 	if n.kind != Scalar {
-		wantGot(n, d.ps, typeInWords(v.Type(), r))
+		d.wrongShape(n, v.Type(), typeInWords(v.Type(), r))
 		return
 	}
 	if v.Type() == secretType {
@@ -102,6 +102,39 @@ func (d *decoder) secret(n *Node, v reflect.Value) {
 	}
 }
 
+// holdsSecret reports whether a value of type t has a Secret in it, so that a
+// text in its place may be one.
+func holdsSecret(t reflect.Type, depth int) bool {
+	switch {
+	case t == secretType:
+		return true
+	case depth > 8:
+		return false
+	case t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map:
+		return holdsSecret(t.Elem(), depth+1)
+	case t.Kind() == reflect.Struct:
+		for i := range t.NumField() {
+			if holdsSecret(t.Field(i).Type, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hideIfSecret keeps a text that stands in the place of a t out of problems.
+func hideIfSecret(n *Node, t reflect.Type) {
+	if n.Kind() == Scalar && holdsSecret(t, 0) {
+		n.use.Or(useSecret)
+	}
+}
+
+// wrongShape reports a value that can't be decoded onto a t.
+func (d *decoder) wrongShape(n *Node, t reflect.Type, want string) {
+	hideIfSecret(n, t)
+	wantGot(n, d.ps, want)
+}
+
 // wantGot reports a value of the wrong shape.
 func wantGot(n *Node, ps *Problems, want string) {
 	hint := ""
@@ -129,7 +162,7 @@ func (n *Node) got() string {
 		return n.Kind().String()
 	}
 	if n.is(useSecret) {
-		return hidden
+		return "a text that is not shown"
 	}
 	text := n.text
 	if r := []rune(text); len(r) > 60 {
