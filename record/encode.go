@@ -17,11 +17,13 @@ import (
 // concurrent use.
 type Encoder struct {
 	buf    []byte
-	attrs  int // where the attributes begin
 	open   []openGroup
 	depth  int
 	redact *Redactor
-	left   int // attributes that found no room
+	hide   bool // an open group's name is redacted: so is all that comes into it
+	room   int  // where it stops taking attributes
+	left   int  // attributes that found no room
+	view   View
 }
 
 // openGroup is a group whose length is not known yet.
@@ -65,7 +67,7 @@ type Header struct {
 
 // Begin starts a record.
 func (e *Encoder) Begin(h *Header) {
-	e.open, e.depth, e.left = e.open[:0], 0, 0
+	e.open, e.depth, e.left, e.hide, e.room = e.open[:0], 0, 0, false, room
 	var flags Flags
 	t := h.Time
 	if t.IsZero() {
@@ -94,7 +96,7 @@ func (e *Encoder) Begin(h *Header) {
 	binary.LittleEndian.PutUint16(b[offLogger:], uint16(len(logger)))
 	binary.LittleEndian.PutUint16(b[offFlags:], uint16(flags))
 	b[34], b[35] = 0, 0
-	e.buf, e.attrs = b, len(b)
+	e.buf = b
 }
 
 func (e *Encoder) flag(f Flags) {
@@ -102,21 +104,19 @@ func (e *Encoder) flag(f Flags) {
 	e.buf[offFlags+1] |= byte(f >> 8)
 }
 
-// Caller adds where the call stands.
+// Caller adds where the call stands, as EncodeCaller made it.
 func (e *Encoder) Caller(encoded []byte) {
-	if len(encoded) == 0 {
+	if len(encoded) == 0 || len(encoded) > maxCaller {
 		return
 	}
 	e.flag(HasCaller)
 	e.buf = append(e.buf, encoded...)
-	e.attrs = len(e.buf)
 }
 
 // Source adds the name of the source that the record came in by.
 func (e *Encoder) Source(name string) {
 	e.flag(HasSource)
-	e.buf = appendText(e.buf, name)
-	e.attrs = len(e.buf)
+	e.buf = appendText(e.buf, name[:min(len(name), maxKey)])
 }
 
 // ID adds the id that the record got first, 26 characters.
@@ -126,7 +126,6 @@ func (e *Encoder) ID(id string) {
 	}
 	e.flag(HasID)
 	e.buf = append(e.buf, id...)
-	e.attrs = len(e.buf)
 }
 
 // Bound adds what was bound by With and WithGroup; groups that it leaves open
@@ -141,8 +140,14 @@ func (e *Encoder) Bound(b *Bound) {
 		e.open = append(e.open, openGroup{g.key + base, g.len + base})
 	}
 	e.depth = len(b.open)
+	e.left = b.left
 	if b.cut {
 		e.flag(Cut)
+	}
+	if e.redact != nil {
+		for _, name := range b.names {
+			e.hide = e.hide || e.redact.Match(name)
+		}
 	}
 }
 
@@ -155,6 +160,15 @@ func (e *Encoder) Finish() []byte {
 		e.Text("!cut", strconv.Itoa(e.left)+" more attributes: the record is too long")
 	}
 	return e.buf
+}
+
+// View parses what Finish returned; it is good as long as that is. Nil for a
+// payload that no view can read, which an Encoder does not make.
+func (e *Encoder) View() *View {
+	if e.view.Parse(e.buf) != nil {
+		return nil
+	}
+	return &e.view
 }
 
 // close ends all open groups, innermost first; one without attributes goes.
@@ -198,27 +212,29 @@ func (e *Encoder) key(key string, t Type) {
 	e.buf = append(b, byte(t))
 }
 
-// maxKey is the longest key, in bytes.
-const maxKey = 1024
+const (
+	// maxKey is the longest key, in bytes.
+	maxKey = 1024
+	// maxCaller is the longest encoded caller: a line, a file, a function.
+	maxCaller = 2*(maxKey+binary.MaxVarintLen16) + binary.MaxVarintLen64
+)
 
 // Attr adds one attribute as slog gives it: values are resolved, groups with an
 // empty key are inlined, empty groups and the zero Attr are left out. Whatever
 // a method of the value does, Attr does not panic.
 func (e *Encoder) Attr(a slog.Attr) {
 	v := a.Value
-	switch v.Kind() {
-	case slog.KindLogValuer:
+	if v.Kind() == slog.KindLogValuer {
 		v = v.Resolve()
-	case slog.KindAny:
-		if a.Key == "" && v.Any() == nil {
-			return
-		}
 	}
-	if len(e.buf) > room {
+	if a.Key == "" && v.Kind() == slog.KindAny && v.Any() == nil {
+		return
+	}
+	if len(e.buf) > e.room {
 		e.left++
 		return
 	}
-	if e.redact != nil && e.redact.Match(a.Key) {
+	if e.redact != nil && (e.hide || e.redact.Match(a.Key)) {
 		e.redacted(a.Key, v)
 		return
 	}
@@ -260,6 +276,9 @@ func (e *Encoder) time(key string, t time.Time) {
 	e.key(key, Time)
 	sec, nsec := unix(t)
 	_, offset := t.Zone()
+	if offset < -maxOffset || offset > maxOffset {
+		offset = 0 // no zone on earth: the moment is kept, the zone is not
+	}
 	e.buf = binary.AppendVarint(e.buf, sec)
 	e.buf = binary.AppendUvarint(e.buf, uint64(nsec))
 	e.buf = binary.AppendVarint(e.buf, int64(offset))
@@ -291,12 +310,12 @@ func (e *Encoder) Text(key, s string) { e.text(key, String, s) }
 
 // JSON adds JSON text that the caller vouches for.
 func (e *Encoder) JSON(key string, text []byte) {
+	if e.redact != nil {
+		text = e.redact.json(text)
+	}
 	if len(text) > MaxString {
 		e.text(key, String, string(text)) // what is left of it is no JSON
 		return
-	}
-	if e.redact != nil {
-		text = e.redact.json(text)
 	}
 	e.key(key, JSON)
 	e.buf = binary.AppendUvarint(e.buf, uint64(len(text)))
@@ -339,8 +358,14 @@ func appendCut(b []byte, s string) []byte {
 type Bound struct {
 	bytes []byte
 	open  []openGroup
+	names []string // of the open groups
 	cut   bool
+	left  int // attributes that found no room
 }
+
+// boundRoom is where With and WithGroup stop taking more, so that the longest
+// attribute after it still leaves room for the longest logger and message.
+const boundRoom = room - MaxString - math.MaxUint16 - 4<<10
 
 // With returns b (which may be nil) with more attributes.
 func (b *Bound) With(attrs []slog.Attr, redact *Redactor) *Bound {
@@ -357,10 +382,17 @@ func (b *Bound) With(attrs []slog.Attr, redact *Redactor) *Bound {
 // WithGroup returns b (which may be nil) with one more open group. An empty
 // name opens nothing.
 func (b *Bound) WithGroup(name string) *Bound {
-	if name == "" || b != nil && len(b.open) >= maxDepth {
+	if name == "" {
 		return b
 	}
-	return b.extend(nil, func(e *Encoder) { e.open = append(e.open, e.beginGroup(name)) })
+	if b != nil && (len(b.open) >= maxDepth || len(b.bytes) > boundRoom) {
+		n := *b
+		n.cut = true
+		return &n
+	}
+	n := b.extend(nil, func(e *Encoder) { e.open = append(e.open, e.beginGroup(name)) })
+	n.names = append(n.names, name)
+	return n
 }
 
 func (b *Bound) extend(redact *Redactor, add func(*Encoder)) *Bound {
@@ -368,10 +400,17 @@ func (b *Bound) extend(redact *Redactor, add func(*Encoder)) *Bound {
 	e.Begin(&Header{Time: time.Unix(0, 0)})
 	start := len(e.buf)
 	e.Bound(b)
+	e.room = boundRoom
 	add(e)
-	n := &Bound{bytes: slices.Clip(slices.Clone(e.buf[start:])), cut: Flags(e.buf[offFlags])&Cut != 0 || e.left > 0}
+	n := &Bound{bytes: slices.Clip(slices.Clone(e.buf[start:])), cut: Flags(e.buf[offFlags])&Cut != 0, left: e.left}
+	if b != nil {
+		n.names = slices.Clip(b.names)
+	}
 	for _, g := range e.open {
 		n.open = append(n.open, openGroup{g.key - start, g.len - start})
 	}
 	return n
 }
+
+// SetMask changes the mask of a payload that is not yet in a spool.
+func SetMask(payload []byte, mask uint64) { binary.LittleEndian.PutUint64(payload, mask) }

@@ -21,7 +21,12 @@ func (v *View) AppendID(dst []byte, run RunID, at Place) []byte {
 	binary.BigEndian.PutUint64(in[8:], at.Position)
 	binary.BigEndian.PutUint32(in[16:], at.Index)
 	sum := sha256.Sum256(in[:])
-	ms := uint64(max(v.Seconds*1000+int64(v.Nanos)/1e6, 0))
+	const limit = 1<<48 - 1 // milliseconds; the year 10889
+	ms := uint64(min(max(v.Seconds, 0), limit/1000+1)*1000 + int64(v.Nanos)/1e6)
+	if v.Seconds < 0 {
+		ms = 0
+	}
+	ms = min(ms, limit)
 	hi := ms<<16 | uint64(sum[0])<<8 | uint64(sum[1])
 	return appendULID(dst, hi, binary.BigEndian.Uint64(sum[2:]))
 }

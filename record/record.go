@@ -140,7 +140,7 @@ func (r RunID) String() string {
 // ParseRunID is the inverse of RunID.String.
 func ParseRunID(s string) (RunID, bool) {
 	n, err := strconv.ParseUint(s, 16, 64)
-	return RunID(n), err == nil && len(s) == 16
+	return RunID(n), err == nil && len(s) == 16 && n != 0
 }
 
 // Place is where a record lies in its run: the position of its frame, and its

@@ -3,15 +3,14 @@ package record
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"maps"
-	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Redaction is what is done with the value of a key that must not be shown.
@@ -64,7 +63,9 @@ func (r *Redactor) Match(key string) bool {
 			break
 		}
 	}
-	r.remember(strings.Clone(key), hit)
+	if m := r.known.Load(); len(key) <= maxKey && (m == nil || len(*m) < maxKnown) {
+		r.remember(key, hit)
+	}
 	return hit
 }
 
@@ -73,12 +74,9 @@ func (r *Redactor) remember(key string, hit bool) {
 	defer r.mu.Unlock()
 	next := map[string]bool{}
 	if m := r.known.Load(); m != nil {
-		if len(*m) >= maxKnown {
-			return
-		}
 		maps.Copy(next, *m)
 	}
-	next[key] = hit
+	next[strings.Clone(key)] = hit
 	r.known.Store(&next)
 }
 
@@ -110,23 +108,28 @@ func (e *Encoder) redacted(key string, v slog.Value) {
 	case Mask:
 		e.Text(key, "***")
 	case Hash:
-		e.Text(key, hashed(plain(key, v)))
+		e.Text(key, hashed(plain(v)))
 	}
 }
 
-// plain is the value's bytes as a record would hold them, or its text.
-func plain(key string, v slog.Value) []byte {
-	switch v.Kind() {
-	case slog.KindString:
+// plain is the value's text, or its JSON: what is hashed depends on the value
+// alone, not on its key or on whether it stands in an attribute or in a struct.
+func plain(v slog.Value) []byte {
+	if v.Kind() == slog.KindString {
 		return []byte(v.String())
-	case slog.KindFloat64:
-		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(v.Float64()))
 	}
 	var e Encoder
-	e.Begin(&Header{})
+	e.Begin(&Header{Time: time.Unix(0, 0)})
 	start := len(e.buf)
-	e.value(key, v)
-	return e.buf[start:]
+	e.value("v", v)
+	a := Attrs{b: e.buf[start:]}
+	var key []byte
+	var val Value
+	a.Next(&key, &val)
+	if val.Type == String || val.Type == Err {
+		return val.Raw
+	}
+	return val.AppendJSON(nil)
 }
 
 func hashed(b []byte) string {
@@ -134,13 +137,20 @@ func hashed(b []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:8])
 }
 
-// json hides values in JSON text; text without a hit comes back as it is.
+// json hides values in JSON text; text without a hit comes back as it is, and
+// what is no JSON is hidden whole: nobody can say what is in it.
 func (r *Redactor) json(text []byte) []byte {
+	if !json.Valid(text) {
+		return []byte(`"***"`)
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var out bytes.Buffer
 	w := jsonRedactor{r: r, dec: dec, out: &out}
-	if err := w.value(false); err != nil || !w.hit {
+	if err := w.value(false); err != nil {
+		return []byte(`"***"`)
+	}
+	if !w.hit {
 		return text
 	}
 	return out.Bytes()
@@ -165,14 +175,20 @@ func (w *jsonRedactor) value(skip bool) error {
 	case json.Delim('['):
 		return w.array(skip)
 	}
-	if !skip {
-		b, err := json.Marshal(tok)
-		if err != nil {
-			return err
-		}
-		w.out.Write(b)
+	if skip {
+		return nil
 	}
-	return nil
+	if s, ok := tok.(string); ok {
+		w.string(s)
+		return nil
+	}
+	b, err := json.Marshal(tok)
+	w.out.Write(b)
+	return err
+}
+
+func (w *jsonRedactor) string(s string) {
+	w.out.Write(AppendJSONString(w.out.AvailableBuffer(), s))
 }
 
 func (w *jsonRedactor) array(skip bool) error {
@@ -209,8 +225,7 @@ func (w *jsonRedactor) object(skip bool) error {
 				w.out.WriteByte(',')
 			}
 			first = false
-			b, _ := json.Marshal(key)
-			w.out.Write(b)
+			w.string(key)
 			w.out.WriteByte(':')
 		}
 		if err := w.member(skip, hide); err != nil {
@@ -242,7 +257,7 @@ func (w *jsonRedactor) member(skip, hide bool) error {
 	}
 	b := []byte(raw)
 	var s string
-	if json.Unmarshal(raw, &s) == nil {
+	if raw[0] == '"' && json.Unmarshal(raw, &s) == nil {
 		b = []byte(s)
 	}
 	w.out.WriteString(`"` + hashed(b) + `"`)

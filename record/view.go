@@ -139,9 +139,14 @@ func (v *View) Attrs() Attrs { return Attrs{b: v.attrs} }
 
 // Attrs is a walk over attributes, in their order. The zero Attrs is empty.
 type Attrs struct {
-	b   []byte
-	err bool
+	b     []byte
+	depth uint8 // groups around it
+	err   bool
 }
+
+// maxWalked is how deep groups are walked: no encoder nests so deep, and whoever
+// walks may call itself for each group.
+const maxWalked = 2 * maxDepth
 
 // Next reads the next attribute; false at the end, or where what follows is
 // malformed.
@@ -155,7 +160,7 @@ func (a *Attrs) Next(key *[]byte, val *Value) bool {
 		return false
 	}
 	*key = k
-	val.Type = Type(b[0])
+	val.Type, val.depth = Type(b[0]), a.depth
 	a.b, ok = val.parse(b[1:])
 	a.err = !ok
 	return ok
@@ -174,6 +179,8 @@ type Value struct {
 	Nanos  uint32 // Time
 	Offset int32  // Time: seconds east of UTC
 	Raw    []byte // String, Bytes, JSON, Err: the text; Group: attributes
+
+	depth uint8 // groups around it
 }
 
 func (v *Value) parse(b []byte) (rest []byte, ok bool) {
@@ -211,11 +218,14 @@ func (v *Value) parse(b []byte) (rest []byte, ok bool) {
 	return b, ok
 }
 
+// maxOffset is the furthest zone from UTC, in seconds.
+const maxOffset = 26 * 3600
+
 func (v *Value) parseTime(b []byte) (rest []byte, ok bool) {
 	sec, b, ok := varint(b, true)
 	nsec, b, ok := uvarint(b, ok)
 	off, b, ok := varint(b, ok)
-	if !ok || nsec > 999_999_999 || off < -26*3600 || off > 26*3600 {
+	if !ok || nsec > 999_999_999 || off < -maxOffset || off > maxOffset {
 		return nil, false
 	}
 	v.Num, v.Nanos, v.Offset = uint64(sec), uint32(nsec), int32(off)
@@ -242,12 +252,18 @@ func (v *Value) Attrs() Attrs {
 	if v.Type != Group {
 		return Attrs{}
 	}
-	return Attrs{b: v.Raw}
+	if v.depth >= maxWalked {
+		return Attrs{err: true}
+	}
+	return Attrs{b: v.Raw, depth: v.depth + 1}
 }
 
 // Lookup finds the attribute at a path of keys through groups and, below a JSON
 // value, reports the rest of the path in depth: how many keys were used.
 func (v *View) Lookup(path []string, val *Value) (depth int, ok bool) {
+	if len(path) == 0 {
+		return 0, false
+	}
 	a := v.Attrs()
 	return lookup(&a, path, val)
 }
