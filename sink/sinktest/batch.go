@@ -53,30 +53,30 @@ func (r Record) Payload() []byte {
 	return slices.Clone(e.Finish())
 }
 
-// Run plays one run of a spool: it hands out places in order.
-type Run struct {
+// Spool plays one run of a spool: it hands out places in order.
+type Spool struct {
 	Origin sink.Origin
 	Start  record.Place
 	next   record.Place
 }
 
 // NewRun begins a run. Its places begin where those of a spool do.
-func NewRun(id record.RunID) *Run {
+func NewRun(id record.RunID) *Spool {
 	start := record.Place{Position: 4096}
-	return &Run{
+	return &Spool{
 		Origin: sink.Origin{Run: id, Service: "sinktest", Version: "1.2.3", Host: "here"},
 		Start:  start, next: start,
 	}
 }
 
 // Next is the place of the next record.
-func (r *Run) Next() record.Place { return r.next }
+func (r *Spool) Next() record.Place { return r.next }
 
 // Seek moves the run, so that the next batch begins elsewhere.
-func (r *Run) Seek(p record.Place) { r.next = p }
+func (r *Spool) Seek(p record.Place) { r.next = p }
 
 // Part appends records to the run: the range that they take, and them as items.
-func (r *Run) Part(records ...Record) Part {
+func (r *Spool) Part(records ...Record) Part {
 	p := Part{Move: sink.Move{Run: r.Origin.Run, From: r.next}}
 	for _, rec := range records {
 		payload := rec.Payload()

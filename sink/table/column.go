@@ -140,12 +140,12 @@ func readColumn(n *config.Node, ps *config.Problems) (Column, bool) {
 		ps.Add(pos, path, "%v", err)
 		return col, false
 	}
-	col.Type = ColumnType{Type: natural}
-	if keys.Type != "" {
-		if err = col.setType(keys.Type); err != nil {
-			pos, path := at("type")
-			ps.Add(pos, path, "%v", err)
-		}
+	if keys.Type == "" {
+		keys.Type = natural.String()
+	}
+	if err = col.setType(keys.Type); err != nil {
+		pos, path := at("type")
+		ps.Add(pos, path, "%v", err)
 	}
 	return col, err == nil
 }

@@ -114,28 +114,38 @@ func alterations(name string, cols []table.Column) []string {
 	return list
 }
 
+// alter adds columns.
 func (s *store) alter(cols []table.Column) error {
-	return s.db.immediate(func() error {
-		for _, sql := range alterations(s.config.Table, cols) {
-			if _, err := s.db.exec(sql); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.db.immediate(func() error { return s.addAll(cols) })
 }
 
-// grow adds the columns that a batch needs, before its transaction: SQLite would
-// let it happen inside, other stores would not, and a batch that is rejected
-// should not take the columns of the others back.
+func (s *store) addAll(cols []table.Column) error {
+	for _, sql := range alterations(s.config.Table, cols) {
+		if _, err := s.db.exec(sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grow adds the columns that a batch needs, in a transaction before its own: a
+// batch that is rejected does not take columns back that others use by then.
 func (s *store) grow(b *sink.Batch) error {
-	cols := s.mapper.Discover(b)
-	if len(cols) == 0 {
+	if len(s.mapper.Discover(b)) == 0 {
 		return nil
 	}
-	if err := s.alter(cols); err != nil {
-		return err
+	var cols []table.Column
+	err := s.db.immediate(func() error {
+		there, err := s.columns() // others may have added some
+		if err != nil {
+			return err
+		}
+		s.mapper.Existing(there)
+		cols = s.mapper.Discover(b)
+		return s.addAll(cols)
+	})
+	if err == nil {
+		s.mapper.Add(cols)
 	}
-	s.mapper.Add(cols)
-	return nil
+	return err
 }
