@@ -155,8 +155,7 @@ func bareName(function []byte) []byte {
 
 // attr loads the last attribute with this key.
 func (x *operand) attr(v *record.View, key string) bool {
-	a := v.Attrs()
-	if !find(&a, key, &x.value) {
+	if !find(v.Attrs(), key, &x.value) {
 		return false
 	}
 	x.fromValue()
@@ -165,7 +164,7 @@ func (x *operand) attr(v *record.View, key string) bool {
 
 // find looks for a key, or for a path of keys through groups: "a.b" is the
 // attribute "a.b", or b in the group a, whichever comes last.
-func find(a *record.Attrs, key string, val *record.Value) (found bool) {
+func find(a record.Attrs, key string, val *record.Value) (found bool) {
 	var k []byte
 	var x record.Value
 	for a.Next(&k, &x) {
@@ -173,8 +172,7 @@ func find(a *record.Attrs, key string, val *record.Value) (found bool) {
 		case string(k) == key:
 			*val, found = x, true
 		case x.Type == record.Group && len(k) < len(key) && key[len(k)] == '.' && string(k) == key[:len(k)]:
-			in := x.Attrs()
-			found = find(&in, key[len(k)+1:], val) || found
+			found = find(x.Attrs(), key[len(k)+1:], val) || found
 		}
 	}
 	return found

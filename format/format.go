@@ -66,21 +66,23 @@ func appendFraction(dst []byte, nanos uint32) []byte {
 	if nanos == 0 {
 		return dst
 	}
-	var b [10]byte
-	b[0] = '.'
-	for i := 9; i > 1; i -= 2 {
-		q := nanos / 100
-		r := nanos - q*100
-		b[i], b[i-1] = '0'+byte(r%10), '0'+byte(r/10)
-		nanos = q
+	a, bcde := nanos/100_000_000, nanos%100_000_000
+	bc, de := bcde/10_000, bcde%10_000
+	b, c, d, e := bc/100*2, bc%100*2, de/100*2, de%100*2
+	dst = append(dst, '.', '0'+byte(a), pairs[b], pairs[b+1], pairs[c], pairs[c+1], pairs[d], pairs[d+1], pairs[e], pairs[e+1])
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
 	}
-	b[1] = '0' + byte(nanos)
-	n := len(b)
-	for b[n-1] == '0' {
-		n--
-	}
-	return append(dst, b[:n]...)
+	return dst
 }
+
+// pairs are the numbers from 00 to 99.
+var pairs = func() (t [200]byte) {
+	for i := range 100 {
+		t[2*i], t[2*i+1] = '0'+byte(i/10), '0'+byte(i%10)
+	}
+	return t
+}()
 
 // caller is where a call stands in the code, as a view of the record.
 type caller struct {

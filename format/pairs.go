@@ -7,35 +7,22 @@ import (
 	"github.com/girok/girok/record"
 )
 
-// group is a chain of open groups, innermost first. It lives on the stack.
-type group struct {
-	outer *group
-	key   []byte
-}
-
-func (g *group) append(dst []byte) []byte {
-	if g == nil {
-		return dst
-	}
-	dst = g.outer.append(dst)
-	dst = append(dst, g.key...)
-	return append(dst, '.')
-}
-
 // appendPairs appends ` key=value` for each attribute, as slog's TextHandler
 // does: groups become prefixes with dots, and what could be misread is quoted.
-func appendPairs(dst []byte, a *record.Attrs, in *group) []byte {
+func appendPairs(dst []byte, a record.Attrs, prefix []byte) []byte {
 	var key []byte
 	var v record.Value
 	for a.Next(&key, &v) {
 		if v.Type == record.Group {
-			members := v.Attrs()
-			dst = appendPairs(dst, &members, &group{outer: in, key: key})
+			// Each group writes its key behind that of the one it is in, over
+			// those of its elder siblings, which are done.
+			inner := append(append(prefix, key...), '.')
+			dst = appendPairs(dst, v.Attrs(), inner)
 			continue
 		}
 		dst = append(dst, ' ')
 		mark := len(dst)
-		dst = append(in.append(dst), key...)
+		dst = append(append(dst, prefix...), key...)
 		dst = quoteIfNeeded(dst, mark)
 		dst = append(dst, '=')
 		mark = len(dst)

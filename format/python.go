@@ -54,8 +54,7 @@ func appendPyValue(dst []byte, v *record.Value, repr bool) []byte {
 	case record.Float:
 		return appendPyFloat(dst, v.Float())
 	case record.Group:
-		a := v.Attrs()
-		return appendPyDict(dst, &a)
+		return appendPyDict(dst, v.Attrs())
 	case record.Bytes:
 		return appendBytesRepr(dst, v.Raw)
 	case record.JSON:
@@ -75,7 +74,7 @@ func appendPyValue(dst []byte, v *record.Value, repr bool) []byte {
 	return append(dst[:mark], dst[end:]...)
 }
 
-func appendPyDict(dst []byte, a *record.Attrs) []byte {
+func appendPyDict(dst []byte, a record.Attrs) []byte {
 	var key []byte
 	var v record.Value
 	dst = append(dst, '{')

