@@ -229,3 +229,10 @@ func (e *Fenced) Error() string {
 	return fmt.Sprintf("the position of run %s is held by another owner (%s, next %d): this spool exists twice, perhaps on a cloned machine; stop one of the two",
 		e.Run, e.Owner, e.Next.Position)
 }
+
+// Common is what every spooled handler may have beside its kind's own keys.
+type Common struct {
+	Class   string       `yaml:"class" doc:"kind of the handler"`
+	Accepts []string     `yaml:"accepts" doc:"kinds of records that the handler takes: log, event, row, metric, span"`
+	Level   *config.Node `yaml:"level" doc:"lowest level of logs that the handler takes: a name or a number of Python's"`
+}

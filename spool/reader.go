@@ -68,6 +68,8 @@ type Reader struct {
 
 	// GapFrom and GapTo are what the last Gap spans.
 	GapFrom, GapTo uint64
+	// Err is why the segment could not be read just now; Next answers Wait.
+	Err error
 	// Damaged counts bytes that were skipped because they did not check.
 	Damaged uint64
 }
@@ -80,7 +82,7 @@ type source interface {
 }
 
 // Reader begins at position from, which is 0 or the edge of a frame.
-func (r *Run) Reader(from uint64) *Reader { return &Reader{run: r, pos: from} }
+func (r *Run) Reader(from uint64) *Reader { return &Reader{run: r, pos: from, end: from} }
 
 // readerOf reads one segment of the own run.
 func (r *Run) readerOf(h header) *Reader {
@@ -131,9 +133,11 @@ func (r *Reader) Next() (Ref, Status) {
 			r.fill(r.pos, wordSize)
 			fresh = true
 			continue
+		case r.Err != nil:
+			return Ref{}, Wait
 		case r.settled(v):
 			fresh = false
-			r.scan()
+			r.scan(v)
 			continue
 		}
 		if r.died() {
@@ -215,8 +219,9 @@ func (r *Reader) fill(pos uint64, n int) {
 	}
 	r.buf, r.bufAt = r.buf[:size], pos
 	got, err := r.src.read(r.buf, pos-r.cur.base)
+	r.Err = nil
 	if err != nil && !errors.Is(err, io.EOF) {
-		got = 0 // unreadable is like cut off
+		got, r.Err = 0, err // it may be readable later: nothing is skipped for it
 	}
 	r.buf = r.buf[:got]
 }
@@ -254,7 +259,7 @@ func (r *Reader) hasLater() bool {
 }
 
 // scan moves pos to the next frame or PAD that checks, or to the segment's end.
-func (r *Reader) scan() {
+func (r *Reader) scan(v verdict) {
 	start := r.pos
 	for r.pos += wordSize; r.pos < r.cur.end(); r.pos += wordSize {
 		b := r.bytes(wordSize)
@@ -272,7 +277,9 @@ func (r *Reader) scan() {
 			break
 		}
 	}
-	r.Damaged += r.pos - start
+	if v == bad {
+		r.Damaged += r.pos - start
+	}
 }
 
 // died looks whether the run has died meanwhile; then all must be read again.
@@ -347,13 +354,17 @@ func (r *Run) Oldest() uint64 {
 	return list[0].base
 }
 
-// StillThere reports whether all segments that hold [from, to) are there.
+// StillThere reports whether all segments that hold [from, to) are there. The
+// caller has pinned the range.
 func (r *Run) StillThere(from, to uint64) bool {
+	if r.count.u64(40).Load() <= from {
+		return true // nothing from there on was ever announced to go
+	}
 	list, err := r.segments()
 	if err != nil {
 		return false
 	}
-	at := from
+	at := max(from, 1)
 	for _, h := range list {
 		if h.base <= at && at < h.end() {
 			at = h.end()

@@ -289,3 +289,25 @@ func removeFile(name string) error {
 	}
 	return nil
 }
+
+// SetAside moves a dead run in which something did not check out of the way, once
+// every handler is past it: its readable records are delivered, and nothing of
+// it is deleted. It returns the new folder; empty when handlers still read it.
+func (r *Run) SetAside() (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list, err := r.segments()
+	if err != nil || r.removed || len(list) > 0 && !r.passed(list[len(list)-1].end()) {
+		return "", err
+	}
+	to := filepath.Join(filepath.Dir(filepath.Dir(r.path)), "damaged")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return "", err
+	}
+	to = filepath.Join(to, filepath.Base(r.path))
+	if err := os.Rename(r.path, to); err != nil {
+		return "", err
+	}
+	r.removed = true
+	return to, nil
+}

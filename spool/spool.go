@@ -385,3 +385,28 @@ func (s *Spool) Seal() { s.writer.seal() }
 
 // Release lets the own run go after Seal: whoever delivers may remove it.
 func (s *Spool) Release() { s.writer.release() }
+
+// OwnDelivered reports whether every handler is past the end of the own run,
+// which must be sealed.
+func (s *Spool) OwnDelivered() bool { return s.writer.run.passed(s.writer.Tail()) }
+
+// RemoveOwn lets the own run go and removes it. It must be sealed and delivered.
+func (s *Spool) RemoveOwn() error {
+	s.Release()
+	return s.writer.run.Remove()
+}
+
+// TryLock opens a lock file and takes its lock without waiting; nil when another
+// process holds it. The lock lasts until the file is closed.
+func TryLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := lockFile(f, false)
+	if !ok || err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,344 @@
+package girok
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/format"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/console"
+	"github.com/girok/girok/sink/file"
+	"github.com/girok/girok/spool"
+	"github.com/girok/girok/tree"
+)
+
+// blueprint is a configuration that was read and checked; nothing is touched
+// yet. start makes it real.
+type blueprint struct {
+	doc      *config.Document
+	keys     fileKeys
+	location *time.Location
+	redact   *record.Redactor
+	handlers map[string]*handlerPlan
+	loggers  []tree.LoggerConfig
+}
+
+// handlerPlan is one handler before it is opened.
+type handlerPlan struct {
+	name    string
+	class   string // as written
+	node    *config.Node
+	tree    *tree.Handler
+	format  format.Formatter
+	stream  string // console
+	path    string // file
+	kind    sink.Kind
+	cfg     sink.Config // of a spooled handler
+	spooled bool
+	used    bool // a logger names it
+}
+
+// read checks a document whole and reports every mistake at once.
+func read(doc *config.Document, opts []Option) (*blueprint, error) {
+	b := &blueprint{doc: doc, handlers: map[string]*handlerPlan{}}
+	b.keys.Redact.With = "mask"
+	b.keys.Spool.Durability = "process"
+	var ps config.Problems
+	decode("top", doc.Root, &ps, &b.keys)
+	checkVersion(doc.Root, b.keys.Version, &ps)
+	b.location = zoneOf(b.keys.Timezone, doc.Root, &ps)
+	b.service(&ps)
+	b.redaction()
+	formatters := b.formatters(&ps)
+	for _, name := range slices.Sorted(maps.Keys(b.keys.Handlers)) {
+		b.handler(name, formatters, kindsOf(opts), &ps)
+	}
+	b.bits(&ps)
+	b.logger("", b.keys.Root, &ps)
+	for _, name := range slices.Sorted(maps.Keys(b.keys.Loggers)) {
+		b.logger(name, b.keys.Loggers[name], &ps)
+	}
+	return b, ps.Err()
+}
+
+func (b *blueprint) service(ps *config.Problems) {
+	if b.keys.Service == "" {
+		b.keys.Service = strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	}
+	if s := b.keys.Service; strings.ContainsAny(s, "/\\\x00") || strings.HasPrefix(s, ".") || len(s) > 200 {
+		n := b.doc.Root.Get("service")
+		ps.Add(n.Pos(), "service", "names a folder in the spool: want no / and no leading dot, got %q", s)
+	}
+}
+
+func (b *blueprint) redaction() {
+	with := map[string]record.Redaction{"mask": record.Mask, "hash": record.Hash, "drop": record.Drop}[b.keys.Redact.With]
+	b.redact = record.NewRedactor(b.keys.Redact.Keys, with)
+}
+
+func (b *blueprint) formatters(ps *config.Problems) map[string]format.Formatter {
+	all := map[string]format.Formatter{}
+	for name, n := range b.keys.Formatters {
+		all[name] = b.formatter(n, ps)
+	}
+	return all
+}
+
+func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Formatter {
+	var k formatterKeys
+	decode("formatter", n, ps, &k)
+	switch k.Class {
+	case "json":
+		if k.Format != "" || k.Datefmt != "" {
+			ps.Add(n.Get("class").Pos(), n.Path(), "class json takes neither format nor datefmt")
+		}
+		return format.NewJSON(format.JSONOptions{Location: b.location})
+	case "", "logging.Formatter":
+	default:
+		at := n.Get("class")
+		ps.Add(at.Pos(), at.Path(), "%q is not in this program; it has json, logging.Formatter", k.Class)
+	}
+	if k.Format == "" && k.Datefmt == "" {
+		return format.Default(b.location)
+	}
+	t, err := format.New(k.Format, k.Datefmt, b.location)
+	if err == nil {
+		return t
+	}
+	at := n
+	if f := n.Get("format"); f != nil {
+		at = f
+	}
+	var syntax *format.SyntaxError
+	if errors.As(err, &syntax) {
+		ps.Add(at.Pos(), at.Path(), "%s (character %d of the format)", syntax.Msg, syntax.Offset+1)
+	} else {
+		ps.Add(at.Pos(), at.Path(), "%v", err)
+	}
+	return format.Default(b.location)
+}
+
+// handler checks one entry of handlers.
+func (b *blueprint) handler(name string, formatters map[string]format.Formatter, kinds []sink.Kind, ps *config.Problems) {
+	n := b.keys.Handlers[name]
+	h := &handlerPlan{name: name, node: n, tree: &tree.Handler{Name: name, Accepts: tree.Takes(record.Log)}}
+	b.handlers[name] = h
+	c := n.Get("class")
+	if c == nil || c.Kind() != config.Scalar {
+		ps.Add(n.KeyPos(), n.Path()+".class", "is missing; want console, file, null, or a kind of store")
+		return
+	}
+	h.class = c.Raw()
+	if i := slices.IndexFunc(kinds, func(k sink.Kind) bool { return k.Name() == h.class }); i >= 0 {
+		b.spooled(h, kinds[i], ps)
+		return
+	}
+	var d directKeys
+	switch h.class {
+	case "console", "logging.StreamHandler":
+		k := consoleKeys{Stream: "ext://sys.stderr"}
+		decode("handler", n, ps, &d, &k)
+		h.stream = k.Stream
+	case "file", "logging.FileHandler":
+		var k fileHandlerKeys
+		decode("handler", n, ps, &d, &k)
+		h.path = k.Filename
+	case "null", "logging.NullHandler":
+		decode("handler", n, ps, &d)
+	default:
+		unknownClass(n, h.class, kinds, ps)
+		return
+	}
+	b.direct(h, &d, formatters, ps)
+}
+
+func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]format.Formatter, ps *config.Problems) {
+	h.tree.Level = levelOf(d.Level, ps)
+	h.tree.Accepts = acceptsOf(h.node, d.Accepts, h.tree.Accepts, ps)
+	h.format = format.Default(b.location)
+	if d.Formatter != "" {
+		f, ok := formatters[d.Formatter]
+		if !ok {
+			at := h.node.Get("formatter")
+			ps.Add(at.Pos(), at.Path(), "%s", unknownName("formatter", d.Formatter, slices.Sorted(maps.Keys(formatters))))
+			return
+		}
+		h.format = f
+	}
+	h.tree.Caller = h.format.NeedsCaller() && (h.path != "" || h.stream != "")
+}
+
+// unknownName says that a name is not defined, and which ones are.
+func unknownName(what, name string, known []string) string {
+	if s := config.Suggest(name, known); s != "" {
+		return fmt.Sprintf("no %s %q; did you mean %q? known: %s", what, name, s, strings.Join(known, ", "))
+	}
+	if len(known) == 0 {
+		return fmt.Sprintf("no %s %q; none is defined", what, name)
+	}
+	return fmt.Sprintf("no %s %q; known: %s", what, name, strings.Join(known, ", "))
+}
+
+func (b *blueprint) spooled(h *handlerPlan, kind sink.Kind, ps *config.Problems) {
+	var common sink.Common
+	start := len(*ps)
+	h.kind, h.spooled = kind, true
+	h.cfg = kind.Decode(h.node, ps, &common)
+	sayLater("handler", (*ps)[start:])
+	h.tree.Level = levelOf(common.Level, ps)
+	h.tree.Accepts = acceptsOf(h.node, common.Accepts, h.tree.Accepts, ps)
+	if c, ok := h.cfg.(interface{ NeedsCaller() bool }); ok {
+		h.tree.Caller = c.NeedsCaller()
+	}
+}
+
+// bits gives each spooled handler its bit of the mask, in order of name.
+func (b *blueprint) bits(ps *config.Problems) {
+	bit := 0
+	for _, h := range b.sorted() {
+		if !h.spooled {
+			continue
+		}
+		if bit == spool.MaxHandlers {
+			ps.Add(h.node.KeyPos(), h.node.Path(), "a program can have %d spooled handlers; this is one more", spool.MaxHandlers)
+			return
+		}
+		h.tree.Bit = bit
+		bit++
+	}
+}
+
+func (b *blueprint) sorted() []*handlerPlan {
+	list := slices.Collect(maps.Values(b.handlers))
+	slices.SortFunc(list, func(x, y *handlerPlan) int { return cmp.Compare(x.name, y.name) })
+	return list
+}
+
+// logger checks one entry of loggers, or root.
+func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
+	if n == nil || n.IsZero() {
+		return
+	}
+	var k loggerKeys
+	decode("logger", n, ps, &k)
+	l := tree.LoggerConfig{Name: name, Level: levelOf(k.Level, ps), Propagate: k.Propagate == nil || *k.Propagate}
+	if name == "root" {
+		l.Name = ""
+	}
+	if l.Name == "" && n.Get("level") == nil {
+		l.Level = record.Warning
+	}
+	for i, hn := range k.Handlers {
+		h := b.handlers[hn]
+		if h == nil {
+			at := n.Get("handlers").Items()[i]
+			ps.Add(at.Pos(), at.Path(), "%s", unknownName("handler", hn, slices.Sorted(maps.Keys(b.handlers))))
+			continue
+		}
+		h.used = true
+		if !slices.Contains(l.Handlers, h.tree) {
+			l.Handlers = append(l.Handlers, h.tree)
+		}
+	}
+	b.loggers = append(b.loggers, l)
+}
+
+// dir is what paths of spooled handlers and the spool are relative to.
+func (b *blueprint) dir() string {
+	d := b.doc.Dir()
+	if abs, err := filepath.Abs(d); err == nil {
+		return abs
+	}
+	return d
+}
+
+// runConfig is what a run of the spool keeps.
+func (b *blueprint) runConfig() (spool.RunConfig, error) {
+	host, _ := os.Hostname()
+	c := spool.RunConfig{
+		Service: b.keys.Service, Version: buildVersion(), Host: host,
+		Timezone: b.keys.Timezone, Dir: b.dir(),
+	}
+	for _, h := range b.sorted() {
+		if !h.spooled || !h.used {
+			continue
+		}
+		keys, err := h.node.JSON(h.keepsSecret)
+		if err != nil {
+			return c, err
+		}
+		c.Handlers = append(c.Handlers, spool.HandlerConfig{Bit: h.tree.Bit, Name: h.name, Class: h.class, Keys: keys})
+	}
+	return c, nil
+}
+
+// keepsSecret reports whether a key holds a secret: it stays a reference.
+func (h *handlerPlan) keepsSecret(path string) bool {
+	for _, o := range config.Reference(h.node.Path(), h.kind.Defaults()) {
+		if o.Secret && o.Key == path {
+			return true
+		}
+	}
+	return false
+}
+
+// buildVersion is the version of the main module, or its commit.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(len(s.Value), 12)]
+		}
+	}
+	return ""
+}
+
+// openDirect opens the direct handlers. A file is made even if no logger names
+// its handler, as in Python.
+func (b *blueprint) openDirect(report func(msg string, args ...any)) (closers []io.Closer) {
+	for _, h := range b.sorted() {
+		switch {
+		case h.spooled:
+		case h.stream != "":
+			out := console.Stderr()
+			if h.stream == "ext://sys.stdout" {
+				out = console.Stdout()
+			}
+			c := console.New(out, h.format)
+			h.tree.Direct = c
+			closers = append(closers, c)
+		case h.path != "":
+			f := file.New(file.Options{Path: h.path, Format: h.format})
+			if err := f.Open(); err != nil {
+				report("a file can't be opened; each record tries again", "handler", h.name, "error", err)
+			}
+			h.tree.Direct = f
+			closers = append(closers, f)
+		default:
+			h.tree.Direct = nothing{}
+		}
+	}
+	return closers
+}
+
+// nothing is Python's NullHandler.
+type nothing struct{}
+
+func (nothing) Handle(*record.View) error { return nil }

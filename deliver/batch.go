@@ -1,0 +1,108 @@
+package deliver
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// builder collects the records of one batch. It copies the frames, so that the
+// readers may go on; its memory is used again for the next batch.
+type builder struct {
+	handler string
+	limits  sink.Limits
+	first   time.Time // when the first record was read
+	data    []byte
+	items   []sink.Item
+	offsets []int // of the items' payloads in data
+	moves   []move
+}
+
+// move is the range of one run that the batch covers.
+type move struct {
+	c        *cursor
+	from, to record.Place
+}
+
+func (b *builder) reset(handler string, limits sink.Limits) {
+	b.handler, b.limits = handler, limits
+	b.data, b.items, b.offsets, b.moves = b.data[:0], b.items[:0], b.offsets[:0], b.moves[:0]
+	if cap(b.data) > 2*int(limits.Bytes)+record.MaxPayload {
+		b.data = nil
+	}
+}
+
+func (b *builder) len() int { return len(b.items) }
+
+func (b *builder) full() bool {
+	return len(b.items) >= b.limits.Records || len(b.data) >= int(b.limits.Bytes)
+}
+
+// left is how long the open batch may still wait for more.
+func (b *builder) left() time.Duration {
+	return time.Until(b.first.Add(time.Duration(b.limits.Age)))
+}
+
+// add takes one frame.
+func (b *builder) add(c *cursor, ref spool.Ref) {
+	if len(b.items) == 0 {
+		b.first = time.Now()
+	}
+	m := b.move(c)
+	m.to = record.Place{Position: ref.Next}
+	b.offsets = append(b.offsets, len(b.data))
+	b.data = append(b.data, ref.Payload...)
+	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position}})
+}
+
+func (b *builder) move(c *cursor) *move {
+	for i := len(b.moves) - 1; i >= 0; i-- {
+		if b.moves[i].c == c {
+			return &b.moves[i]
+		}
+	}
+	b.moves = append(b.moves, move{c: c, from: c.stored})
+	return &b.moves[len(b.moves)-1]
+}
+
+// seal points the items at their payloads, once no more are added.
+func (b *builder) seal() []sink.Item {
+	for i := range b.items {
+		end := len(b.data)
+		if i+1 < len(b.offsets) {
+			end = b.offsets[i+1]
+		}
+		b.items[i].Payload = b.data[b.offsets[i]:end:end]
+	}
+	return b.items
+}
+
+// batchName is the handler, where the batch begins, and 16 hex digits of the
+// digest of its ranges and frames (CRC-32C, then CRC-32 IEEE).
+func batchName(handler string, moves []sink.Move, items []sink.Item) string {
+	var a, b uint32
+	add := func(p []byte) {
+		a = crc32.Update(a, castagnoli, p)
+		b = crc32.Update(b, crc32.IEEETable, p)
+	}
+	var buf [40]byte
+	for _, m := range moves {
+		binary.BigEndian.PutUint64(buf[:], uint64(m.Run))
+		binary.BigEndian.PutUint64(buf[8:], m.From.Position)
+		binary.BigEndian.PutUint32(buf[16:], m.From.Index)
+		binary.BigEndian.PutUint64(buf[20:], m.To.Position)
+		binary.BigEndian.PutUint32(buf[28:], m.To.Index)
+		add(buf[:32])
+	}
+	for i := range items {
+		add(items[i].Payload)
+	}
+	return fmt.Sprintf("%s-%s-%d-%08x%08x", handler, moves[0].Run, moves[0].From.Position, a, b)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)

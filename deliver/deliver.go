@@ -1,0 +1,328 @@
+// Package deliver takes records from the spool to their sinks: it cuts named
+// batches, retries, splits, sets bad rows aside as dead letters, and notes how
+// far each handler is. For each destination one process on the machine delivers,
+// whoever holds its lock.
+package deliver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// Options of New.
+type Options struct {
+	Spool   *spool.Spool
+	Kinds   []sink.Kind
+	Durable bool
+	Log     *slog.Logger // what the operator should know; nil: nothing
+	// LetterBytes is how much the dead letters may take, in bytes, before a
+	// handler that has more of them pauses.
+	LetterBytes int64
+	// Pace is for tests; the zero value is that of operation.
+	Pace Pace
+}
+
+// Pace is how long to wait between tries.
+type Pace struct {
+	RetryMin, RetryMax   time.Duration // 100 ms, 30 s: backoff after an error
+	RefuseMin, RefuseMax time.Duration // 30 s, 5 min: after a refusal
+	Scan                 time.Duration // 1 s: how often runs are looked for
+	Lock                 time.Duration // 500 ms: how often a lock is tried
+}
+
+func (p Pace) orDefaults() Pace {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&p.RetryMin, 100*time.Millisecond)
+	set(&p.RetryMax, 30*time.Second)
+	set(&p.RefuseMin, 30*time.Second)
+	set(&p.RefuseMax, 5*time.Minute)
+	set(&p.Scan, time.Second)
+	set(&p.Lock, 500*time.Millisecond)
+	return p
+}
+
+// Deliverer delivers the runs of one service. Its methods are safe for
+// concurrent use.
+type Deliverer struct {
+	opts  Options
+	pace  Pace
+	owner string // of the positions that this process moves; random
+
+	ctx    context.Context // ends when delivery is cut off
+	cancel context.CancelFunc
+	poke   chan struct{} // something new may be there
+	done   chan struct{}
+	wg     sync.WaitGroup
+
+	ownGone chan struct{} // closed when the own run is delivered and removed
+	scanMu  sync.Mutex
+
+	mu      sync.Mutex
+	dests   map[string]*destination // by hash of kind and endpoint
+	met     map[record.RunID]bool   // runs that are assigned to lanes
+	told    map[string]bool         // what was said once
+	closing bool
+}
+
+// New makes a deliverer; Start begins.
+func New(opts Options) *Deliverer {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	var token [8]byte
+	_, _ = rand.Read(token[:]) // never fails
+	d := &Deliverer{
+		opts: opts, pace: opts.Pace.orDefaults(), owner: hex.EncodeToString(token[:]),
+		poke: make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}),
+		dests: map[string]*destination{}, met: map[record.RunID]bool{}, told: map[string]bool{},
+	}
+	d.ctx, d.cancel = context.WithCancel(record.Quiet(context.Background()))
+	return d
+}
+
+// Start begins to deliver. Call it once.
+func (d *Deliverer) Start() { go d.run() }
+
+// Wake says that there may be something new. It never blocks.
+func (d *Deliverer) Wake() {
+	select {
+	case d.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (d *Deliverer) run() {
+	defer close(d.done)
+	scan := time.NewTicker(d.pace.Scan)
+	defer scan.Stop()
+	account := 0
+	d.scan()
+	for {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-d.poke:
+			d.wakeLanes()
+		case <-scan.C:
+			if account%10 == 0 {
+				d.opts.Spool.Account()
+			}
+			account++
+			d.scan()
+		}
+	}
+}
+
+func (d *Deliverer) wakeLanes() {
+	for _, l := range d.lanes() {
+		l.wakeUp()
+	}
+}
+
+func (d *Deliverer) lanes() (all []*lane) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dest := range d.dests {
+		all = append(all, dest.lanes...)
+	}
+	return all
+}
+
+// scan looks for runs and gives each to the lanes of its handlers.
+func (d *Deliverer) scan() {
+	d.scanMu.Lock()
+	defer d.scanMu.Unlock()
+	runs := d.opts.Spool.Runs()
+	there := make(map[record.RunID]bool, len(runs))
+	for _, r := range runs {
+		there[r.ID] = true
+		if d.meet(r.ID) {
+			d.assign(r)
+		}
+		if len(r.Config.Handlers) == 0 && !r.Alive() {
+			if err := r.Remove(); err != nil {
+				d.once("remove "+r.Path(), "a run without handlers can't be removed", "run", r.Path(), "error", err)
+			}
+		}
+	}
+	for _, id := range d.vanished(there) {
+		for _, l := range d.lanes() {
+			l.forget(id)
+		}
+	}
+}
+
+// meet reports whether a run was not met before.
+func (d *Deliverer) meet(id record.RunID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.met[id] {
+		return false
+	}
+	d.met[id] = true
+	return true
+}
+
+func (d *Deliverer) vanished(there map[record.RunID]bool) (ids []record.RunID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id := range d.met {
+		if !there[id] {
+			delete(d.met, id)
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// assign gives a run to a lane for each of its handlers.
+func (d *Deliverer) assign(r *spool.Run) {
+	for i := range r.Config.Handlers {
+		h := &r.Config.Handlers[i]
+		if err := d.assignHandler(r, h); err != nil {
+			d.once(h.Name+"\x00"+err.Error(), "records wait: their handler can't be used in this program",
+				"handler", h.Name, "run", r.ID.String(), "error", err)
+		}
+	}
+}
+
+func (d *Deliverer) once(key, msg string, args ...any) {
+	d.mu.Lock()
+	told := d.told[key]
+	d.told[key] = true
+	d.mu.Unlock()
+	if !told {
+		d.opts.Log.Warn(msg, args...)
+	}
+}
+
+func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) error {
+	i := slices.IndexFunc(d.opts.Kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
+	if i < 0 {
+		return fmt.Errorf("class %q is not in this program", h.Class)
+	}
+	kind := d.opts.Kinds[i]
+	cfg, err := decodeKeys(kind, h)
+	if err != nil {
+		return err
+	}
+	env, err := environment(r, h, d.opts)
+	if err != nil {
+		return err
+	}
+	dest, err := d.destination(kind, cfg.Endpoint(env))
+	if err != nil {
+		return err
+	}
+	dest.lane(h.Name, cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: string(h.Keys) + "\x00" + r.Config.Dir + "\x00" + r.Config.Timezone, kind: kind, cfg: cfg, env: env})
+	return nil
+}
+
+func decodeKeys(kind sink.Kind, h *spool.HandlerConfig) (sink.Config, error) {
+	n, err := config.FromJSON("handlers."+h.Name, h.Keys)
+	if err != nil {
+		return nil, err
+	}
+	var ps config.Problems
+	var common sink.Common
+	cfg := kind.Decode(n, &ps, &common)
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	return cfg, nil
+}
+
+func environment(r *spool.Run, h *spool.HandlerConfig, opts Options) (sink.Env, error) {
+	loc := time.Local
+	if z := r.Config.Timezone; z != "" {
+		l, err := time.LoadLocation(z)
+		if err != nil {
+			return sink.Env{}, fmt.Errorf("timezone %q: %w", z, err)
+		}
+		loc = l
+	}
+	return sink.Env{
+		Service: r.Config.Service, Handler: h.Name, Location: loc, Dir: r.Config.Dir,
+		Durable: opts.Durable, Log: opts.Log.With("handler", h.Name),
+	}, nil
+}
+
+// Close delivers what the own run still holds, as far as ctx allows, and stops.
+// The spool must be sealed before. What is not delivered stays in the spool; a
+// run that is delivered is removed.
+func (d *Deliverer) Close(ctx context.Context) {
+	d.scan() // a program may be shorter than the first scan
+	d.mu.Lock()
+	d.closing = true
+	d.mu.Unlock()
+	d.wakeLanes()
+	if d.awaitOwn(ctx) {
+		if err := d.opts.Spool.RemoveOwn(); err != nil {
+			d.opts.Log.Warn("the delivered run can't be removed", "error", err)
+		} else {
+			close(d.ownGone)
+			d.awaitLeft(ctx)
+		}
+	}
+	d.cancel()
+	<-d.done
+	d.wg.Wait()
+	d.unlock()
+}
+
+// unlock lets all destinations go.
+func (d *Deliverer) unlock() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dest := range d.dests {
+		if dest.lock != nil {
+			dest.lock.Close()
+		}
+	}
+}
+
+// awaitOwn waits until the lanes are done with the own run, and reports whether
+// all of it is delivered. A destination that another process owns is not waited
+// for: that process delivers.
+func (d *Deliverer) awaitOwn(ctx context.Context) bool {
+	for _, l := range d.lanes() {
+		if !l.dest.tryHold(ctx) {
+			continue
+		}
+		select {
+		case <-l.ownDone:
+		case <-ctx.Done():
+		}
+	}
+	return d.opts.Spool.OwnDelivered()
+}
+
+func (d *Deliverer) awaitLeft(ctx context.Context) {
+	for _, l := range d.lanes() {
+		select {
+		case <-l.left:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (d *Deliverer) isClosing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closing
+}

@@ -1,0 +1,121 @@
+package deliver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// destination is what one process has to own: a database file, a host and
+// database. Only the holder of its lock writes its state.
+type destination struct {
+	d     *Deliverer
+	dir   string // empty when the spool is in memory: nothing to lock or to keep
+	kind  string
+	lanes []*lane // guarded by d.mu
+
+	tried chan struct{} // closed after the first try of the lock
+	held  chan struct{} // closed once it is held
+	lock  *os.File
+}
+
+// tryHold waits for the first try of the lock and reports whether it is held.
+func (dest *destination) tryHold(ctx context.Context) bool {
+	select {
+	case <-dest.tried:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-dest.held:
+		return true
+	default:
+		return false
+	}
+}
+
+func hash(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// destination finds or makes the destination of a kind and endpoint.
+func (d *Deliverer) destination(kind sink.Kind, endpoint string) (*destination, error) {
+	key := kind.Name() + "-" + hash(kind.Name(), endpoint)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if dest := d.dests[key]; dest != nil {
+		return dest, nil
+	}
+	dest := &destination{d: d, kind: kind.Name(), held: make(chan struct{}), tried: make(chan struct{})}
+	if !d.opts.Spool.Degraded() {
+		dest.dir = filepath.Join(d.opts.Spool.Dir(), "to", key)
+		if err := os.MkdirAll(dest.dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	d.dests[key] = dest
+	d.wg.Add(1)
+	go dest.acquire(endpoint)
+	return dest, nil
+}
+
+// acquire tries the lock until it is held or delivery ends.
+func (dest *destination) acquire(endpoint string) {
+	defer dest.d.wg.Done()
+	if dest.dir == "" {
+		close(dest.held)
+		close(dest.tried)
+		return
+	}
+	for first := true; ; first = false {
+		f, err := spool.TryLock(filepath.Join(dest.dir, "lock"))
+		if err != nil {
+			dest.d.once("lock "+dest.dir, "the lock of a destination can't be taken; trying again", "destination", dest.dir, "error", err)
+		}
+		if f != nil {
+			_ = f.Truncate(0)
+			_, _ = f.WriteAt(fmt.Appendf(nil, "pid %d\n%s %s\nsince %s\n", os.Getpid(), dest.kind, endpoint, time.Now().Format(time.RFC3339)), 0)
+			dest.lock = f // closed when delivery ends
+			close(dest.held)
+		}
+		if first {
+			close(dest.tried)
+		}
+		if f != nil {
+			return // the lock is held as long as the file is open
+		}
+		select {
+		case <-dest.d.ctx.Done():
+			return
+		case <-time.After(dest.d.pace.Lock):
+		}
+	}
+}
+
+// lane finds or makes the lane of a handler and target.
+func (dest *destination) lane(handler, target string) *lane {
+	d := dest.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range dest.lanes {
+		if l.handler == handler && l.target == target {
+			return l
+		}
+	}
+	l := newLane(dest, handler, target)
+	dest.lanes = append(dest.lanes, l)
+	d.wg.Add(1)
+	go l.work()
+	return l
+}

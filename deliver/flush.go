@@ -1,0 +1,132 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/girok/girok/spool"
+)
+
+// Unflushed is what Flush leaves when it can't wait any longer.
+type Unflushed struct {
+	Handler string
+	Waiting uint64        // bytes of the own run that the handler has not passed
+	Oldest  time.Duration // since the handler last moved
+	Cause   string        // why it does not; empty: it is only slow
+}
+
+func (u *Unflushed) Error() string {
+	s := fmt.Sprintf("handler %s: %d bytes of the spool wait for delivery", u.Handler, u.Waiting)
+	if u.Cause != "" {
+		s += ": " + u.Cause
+	}
+	return s
+}
+
+// slowAge is from which age of batches a handler is not flushed unless named.
+const slowAge = 10 * time.Second
+
+// Flush waits until all that the own run holds now is delivered, or in the dead
+// letters, for the named handlers; without names for those whose batches are at
+// most 10 s old when they are cut. When ctx ends first it returns *Unflushed.
+func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
+	w := d.opts.Spool.Writer()
+	run, end := w.Run(), w.Tail()
+	run.Counters().WantFlush(end)
+	d.scan()
+	d.wakeLanes()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	start := time.Now()
+	for {
+		waiting := d.waiting(run, end, names)
+		if waiting == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+			if time.Since(start) > 100*time.Millisecond {
+				tick.Reset(20 * time.Millisecond)
+			}
+			d.wakeLanes()
+		case <-ctx.Done():
+			waiting.Oldest = time.Since(start)
+			return waiting
+		case <-d.ctx.Done():
+			return waiting
+		}
+	}
+}
+
+// waiting finds a handler that is not past end.
+func (d *Deliverer) waiting(run *spool.Run, end uint64, names []string) *Unflushed {
+	for _, h := range run.Config.Handlers {
+		if len(names) > 0 && !slices.Contains(names, h.Name) {
+			continue
+		}
+		l := d.laneOf(h.Name)
+		if len(names) == 0 && l != nil && l.slow() {
+			continue
+		}
+		at := run.Counters().Slot(h.Bit).Delivered()
+		if at >= end {
+			continue
+		}
+		u := &Unflushed{Handler: h.Name, Waiting: end - at}
+		if l != nil {
+			u.Cause = l.cause()
+		}
+		return u
+	}
+	return nil
+}
+
+func (d *Deliverer) laneOf(handler string) *lane {
+	for _, l := range d.lanes() {
+		if l.handler == handler {
+			return l
+		}
+	}
+	return nil
+}
+
+// slow reports whether the lane's batches may be open for long.
+func (l *lane) slow() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.runs {
+		return time.Duration(c.cfg.Limits().Age) > slowAge
+	}
+	return false
+}
+
+func (l *lane) cause() string {
+	if p := l.stats.cause.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// Stat is how one handler fares.
+type Stat struct {
+	Handler, Target string
+	State           spool.State
+	Cause           string
+	Records         uint64 // delivered by this process
+	Batches         uint64
+	Retries         uint64
+	Letters         uint64
+}
+
+// Stats tells how each handler fares.
+func (d *Deliverer) Stats() (all []Stat) {
+	for _, l := range d.lanes() {
+		all = append(all, Stat{
+			Handler: l.handler, Target: l.target, State: spool.State(l.stats.state.Load()), Cause: l.cause(),
+			Records: l.stats.records.Load(), Batches: l.stats.batches.Load(), Retries: l.stats.retries.Load(), Letters: l.stats.letters.Load(),
+		})
+	}
+	return all
+}

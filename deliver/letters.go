@@ -1,0 +1,197 @@
+package deliver
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// Letter is a record that its destination refused for good: the frame, where it
+// was meant to go, and why it is not there. It stays until it is dropped.
+type Letter struct {
+	Handler  string    `json:"handler"`
+	Target   string    `json:"target"`
+	Run      string    `json:"run"`
+	Position uint64    `json:"position"`
+	Index    uint32    `json:"index"`
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"at"`
+	Service  string    `json:"service"`
+	Version  string    `json:"version,omitempty"`
+	Host     string    `json:"host,omitempty"`
+	Frame    []byte    `json:"frame"` // payload, base64
+	File     string    `json:"-"`     // where it lies
+}
+
+// letters writes the dead letters of one handler and target. A letter is first a
+// try: it counts once the destination has moved past its record, and goes if
+// the whole batch is taken back. So a record is in the destination or in the
+// letters, never both, wherever the process dies.
+type letters struct {
+	dir     string
+	handler string
+	target  string
+	limit   int64
+	held    int64
+	open    []sink.Item // tries that are not settled
+	files   map[record.Place]string
+}
+
+const (
+	letterSuffix = ".json"
+	trySuffix    = ".try"
+)
+
+func openLetters(sp *spool.Spool, handler, target string, limit int64) (*letters, error) {
+	l := &letters{handler: handler, target: target, limit: limit}
+	if sp.Degraded() {
+		return l, nil // made when the first comes
+	}
+	l.dir = filepath.Join(sp.Dir(), "dead", safeName(handler)+"-"+hash(target))
+	entries, err := os.ReadDir(l.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if st, err := e.Info(); err == nil {
+			l.held += st.Size()
+		}
+	}
+	return l, nil
+}
+
+func letterName(run record.RunID, at record.Place) string {
+	return fmt.Sprintf("%s-%016x-%d", run, at.Position, at.Index)
+}
+
+// try writes a letter that does not count yet.
+func (l *letters) try(it sink.Item, reason string) error {
+	if l.dir == "" {
+		return errors.New("a row is refused and there is no folder for dead letters: " + reason)
+	}
+	if l.limit > 0 && l.held > l.limit {
+		return &sink.Refused{
+			Err:    fmt.Errorf("the dead letters take %d bytes, more than a tenth of the spool; the last: %s", l.held, reason),
+			Remedy: "look at them with `girok dead ls`, mend the cause, then drop them",
+		}
+	}
+	b, err := json.Marshal(&Letter{
+		Handler: l.handler, Target: l.target, Run: it.Origin.Run.String(), Position: it.Place.Position, Index: it.Place.Index,
+		Reason: reason, At: time.Now().UTC(), Service: it.Origin.Service, Version: it.Origin.Version, Host: it.Origin.Host, Frame: it.Payload,
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		return err
+	}
+	name := filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix)
+	if err := os.WriteFile(name+".new", b, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	l.held += int64(len(b))
+	l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
+	return nil
+}
+
+// settle makes the tries count that the destination has moved past.
+func (l *letters) settle(moves []sink.Move) (n int, err error) {
+	if len(l.open) == 0 {
+		return 0, nil
+	}
+	keep := l.open[:0]
+	for _, it := range l.open {
+		i := slices.IndexFunc(moves, func(m sink.Move) bool { return m.Run == it.Origin.Run && it.Place.Compare(m.To) < 0 })
+		if i < 0 {
+			keep = append(keep, it)
+			continue
+		}
+		name := filepath.Join(l.dir, letterName(it.Origin.Run, it.Place))
+		if rerr := os.Rename(name+trySuffix, name+letterSuffix); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+			keep = append(keep, it)
+			continue
+		}
+		n++
+	}
+	l.open = keep
+	return n, err
+}
+
+// dropTries takes the tries back.
+func (l *letters) dropTries() {
+	for _, it := range l.open {
+		os.Remove(filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix))
+	}
+	l.open = l.open[:0]
+}
+
+// resume settles the tries of a run that an earlier process left: those that the
+// destination has passed count, the others go.
+func (l *letters) resume(run record.RunID, next record.Place) error {
+	if l.dir == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(l.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		name, isTry := strings.CutSuffix(e.Name(), trySuffix)
+		if !isTry || !strings.HasPrefix(name, run.String()+"-") {
+			continue
+		}
+		var at record.Place
+		if _, serr := fmt.Sscanf(name[len(run.String())+1:], "%x-%d", &at.Position, &at.Index); serr != nil {
+			continue
+		}
+		path := filepath.Join(l.dir, name)
+		if at.Compare(next) < 0 {
+			err = errors.Join(err, os.Rename(path+trySuffix, path+letterSuffix))
+		} else {
+			err = errors.Join(err, os.Remove(path+trySuffix))
+		}
+	}
+	return err
+}
+
+// Letters lists a service's dead letters, oldest first. dir is the service's
+// folder in the spool.
+func Letters(dir string) (list []Letter, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "dead", "*", "*"+letterSuffix))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		b, rerr := os.ReadFile(f)
+		if errors.Is(rerr, fs.ErrNotExist) {
+			continue
+		}
+		var l Letter
+		if rerr == nil {
+			rerr = json.Unmarshal(b, &l)
+		}
+		if rerr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", f, rerr))
+			continue
+		}
+		l.File = f
+		list = append(list, l)
+	}
+	slices.SortFunc(list, func(a, b Letter) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.File, b.File)) })
+	return list, err
+}

@@ -1,0 +1,315 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// errPaused says that the destination refuses every row alike.
+var errPaused = errors.New("every row is refused alike")
+
+// send brings the open batch home: tries without end, splits when rows are at
+// fault, sets bad ones aside. It returns an error only when delivery ends or
+// the batch must be cut anew.
+func (l *lane) send(ctx context.Context, g []*cursor) error {
+	items := l.b.seal()
+	for i := range l.b.moves {
+		m := &l.b.moves[i]
+		m.from = m.c.stored
+	}
+	return l.persist(ctx, g, func(s sink.Sink) error {
+		sp := splitter{l: l, s: s, ctx: ctx}
+		err := sp.part(items, true)
+		if errors.Is(err, errPaused) {
+			l.letters.dropTries()
+			err = &sink.Refused{
+				Err:    fmt.Errorf("%w: %s", errPaused, sp.reason),
+				Remedy: "mend the table or the handler's columns; nothing was set aside, and delivery goes on by itself",
+			}
+		}
+		return err
+	})
+}
+
+// persist calls do with the sink of g until it succeeds. It gives up when ctx
+// ends, when positions are fenced, or with errRecut.
+func (l *lane) persist(ctx context.Context, g []*cursor, do func(sink.Sink) error) error {
+	back := backoff{pace: l.dest.d.pace}
+	for {
+		s, err := l.sink(ctx, g[0])
+		if err == nil {
+			if err = do(s); err == nil {
+				l.setState(g, spool.Delivering, nil)
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var fenced *sink.Fenced
+		if errors.As(err, &fenced) {
+			return l.fenced(ctx, g, err)
+		}
+		wait := l.failed(g, err, &back)
+		if l.dest.d.isClosing() && back.refused > 0 {
+			l.finishOwn() // nothing will go out before the program ends
+		}
+		if !sleep(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// failed says what went wrong and how long to wait.
+func (l *lane) failed(g []*cursor, err error, back *backoff) time.Duration {
+	l.stats.retries.Add(1)
+	var refused *sink.Refused
+	if errors.As(err, &refused) {
+		l.setState(g, spool.Refused, err)
+		l.dropSink(g[0]) // opened anew: secrets are read again
+		return back.refusal()
+	}
+	l.setState(g, spool.Retrying, err)
+	var retry *sink.Retry
+	if errors.As(err, &retry) {
+		return max(back.retry(), retry.After)
+	}
+	return back.retry()
+}
+
+// fenced stops the lane's runs: somebody else moves their positions.
+func (l *lane) fenced(ctx context.Context, g []*cursor, err error) error {
+	l.setState(g, spool.Fenced, err)
+	l.finishOwn()
+	for _, c := range g {
+		c.claimed = false
+	}
+	sleep(ctx, l.dest.d.pace.RefuseMax)
+	return err
+}
+
+func (l *lane) setState(g []*cursor, st spool.State, err error) {
+	old := spool.State(l.stats.state.Swap(uint64(st)))
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	last := l.stats.cause.Swap(&text)
+	if st == old && (last == nil || *last == text) {
+		return
+	}
+	for _, c := range g {
+		c.slot().SetState(st, text)
+	}
+	log := l.dest.d.opts.Log
+	switch st {
+	case spool.Delivering:
+		log.Info("delivering again", "handler", l.handler)
+	case spool.Retrying:
+		log.Warn("a destination does not take records; trying again", "handler", l.handler, "error", text)
+	case spool.Refused:
+		log.Error("a destination refuses; records wait in the spool", "handler", l.handler, "error", text)
+	case spool.Fenced:
+		log.Error("delivery stopped", "handler", l.handler, "error", text)
+	}
+}
+
+// backoff grows the waits between tries, with jitter.
+type backoff struct {
+	pace    Pace
+	tries   int
+	refused int
+}
+
+func (b *backoff) retry() time.Duration {
+	d := grow(b.pace.RetryMin, b.pace.RetryMax, b.tries)
+	b.tries++
+	return d
+}
+
+func (b *backoff) refusal() time.Duration {
+	d := grow(b.pace.RefuseMin, b.pace.RefuseMax, b.refused)
+	b.refused++
+	return d
+}
+
+// grow doubles lo n times up to hi, and takes a random part of the upper half.
+func grow(lo, hi time.Duration, n int) time.Duration {
+	d := lo << min(n, 16)
+	if d > hi || d <= 0 {
+		d = hi
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// splitter writes one batch in as many parts as bad rows force it to. Parts are
+// written in their order; each moves the positions from where the last left
+// them.
+type splitter struct {
+	l   *lane
+	s   sink.Sink
+	ctx context.Context
+
+	accepted bool   // something was taken
+	alike    int    // single rows refused for one reason before anything was taken
+	reason   string // theirs
+}
+
+// alikeLimit is how many rows alone, refused alike with none accepted, mean that
+// the table is at fault and not they.
+const alikeLimit = 16
+
+// part writes items. last: nothing of the batch comes after them.
+func (p *splitter) part(items []sink.Item, last bool) error {
+	moves, touched := p.l.movesFor(items, last)
+	if len(moves) == 0 {
+		return nil
+	}
+	b := sink.NewBatch(p.l.handler, batchName(p.l.handler, moves, items), moves, items)
+	err := p.s.Write(p.ctx, b)
+	if err == nil {
+		return p.taken(b, touched)
+	}
+	var reject *sink.Reject
+	if !errors.As(err, &reject) {
+		return err
+	}
+	switch {
+	case len(reject.Rows) > 0:
+		return p.without(items, reject, last)
+	case len(items) > 1:
+		half := len(items) / 2
+		if err := p.part(items[:half], false); err != nil {
+			return err
+		}
+		return p.part(items[half:], last)
+	case len(items) == 1:
+		reject.Rows = []sink.RowError{{Index: 0, Reason: reject.Error()}}
+		return p.without(items, reject, last)
+	}
+	return err // moves alone are refused: it is not the rows
+}
+
+// without sets the named rows aside and writes the rest.
+func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) error {
+	bad := make(map[int]string, len(reject.Rows))
+	for _, r := range reject.Rows {
+		if r.Index < 0 || r.Index >= len(items) {
+			return fmt.Errorf("the sink rejects row %d of %d", r.Index, len(items))
+		}
+		bad[r.Index] = r.Reason
+	}
+	rest := make([]sink.Item, 0, len(items)-len(bad))
+	for i, it := range items {
+		reason, isBad := bad[i]
+		if !isBad {
+			rest = append(rest, it)
+			continue
+		}
+		if len(bad) == len(items) && p.hopeless(reason) {
+			return errPaused
+		}
+		if err := p.l.letters.try(it, reason); err != nil {
+			return err
+		}
+		crash.At(crash.LetterWritten)
+	}
+	if len(rest) == 0 && !last {
+		return nil // the next part moves past them
+	}
+	return p.part(rest, last)
+}
+
+// hopeless reports whether enough rows were refused for one reason, with none
+// accepted, to say that it is the table.
+func (p *splitter) hopeless(reason string) bool {
+	if p.accepted {
+		return false
+	}
+	if p.alike == 0 || kindOf(reason) != kindOf(p.reason) {
+		p.alike = 0
+	}
+	p.alike++
+	p.reason = reason
+	return p.alike >= alikeLimit
+}
+
+// kindOf is a reason without the values in it: quoted text and digits.
+func kindOf(reason string) string {
+	var b strings.Builder
+	quoted := false
+	for _, r := range reason {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case quoted || r >= '0' && r <= '9':
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// taken notes a part that the destination has.
+func (p *splitter) taken(b *sink.Batch, touched []*cursor) error {
+	crash.At(crash.Answered)
+	l := p.l
+	if b.Len() > 0 {
+		p.accepted = true
+	}
+	for i, m := range b.Moves {
+		touched[i].stored = m.To
+	}
+	l.stats.records.Add(uint64(b.Len()))
+	l.stats.batches.Add(1)
+	crash.At(crash.Noted)
+	n, err := l.letters.settle(b.Moves)
+	if err != nil {
+		return err
+	}
+	l.stats.letters.Add(uint64(n))
+	for i, m := range b.Moves {
+		l.state.set(m.Run, m.To)
+		slot := touched[i].slot()
+		slot.SetDelivered(m.To.Position)
+		slot.SetFreeBelow(m.To.Position)
+	}
+	return l.state.write()
+}
+
+// movesFor is how a part moves the positions: each run from where it stands to
+// its last record in the part, or, in the last part, to the end of its range.
+func (l *lane) movesFor(items []sink.Item, last bool) (moves []sink.Move, touched []*cursor) {
+	for i := range l.b.moves {
+		m := &l.b.moves[i]
+		to := m.c.stored
+		for j := range items {
+			if items[j].Origin == &m.c.origin {
+				to = after(items[j].Place)
+			}
+		}
+		if last {
+			to = m.to
+		}
+		if to == m.c.stored {
+			continue
+		}
+		moves = append(moves, sink.Move{Run: m.c.run.ID, From: m.c.stored, To: to})
+		touched = append(touched, m.c)
+	}
+	return moves, touched
+}
+
+// after is the place right after a record: within its frame, as an index.
+func after(p record.Place) record.Place {
+	return record.Place{Position: p.Position, Index: p.Index + 1}
+}

@@ -1,0 +1,187 @@
+package deliver
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/girok/girok/record"
+)
+
+// state is what a destination's holder keeps of one handler and target: how far
+// each run is, as far as this process knows. Two copies are written in turn,
+// numbered and with a checksum: a kill tears at most one of them. For the class
+// position it is a memory aid only; the destination decides.
+//
+// A copy: magic "girokst1", number (8 bytes), length (4), JSON, CRC-32 IEEE of
+// all before (4); little endian.
+type state struct {
+	path   string // without .0 and .1; empty: kept in memory
+	number uint64
+
+	mu   sync.Mutex
+	body stateBody
+}
+
+type stateBody struct {
+	Handler string                 `json:"handler"`
+	Target  string                 `json:"target"`
+	Runs    map[string]*stateOfRun `json:"runs"`
+}
+
+type stateOfRun struct {
+	Next  uint64      `json:"next"`
+	Index uint32      `json:"index,omitempty"`
+	Lost  [][2]uint64 `json:"lost,omitempty"` // ranges that went before they were read; the last few
+}
+
+const (
+	stateMagic = "girokst1"
+	maxLost    = 64
+)
+
+func openState(dir, handler, target string) (*state, error) {
+	s := &state{body: stateBody{Handler: handler, Target: target, Runs: map[string]*stateOfRun{}}}
+	if dir == "" {
+		return s, nil
+	}
+	s.path = filepath.Join(dir, safeName(handler)+"-"+hash(handler, target)+".state")
+	found := false
+	for i := range 2 {
+		n, body, err := readState(s.copyPath(uint64(i)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errTorn):
+			// with both copies bad it begins at the oldest records that there are
+		case err != nil:
+			return nil, err
+		case !found || n > s.number:
+			found, s.number, s.body = true, n, body
+		}
+	}
+	if s.body.Runs == nil {
+		s.body.Runs = map[string]*stateOfRun{}
+	}
+	return s, nil
+}
+
+// safeName makes a handler's name part of a file's name.
+func safeName(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' {
+			continue
+		}
+		b[i] = '_'
+	}
+	return string(b[:min(len(b), 64)])
+}
+
+func (s *state) copyPath(number uint64) string { return fmt.Sprintf("%s.%d", s.path, number&1) }
+
+var errTorn = errors.New("deliver: a copy of the state is torn")
+
+func readState(path string) (number uint64, body stateBody, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, body, err
+	}
+	const fixed = 8 + 8 + 4
+	if len(b) < fixed+4 || string(b[:8]) != stateMagic {
+		return 0, body, errTorn
+	}
+	n := uint64(binary.LittleEndian.Uint32(b[16:]))
+	if uint64(len(b)) < fixed+n+4 {
+		return 0, body, errTorn
+	}
+	if crc32.ChecksumIEEE(b[:fixed+n]) != binary.LittleEndian.Uint32(b[fixed+n:]) {
+		return 0, body, errTorn
+	}
+	if err := json.Unmarshal(b[fixed:fixed+n], &body); err != nil {
+		return 0, body, errTorn
+	}
+	return binary.LittleEndian.Uint64(b[8:]), body, nil
+}
+
+// write makes the next copy.
+func (s *state) write() error {
+	if s.path == "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, err := json.Marshal(&s.body)
+	if err != nil {
+		return err
+	}
+	b := append([]byte(stateMagic), make([]byte, 12)...)
+	binary.LittleEndian.PutUint64(b[8:], s.number+1)
+	binary.LittleEndian.PutUint32(b[16:], uint32(len(body)))
+	b = append(b, body...)
+	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	if err := os.WriteFile(s.copyPath(s.number+1), b, 0o600); err != nil {
+		return err
+	}
+	s.number++
+	return nil
+}
+
+func (s *state) next(id record.RunID) (record.Place, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.body.Runs[id.String()]
+	if r == nil {
+		return record.Place{}, false
+	}
+	return record.Place{Position: r.Next, Index: r.Index}, true
+}
+
+func (s *state) run(id record.RunID) *stateOfRun {
+	r := s.body.Runs[id.String()]
+	if r == nil {
+		r = &stateOfRun{}
+		s.body.Runs[id.String()] = r
+	}
+	return r
+}
+
+func (s *state) set(id record.RunID, at record.Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.run(id)
+	r.Next, r.Index = at.Position, at.Index
+}
+
+// lost notes a range that was gone when the handler came to it.
+func (s *state) lost(id record.RunID, from, to uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.body.Runs[id.String()]; r != nil {
+		r.Lost = append(r.Lost, [2]uint64{from, to})
+		r.Lost = r.Lost[max(0, len(r.Lost)-maxLost):]
+	}
+}
+
+func (s *state) forget(ids []record.RunID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		delete(s.body.Runs, id.String())
+	}
+}
+
+func (s *state) runs() (ids []record.RunID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.body.Runs {
+		if id, ok := record.ParseRunID(name); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

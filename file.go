@@ -1,0 +1,209 @@
+package girok
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+)
+
+// fileKeys is the top of a config.yaml.
+type fileKeys struct {
+	Version    *config.Node            `yaml:"version" doc:"1: the version of Python's dictConfig"`
+	Service    string                  `yaml:"service" doc:"name of the service; its runs lie in a folder of this name in the spool; the program's file name if absent"`
+	Timezone   string                  `yaml:"timezone" doc:"zone of dates, days and datetime columns, as Asia/Seoul; the machine's if absent"`
+	Formatters map[string]*config.Node `yaml:"formatters" doc:"how lines look, by name"`
+	Handlers   map[string]*config.Node `yaml:"handlers" doc:"where records go, by name"`
+	Loggers    map[string]*config.Node `yaml:"loggers" doc:"where records come from, by dotted name"`
+	Root       *config.Node            `yaml:"root" doc:"the root logger"`
+	Sources    map[string]*config.Node `yaml:"sources" doc:"records of other programs, by name; for girok run"`
+	Redact     redactKeys              `yaml:"redact" doc:"values that must not be seen: hidden before a record exists"`
+	Spool      spoolKeys               `yaml:"spool" doc:"the durable log that spooled handlers read"`
+}
+
+type redactKeys struct {
+	Keys []string `yaml:"keys" doc:"keys of attributes, at any depth, in any case; * stands for any text"`
+	With string   `yaml:"with" enum:"mask|hash|drop" doc:"mask: ***; hash: equal values stay equal; drop: the attribute goes"`
+}
+
+type spoolKeys struct {
+	Dir        string      `yaml:"dir" doc:"folder, relative to the file; if absent the first that can be written of $GIROK_SPOOL, $STATE_DIRECTORY, spool beside the file, $XDG_STATE_HOME/girok"`
+	Durability string      `yaml:"durability" enum:"process" doc:"process: what a log call has returned from survives the death of the process"`
+	MaxBytes   config.Size `yaml:"max_bytes" doc:"the most that waiting records may take; beyond it the oldest go; the smaller of 1GiB and a tenth of the disk if absent"`
+	Require    bool        `yaml:"require" doc:"a spool folder that can't be used is an error of Open; otherwise records stay in memory, said loudly"`
+	Trust      bool        `yaml:"trust" doc:"use a mapping on network file systems too, which girok does not trust with one"`
+}
+
+// formatterKeys is one entry of formatters.
+type formatterKeys struct {
+	Class   string `yaml:"class" doc:"json, or logging.Formatter"`
+	Format  string `yaml:"format,raw" doc:"Python's % style, as %(asctime)s %(levelname)s %(message)s"`
+	Datefmt string `yaml:"datefmt,raw" doc:"strftime's, for asctime"`
+}
+
+// directKeys is what console and file have in common.
+type directKeys struct {
+	Class     string       `yaml:"class" doc:"console or logging.StreamHandler, file or logging.FileHandler, null"`
+	Level     *config.Node `yaml:"level" doc:"lowest level that the handler takes"`
+	Formatter string       `yaml:"formatter" doc:"name of a formatter"`
+	Accepts   []string     `yaml:"accepts" doc:"kinds of records that the handler takes"`
+}
+
+type consoleKeys struct {
+	Stream string `yaml:"stream" enum:"ext://sys.stderr|ext://sys.stdout" doc:"where it writes"`
+}
+
+type fileHandlerKeys struct {
+	Filename string `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
+}
+
+// loggerKeys is one entry of loggers, and root.
+type loggerKeys struct {
+	Level     *config.Node `yaml:"level" doc:"lowest level of logs; the parent's if absent"`
+	Handlers  []string     `yaml:"handlers" doc:"names of handlers"`
+	Propagate *bool        `yaml:"propagate" doc:"records go on to the parent's handlers; true if absent"`
+}
+
+// laterKeys are Python's keys that mean nothing here so far, by the kind of
+// place where they may stand.
+var laterKeys = map[string][]string{
+	"top":       {"filters", "incremental", "disable_existing_loggers"},
+	"formatter": {"()", "style", "validate", "defaults", ".", "fmt"},
+	"handler":   {"()", ".", "filters", "mode", "encoding", "delay", "errors", "maxBytes", "backupCount", "when", "interval", "utc", "atTime", "capacity", "flushLevel", "target", "flushOnClose", "queue", "listener", "handlers", "respect_handler_level", "address", "facility", "socktype", "host", "port", "url", "method", "secure", "credentials", "context", "mailhost", "fromaddr", "toaddrs", "subject", "timeout"},
+	"logger":    {"filters"},
+}
+
+// laterClasses are Python's classes that can't be had so far.
+var laterClasses = []string{
+	"WatchedFileHandler", "RotatingFileHandler", "TimedRotatingFileHandler", "MemoryHandler", "QueueHandler", "SysLogHandler",
+	"HTTPHandler", "SMTPHandler", "SocketHandler", "DatagramHandler", "NTEventLogHandler", "BufferingHandler",
+}
+
+// decode decodes like config.Decode and says of Python's later keys that they
+// are known.
+func decode(place string, n *config.Node, ps *config.Problems, targets ...any) {
+	start := len(*ps)
+	config.Decode(n, ps, targets...)
+	sayLater(place, (*ps)[start:])
+}
+
+func sayLater(place string, ps []config.Problem) {
+	for i := range ps {
+		p := &ps[i]
+		if !strings.HasPrefix(p.Msg, "unknown key") {
+			continue
+		}
+		for _, key := range laterKeys[place] {
+			if p.Path == key || strings.HasSuffix(p.Path, "."+key) {
+				p.Msg, p.Hint = "a key of Python's logging that girok does not have yet", ""
+			}
+		}
+	}
+}
+
+// levelOf reads a level as Python does: a number, or a name in exact case.
+func levelOf(n *config.Node, ps *config.Problems) record.Level {
+	if n.IsZero() {
+		return record.NotSet
+	}
+	switch v := n.Py(ps).(type) {
+	case int:
+		if v >= 0 && v <= 1<<20 {
+			return record.Level(v)
+		}
+	case string:
+		if l, ok := record.ParseLevel(v); ok && (v < "0" || v > "9~") {
+			return l
+		}
+		names := []string{"CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET"}
+		if s := config.Suggest(strings.ToUpper(v), names); s != "" {
+			ps.Add(n.Pos(), n.Path(), "unknown level %q; did you mean %q? known: %s, or a number", v, s, strings.Join(names, ", "))
+			return record.NotSet
+		}
+	}
+	ps.Add(n.Pos(), n.Path(), "want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got %s", n.Raw())
+	return record.NotSet
+}
+
+// acceptsOf reads the kinds of records that a handler takes.
+func acceptsOf(n *config.Node, names []string, byDefault uint8, ps *config.Problems) (set uint8) {
+	if len(names) == 0 {
+		return byDefault
+	}
+	for i, name := range names {
+		k, ok := record.ParseKind(name)
+		if !ok {
+			item := n.Get("accepts").Items()[i]
+			ps.Add(item.Pos(), item.Path(), "want one of %s, got %q", strings.Join(record.KindNames(), ", "), name)
+			continue
+		}
+		set |= 1 << k
+	}
+	return set
+}
+
+// checkVersion wants 1, by Python's equality.
+func checkVersion(root, n *config.Node, ps *config.Problems) {
+	if n == nil || n.IsZero() {
+		ps.Add(root.Pos(), "version", "is missing; want version: 1")
+		return
+	}
+	switch v := n.Py(ps).(type) {
+	case bool:
+		if v {
+			return
+		}
+	case float64:
+		if v == 1 {
+			return
+		}
+	default:
+		if fmt.Sprint(v) == "1" && n.Raw() != `'1'` {
+			return
+		}
+	}
+	ps.Add(n.Pos(), "version", "want 1, got %s", n.Raw())
+}
+
+func zoneOf(name string, root *config.Node, ps *config.Problems) *time.Location {
+	if name == "" {
+		return time.Local
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		n := root.Get("timezone")
+		ps.Add(n.Pos(), "timezone", "want a time zone, as Asia/Seoul or UTC, got %q", name)
+		return time.Local
+	}
+	return loc
+}
+
+// className is a class without Python's package.
+func className(class string) string {
+	class = strings.TrimPrefix(class, "logging.")
+	return strings.TrimPrefix(class, "handlers.")
+}
+
+// unknownClass says what classes there are.
+func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Problems) {
+	at := n.Get("class")
+	if slices.Contains(laterClasses, className(class)) {
+		ps.Add(at.Pos(), at.Path(), "%q is a class of Python's logging that girok does not have yet", class)
+		return
+	}
+	known := []string{"console", "file", "null"}
+	for _, k := range kinds {
+		known = append(known, k.Name())
+	}
+	slices.Sort(known)
+	msg := fmt.Sprintf("%q is not in this program; it has %s", class, strings.Join(known, ", "))
+	if s := config.Suggest(class, known); s != "" {
+		msg = fmt.Sprintf("%q is not in this program; did you mean %q? it has %s", class, s, strings.Join(known, ", "))
+	}
+	ps.AddHint(at.Pos(), at.Path(), fmt.Sprintf("in Go: girok.Open(path, %s.Kind)", filepath.Base(class)), "%s", msg)
+}

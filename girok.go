@@ -1,0 +1,334 @@
+// Package girok logs a program's records, through log/slog and one config.yaml,
+// into the stores where people use them: each record is in a spool that survives
+// kill -9 when the call returns, and lands exactly once where the store allows.
+//
+//	logs, err := girok.Open("config.yaml", sqlite.Kind)
+//	if err != nil { … }
+//	defer logs.Close()
+//	log := logs.Logger("MLLogger")
+//	log.InfoContext(ctx, "hello world", "score", 0.93)
+package girok
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/format"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink/console"
+	"github.com/girok/girok/spool"
+	"github.com/girok/girok/tree"
+)
+
+// LevelCritical is Python's CRITICAL as a level of slog.
+const LevelCritical = slog.Level(12)
+
+// shutdownTimeout is how long Close waits for delivery.
+const shutdownTimeout = 5 * time.Second
+
+// Logs is an open configuration. Its methods are safe for concurrent use.
+type Logs struct {
+	blue    *blueprint
+	tree    *tree.Tree
+	spool   *spool.Spool       // nil if no handler is spooled
+	deliver *deliver.Deliverer // the same
+	report  *slog.Logger
+	closers []io.Closer
+
+	lost      atomic.Uint64 // records that the spool could not keep
+	lostTold  uint64        // of them, those that girok.gap has told
+	failures  atomic.Uint64 // records that a direct handler could not write
+	stop      chan struct{}
+	housekept chan struct{}
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open reads a configuration and starts what it describes. Every mistake in the
+// file is reported at once, with line and column, before anything is touched;
+// a store that is down, a full disk, a folder that can't be written are no
+// errors of Open: they are told on standard error, and records wait.
+//
+// path "" stands for $GIROK_CONFIG; without that too it is Python's unconfigured
+// state: WARNING and above go to standard error.
+func Open(path string, opts ...Option) (*Logs, error) {
+	if path == "" {
+		path = os.Getenv("GIROK_CONFIG")
+	}
+	if path == "" {
+		doc, err := config.Parse("", []byte("version: 1"))
+		if err != nil {
+			return nil, err
+		}
+		return open(doc, opts)
+	}
+	doc, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return open(doc, opts)
+}
+
+func open(doc *config.Document, opts []Option) (*Logs, error) {
+	b, err := read(doc, opts)
+	if err != nil {
+		return nil, err
+	}
+	return b.start(opts)
+}
+
+// start opens handlers and spool.
+func (b *blueprint) start(opts []Option) (*Logs, error) {
+	l := &Logs{blue: b, report: slog.New(newReporter(console.Stderr())), stop: make(chan struct{}), housekept: make(chan struct{})}
+	if err := l.openSpool(opts); err != nil {
+		return nil, err
+	}
+	l.closers = b.openDirect(func(msg string, args ...any) { l.report.Error(msg, args...) })
+	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed}
+	if l.spool != nil {
+		cfg.Appender = l.spool.Writer()
+	}
+	l.tree = tree.New(cfg)
+	if l.deliver != nil {
+		l.deliver.Start()
+	}
+	go l.housekeeping()
+	return l, nil
+}
+
+// openSpool makes a run if a handler needs one.
+func (l *Logs) openSpool(opts []Option) error {
+	rc, err := l.blue.runConfig()
+	if err != nil || len(rc.Handlers) == 0 {
+		return err
+	}
+	keys := l.blue.keys.Spool
+	var wake atomic.Pointer[deliver.Deliverer]
+	l.spool, err = spool.Open(spool.Options{
+		Dir: l.blue.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
+		Wake: func() {
+			if d := wake.Load(); d != nil {
+				d.Wake()
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if keys.Require && l.spool.Degraded() {
+		l.spool.Seal()
+		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
+	}
+	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: kindsOf(opts), Log: l.report, LetterBytes: int64(keys.MaxBytes) / 10})
+	wake.Store(l.deliver)
+	return nil
+}
+
+// spoolDir is where the spool lies: as configured, or the first place that can
+// be written.
+func (b *blueprint) spoolDir() string {
+	if d := b.keys.Spool.Dir; d != "" {
+		return config.Abs(b.dir(), d)
+	}
+	candidates := []string{os.Getenv("GIROK_SPOOL"), os.Getenv("STATE_DIRECTORY"), filepath.Join(b.dir(), "spool"), stateHome()}
+	for _, d := range candidates {
+		if d != "" && writable(d) {
+			return d
+		}
+	}
+	return ""
+}
+
+func stateHome() string {
+	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
+		return filepath.Join(d, "girok")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "girok")
+	}
+	return ""
+}
+
+// writable reports whether a folder is there, or can be made, and takes files.
+func writable(dir string) bool {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false
+	}
+	f, err := os.CreateTemp(dir, ".try-")
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return os.Remove(f.Name()) == nil
+}
+
+func (l *Logs) spoolEvent(e spool.Event) {
+	switch e.Kind {
+	case spool.EventLost:
+		l.lost.Store(e.N)
+		if !errors.Is(e.Err, spool.ErrClosed) {
+			l.report.Error("records are lost: the spool can't keep them", "error", e.Err, "so_far", e.N)
+		}
+	case spool.EventDegraded:
+		l.report.Error("the spool can't be used: records stay in memory, and a kill loses them", "error", e.Err)
+	default:
+		l.report.Error("the spool's disk makes trouble", "error", e.Err)
+	}
+}
+
+func (l *Logs) handlerFailed(name string, err error) {
+	l.failures.Add(1)
+	l.report.Error("a handler could not write a record", "handler", name, "error", err)
+}
+
+// lastResort shows WARNING and above where nothing is configured, as Python does.
+func lastResort() tree.Direct {
+	f, err := format.New("%(message)s", "", time.Local)
+	if err != nil {
+		panic(err) // the format is a constant
+	}
+	return console.New(console.Stderr(), f)
+}
+
+// gapEvery is how often the logger girok.gap tells of losses.
+const gapEvery = 10 * time.Second
+
+// housekeeping tells of losses through the logger girok.gap.
+func (l *Logs) housekeeping() {
+	defer close(l.housekept)
+	t := time.NewTicker(gapEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-l.stop:
+			l.tellGap()
+			return
+		case <-t.C:
+			l.tellGap()
+		}
+	}
+}
+
+func (l *Logs) tellGap() {
+	n := l.lost.Load()
+	if n == l.lostTold {
+		return
+	}
+	l.Logger("girok.gap").Error("records were lost: the spool was full", "records", n-l.lostTold)
+	l.lostTold = n
+}
+
+// Logger returns the logger of a dotted name; "" or "root" is the root.
+func (l *Logs) Logger(name string) *slog.Logger { return slog.New(l.SlogHandler(name)) }
+
+// SlogHandler returns the logger of a name for those who compose slog.Handlers.
+func (l *Logs) SlogHandler(name string) slog.Handler { return l.tree.Node(name).Handler() }
+
+// Node returns the logger of a name for sources, which bring records in from
+// outside of the program.
+func (l *Logs) Node(name string) *tree.Node { return l.tree.Node(name) }
+
+// SetLevel sets the level of a logger until the program ends.
+func (l *Logs) SetLevel(name string, level slog.Level) { l.tree.SetLevel(name, record.FromSlog(level)) }
+
+// FlushError says what Flush had to leave.
+type FlushError struct {
+	Handler string
+	Waiting uint64        // bytes in the spool that the handler has not passed
+	Oldest  time.Duration // how long Flush has waited for them
+	Cause   string        // why the destination does not take them; "" if it is only slow
+}
+
+func (e *FlushError) Error() string {
+	s := fmt.Sprintf("girok: handler %s: %d bytes of the spool wait for delivery", e.Handler, e.Waiting)
+	if e.Cause != "" {
+		s += ": " + e.Cause
+	}
+	return s
+}
+
+// Flush waits until all that was logged before the call is delivered or in the
+// dead letters: for the named handlers, or without names for those whose batches
+// wait at most 10 s. When ctx ends first it returns *FlushError, and what waits
+// is safe in the spool.
+func (l *Logs) Flush(ctx context.Context, handlers ...string) error {
+	if l.deliver == nil {
+		return nil
+	}
+	err := l.deliver.Flush(ctx, handlers...)
+	var u *deliver.Unflushed
+	if errors.As(err, &u) {
+		return &FlushError{Handler: u.Handler, Waiting: u.Waiting, Oldest: u.Oldest, Cause: u.Cause}
+	}
+	return err
+}
+
+// Close delivers what it can within 5 s; the rest is safe in the spool, and the
+// next start, or a girok run beside the program, delivers it.
+func (l *Logs) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	return l.Shutdown(ctx)
+}
+
+// Shutdown is Close with a limit of one's own. Calls after the first return what
+// that returned.
+func (l *Logs) Shutdown(ctx context.Context) error {
+	l.closeOnce.Do(func() {
+		close(l.stop)
+		<-l.housekept
+		if l.spool != nil {
+			l.spool.Seal()
+			l.deliver.Close(ctx)
+			l.spool.Release()
+		}
+		for _, c := range l.closers {
+			l.closeErr = errors.Join(l.closeErr, c.Close())
+		}
+		if n := l.tree.Unshown(); n > 0 {
+			l.report.Warn("records were not shown: nothing is configured for them; give girok.Open a config.yaml", "records", n)
+		}
+	})
+	return l.closeErr
+}
+
+// Recover logs a panic as a CRITICAL record with its stack, flushes, and panics
+// again. Defer it: `defer logs.Recover()`.
+func (l *Logs) Recover() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	l.Logger("").Log(context.Background(), LevelCritical, fmt.Sprintf("panic: %v", p), "stack", string(debug.Stack()))
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	_ = l.Flush(ctx)
+	panic(p)
+}
+
+// Stat is how one handler fares.
+type Stat = deliver.Stat
+
+// Stats tells how each spooled handler fares.
+func (l *Logs) Stats() []Stat {
+	if l.deliver == nil {
+		return nil
+	}
+	return l.deliver.Stats()
+}
+
+// Lost is how many records the spool could not keep, and Failed how many a
+// direct handler could not write.
+func (l *Logs) Lost() uint64   { return l.lost.Load() }
+func (l *Logs) Failed() uint64 { return l.failures.Load() }

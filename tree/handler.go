@@ -1,0 +1,171 @@
+package tree
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/girok/girok/filter"
+	"github.com/girok/girok/record"
+)
+
+// handler is a logger with what was bound by With and WithGroup. It never
+// changes.
+type handler struct {
+	node  *Node
+	bound *record.Bound
+}
+
+// Enabled reports whether a log of this level reaches any handler.
+func (h *handler) Enabled(_ context.Context, level slog.Level) bool {
+	return int64(level) >= h.node.enabled.Load()
+}
+
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &handler{h.node, h.bound.With(attrs, h.node.tree.cfg.Redact)}
+}
+
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{h.node, h.bound.WithGroup(name)}
+}
+
+// Handle routes one log. It returns nil: what goes wrong is told to
+// Config.Failed and counted by the spool.
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	p := h.node.plan.Load()
+	level := record.FromSlog(r.Level)
+	mask, direct := p.route(record.Log, level)
+	if mask != 0 && record.IsQuiet(ctx) {
+		mask = 0
+	}
+	t := h.node.tree
+	if mask == 0 && !direct {
+		t.miss(p)
+		return nil
+	}
+	e := record.NewEncoder(t.cfg.Redact)
+	e.Begin(&record.Header{Mask: mask, Kind: record.Log, Level: level, Time: r.Time, Logger: h.node.name, Message: r.Message})
+	if p.caller {
+		e.Caller(t.callers.Encoded(r.PC))
+	}
+	e.Bound(h.bound)
+	r.Attrs(func(a slog.Attr) bool {
+		e.Attr(a)
+		return true
+	})
+	t.send(p, level, record.Log, e, mask, direct)
+	return nil
+}
+
+// miss counts a record that nothing showed because nothing is configured.
+func (t *Tree) miss(p *plan) {
+	if !p.found {
+		t.unshown.Add(1)
+	}
+}
+
+// route is the mask of the spooled handlers that take a record, and whether a
+// direct one does.
+func (p *plan) route(kind record.Kind, level record.Level) (mask uint64, direct bool) {
+	if kind == record.Log && level < p.level {
+		return 0, false
+	}
+	for i := range p.spooled {
+		if t := &p.spooled[i]; t.takes(kind, level) {
+			mask |= t.mask
+		}
+	}
+	for i := range p.direct {
+		direct = direct || p.direct[i].takes(kind, level)
+	}
+	return mask, direct
+}
+
+func (t *target) takes(kind record.Kind, level record.Level) bool {
+	return t.h.Accepts&(1<<kind) != 0 && (kind != record.Log || level >= t.h.Level)
+}
+
+// send finishes a record, writes it and gives the encoder back.
+func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct bool) (err error) {
+	payload := e.Finish()
+	var v *record.View
+	if direct || p.filtered() {
+		v = e.View()
+	}
+	if v != nil && p.filtered() {
+		mask = p.filter(v, mask)
+		record.SetMask(payload, mask)
+	}
+	if mask != 0 {
+		_, err = t.cfg.Appender.Append(payload)
+	}
+	for i := range p.direct {
+		d := &p.direct[i]
+		if v != nil && d.takes(kind, level) && passes(d.h.Filters, v) {
+			if err := d.h.Direct.Handle(v); err != nil {
+				t.cfg.Failed(d.h.Name, err)
+			}
+		}
+	}
+	e.Release()
+	return err
+}
+
+func (p *plan) filtered() bool {
+	for i := range p.spooled {
+		if len(p.spooled[i].h.Filters) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// filter takes the bits of spooled handlers whose filters refuse the record.
+func (p *plan) filter(v *record.View, mask uint64) uint64 {
+	for i := range p.spooled {
+		if t := &p.spooled[i]; mask&t.mask != 0 && !passes(t.h.Filters, v) {
+			mask &^= t.mask
+		}
+	}
+	return mask
+}
+
+func passes(fs []filter.Filter, v *record.View) bool {
+	for _, f := range fs {
+		if !f.Pass(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// Entry is a record that a source brings in, from outside of the program.
+type Entry struct {
+	Kind    record.Kind
+	Level   record.Level
+	Time    time.Time
+	Message string
+	Source  string // name of the source
+	Attrs   []slog.Attr
+}
+
+// Emit routes a record of the logger. When it returns nil and spooled is true,
+// the record is in the spool: the sender may be told that it is taken.
+func (n *Node) Emit(en *Entry) (spooled bool, err error) {
+	p := n.plan.Load()
+	mask, direct := p.route(en.Kind, en.Level)
+	if mask == 0 && !direct {
+		n.tree.miss(p)
+		return false, nil
+	}
+	e := record.NewEncoder(n.tree.cfg.Redact)
+	e.Begin(&record.Header{Mask: mask, Kind: en.Kind, Level: en.Level, Time: en.Time, Logger: n.name, Message: en.Message})
+	if en.Source != "" {
+		e.Source(en.Source)
+	}
+	for _, a := range en.Attrs {
+		e.Attr(a)
+	}
+	err = n.tree.send(p, en.Level, en.Kind, e, mask, direct)
+	return mask != 0, err
+}

@@ -1,0 +1,257 @@
+// Package tree routes records: loggers with dotted names, levels and
+// propagation as Python's logging has them, behind log/slog's Handler. It
+// declares what it calls; the root package wires the spool and the handlers in.
+package tree
+
+import (
+	"cmp"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/girok/girok/filter"
+	"github.com/girok/girok/record"
+)
+
+// Appender takes frames for the spooled handlers: the spool. Append must be safe
+// for concurrent use and must not keep payload.
+type Appender interface {
+	Append(payload []byte) (position uint64, err error)
+}
+
+// Direct is a handler that writes in the call. It must be safe for concurrent
+// use and must not keep the view.
+type Direct interface {
+	Handle(v *record.View) error
+}
+
+// Handler is one handler of the configuration, spooled or direct.
+type Handler struct {
+	Name    string
+	Level   record.Level
+	Accepts uint8 // bit set of record kinds
+	Caller  bool  // it shows where the call stands
+	Direct  Direct
+	Bit     int // of the mask, if Direct is nil
+	Filters []filter.Filter
+}
+
+// Takes is the bit set of kinds for Handler.Accepts.
+func Takes(kinds ...record.Kind) (set uint8) {
+	for _, k := range kinds {
+		set |= 1 << k
+	}
+	return set
+}
+
+// LoggerConfig configures one logger; the root logger's name is "".
+type LoggerConfig struct {
+	Name      string
+	Level     record.Level // NotSet: the parent's
+	Handlers  []*Handler
+	Propagate bool
+}
+
+// Config is what a tree is made of.
+type Config struct {
+	Loggers    []LoggerConfig
+	Redact     *record.Redactor
+	Appender   Appender // nil if no handler is spooled
+	LastResort Direct   // takes WARNING and above where no handler is found
+	// Failed is told of a handler that returned an error. It must be quick and
+	// safe for concurrent use.
+	Failed func(handler string, err error)
+}
+
+// Tree is a logger tree. Its methods are safe for concurrent use.
+type Tree struct {
+	cfg     Config
+	callers record.Callers
+	unshown atomic.Uint64 // records that found no handler and were below WARNING
+
+	mu    sync.Mutex
+	nodes map[string]*Node
+}
+
+// Node is one logger.
+type Node struct {
+	tree    *Tree
+	name    string
+	enabled atomic.Int64 // the lowest slog level that reaches anything
+	plan    atomic.Pointer[plan]
+
+	// guarded by tree.mu
+	level     record.Level
+	handlers  []*Handler
+	propagate bool
+	set       bool // configured, or asked for: no place-holder
+}
+
+// plan is where a logger's records go: what Handle needs, and nothing else.
+type plan struct {
+	level   record.Level // of the logger; records that are no logs pass it
+	spooled []target
+	direct  []target
+	caller  bool
+	found   bool // a handler is configured on the way
+}
+
+type target struct {
+	h    *Handler
+	mask uint64 // of a spooled handler
+}
+
+// New makes a tree.
+func New(cfg Config) *Tree {
+	t := &Tree{cfg: cfg, nodes: map[string]*Node{}}
+	if cfg.Failed == nil {
+		t.cfg.Failed = func(string, error) {}
+	}
+	root := t.node("")
+	root.level, root.set = record.Warning, true
+	for _, l := range cfg.Loggers {
+		n := t.node(l.Name)
+		n.handlers, n.propagate, n.set = l.Handlers, l.Propagate, true
+		if l.Level != record.NotSet || l.Name == "" {
+			n.level = l.Level
+		}
+	}
+	t.recompile()
+	return t
+}
+
+// node finds or makes a node; the caller holds mu or is New.
+func (t *Tree) node(name string) *Node {
+	if n := t.nodes[name]; n != nil {
+		return n
+	}
+	n := &Node{tree: t, name: name, propagate: true}
+	t.nodes[name] = n
+	return n
+}
+
+// canonical is a logger's name as a key: "root" is the root logger.
+func canonical(name string) string {
+	if name == "root" {
+		return ""
+	}
+	return name
+}
+
+// Node returns the logger of a name.
+func (t *Tree) Node(name string) *Node {
+	name = canonical(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.node(name)
+	n.set = true
+	if n.plan.Load() == nil {
+		t.compile(n)
+	}
+	return n
+}
+
+// SetLevel sets a logger's level; NotSet inherits again.
+func (t *Tree) SetLevel(name string, level record.Level) {
+	name = canonical(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.node(name)
+	n.level, n.set = level, true
+	t.recompile()
+}
+
+// Unshown is how many records found no handler and were below WARNING.
+func (t *Tree) Unshown() uint64 { return t.unshown.Load() }
+
+func (t *Tree) recompile() {
+	for _, n := range t.nodes {
+		t.compile(n)
+	}
+}
+
+// parent is the nearest logger above a name that is no place-holder.
+func (t *Tree) parent(name string) *Node {
+	for name != "" {
+		i := strings.LastIndexByte(name, '.')
+		name = name[:max(i, 0)]
+		if n := t.nodes[name]; n != nil && n.set {
+			return n
+		}
+	}
+	return nil
+}
+
+// compile finds out where a logger's records go.
+func (t *Tree) compile(n *Node) {
+	p := &plan{}
+	for at := n; at != nil; at = t.parent(at.name) {
+		if p.level == record.NotSet {
+			p.level = at.level
+		}
+	}
+	for at := n; at != nil; at = t.parent(at.name) {
+		for _, h := range at.handlers {
+			p.found = true
+			p.add(h)
+		}
+		if !at.propagate {
+			break
+		}
+	}
+	if !p.found && t.cfg.LastResort != nil {
+		p.add(&Handler{Name: "last resort", Level: record.Warning, Accepts: Takes(record.Log), Direct: t.cfg.LastResort})
+	}
+	n.plan.Store(p)
+	n.enabled.Store(int64(p.lowest().Slog()))
+	if !p.found {
+		n.enabled.Store(int64(p.level.Slog())) // so that what is not shown is counted
+	}
+}
+
+func (p *plan) add(h *Handler) {
+	p.caller = p.caller || h.Caller
+	if h.Direct != nil {
+		p.direct = append(p.direct, target{h: h})
+		return
+	}
+	if !slices.ContainsFunc(p.spooled, func(t target) bool { return t.h == h }) {
+		p.spooled = append(p.spooled, target{h: h, mask: 1 << h.Bit})
+	}
+}
+
+// lowest is the lowest level of a log that reaches a handler.
+func (p *plan) lowest() record.Level {
+	low := record.Level(math.MaxInt32)
+	for _, ts := range [][]target{p.spooled, p.direct} {
+		for _, t := range ts {
+			if t.h.Accepts&Takes(record.Log) != 0 {
+				low = min(low, t.h.Level)
+			}
+		}
+	}
+	return max(low, p.level)
+}
+
+// Loggers lists the loggers that are no place-holders, by name.
+func (t *Tree) Loggers() []LoggerConfig {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []LoggerConfig
+	for _, n := range t.nodes {
+		if n.set {
+			list = append(list, LoggerConfig{Name: n.name, Level: n.level, Handlers: n.handlers, Propagate: n.propagate})
+		}
+	}
+	slices.SortFunc(list, func(a, b LoggerConfig) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Level is the effective level of the logger.
+func (n *Node) Level() record.Level { return n.plan.Load().level }
+
+// Handler returns the logger as a slog.Handler.
+func (n *Node) Handler() slog.Handler { return &handler{node: n} }
