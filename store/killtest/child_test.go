@@ -1,0 +1,127 @@
+package killtest
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/store/sqlite"
+)
+
+const (
+	goroutines = 4
+	// badEvery: this many records apart, one does not fit its column.
+	badEvery = 97
+	// wideEvery: and one is so long that segments fill.
+	wideEvery = 5
+)
+
+// A life is one child. It has a row of marks in a file that parent and children
+// map: for each goroutine how many of its calls have returned.
+const rowSize = goroutines * 8
+
+func mapMarks(path string, lives int) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size := lives * rowSize
+	if err := f.Truncate(int64(size)); err != nil {
+		return nil, err
+	}
+	return syscall.Mmap(int(f.Fd()), 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+}
+
+func mark(marks []byte, life, g int) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&marks[life*rowSize+g*8]))
+}
+
+func returned(marks []byte, life, g int) uint64 {
+	return binary.LittleEndian.Uint64(marks[life*rowSize+g*8:])
+}
+
+// TestMain runs a child instead of the tests if the environment says so.
+func TestMain(m *testing.M) {
+	if spec := os.Getenv("GIROK_KILLTEST"); spec != "" {
+		if err := child(spec); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// child is one life: config, marks, number of lives, own number. The life with
+// number -1 only drains.
+func child(spec string) error {
+	part := strings.Split(spec, "\n")
+	lives, _ := strconv.Atoi(part[2])
+	life, _ := strconv.Atoi(part[3])
+	marks, err := mapMarks(part[1], lives)
+	if err != nil {
+		return err
+	}
+	logs, err := girok.Open(part[0], sqlite.Kind)
+	if err != nil {
+		return err
+	}
+	if life < 0 {
+		return drain(logs, part[4])
+	}
+	var wg sync.WaitGroup
+	stop := time.Now().Add(3 * time.Second)
+	for g := range goroutines {
+		wg.Go(func() { logUntil(logs.Logger("kill"), marks, life, g, stop) })
+	}
+	wg.Wait()
+	return logs.Close()
+}
+
+var wide = strings.Repeat("wide ", 800)
+
+// logUntil logs numbered records and marks each once its call has returned.
+func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time) {
+	m := mark(marks, life, g)
+	ctx := context.Background()
+	for n := uint64(0); time.Now().Before(stop); n++ {
+		num, pad := slog.Uint64("n", n), ""
+		if n%badEvery == badEvery-1 {
+			num = slog.String("n", fmt.Sprintf("bad %d", n))
+		}
+		if n%wideEvery == 0 {
+			pad = wide
+		}
+		log.LogAttrs(ctx, slog.LevelInfo, "record", slog.Int("life", life), slog.Int("g", g), num, slog.String("pad", pad))
+		m.Store(n + 1)
+		if n%10 == 9 {
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+}
+
+// drain delivers what all lives have left, and waits until their runs are gone.
+func drain(logs *girok.Logs, runs string) error {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		entries, err := os.ReadDir(runs)
+		if err != nil {
+			return err
+		}
+		if len(entries) <= 1 {
+			return logs.Close()
+		}
+	}
+	return fmt.Errorf("runs are left after two minutes: %+v", logs.Stats())
+}

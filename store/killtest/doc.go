@@ -1,0 +1,7 @@
+// Package killtest kills a program that logs, again and again, at random moments
+// and in each window of the road, and counts what was lost and what was doubled.
+//
+//	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -v
+//
+// Without the tag the windows are not compiled in, and all kills are random.
+package killtest

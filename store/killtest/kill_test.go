@@ -1,0 +1,288 @@
+package killtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+)
+
+var (
+	kills = flag.Int("kills", 30, "how often a child is killed")
+	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
+)
+
+const configYAML = `version: 1
+service: kill
+handlers:
+  table:
+    class: sqlite
+    path: kill.db
+    table: kills
+    create: true
+    columns:
+      life: {from: attr.life, type: int}
+      g: {from: attr.g, type: int}
+      n: {from: attr.n, type: int}
+      record_id: record_id
+    batch: {records: 100, bytes: 1MiB, age: 20ms}
+loggers:
+  kill: {level: INFO, handlers: [table]}
+spool: {dir: spool, max_bytes: 512MiB}
+`
+
+// arena is the folder in which all lives are spent.
+type arena struct {
+	t     *testing.T
+	dir   string
+	lives int
+	marks []byte
+	rng   *rand.Rand
+	hits  map[string]int // kills by window
+}
+
+// TestKill: what a log call has returned from is in the table, or in the dead
+// letters if it does not fit, once, however often and wherever the program dies.
+func TestKill(t *testing.T) {
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", *seed)
+	a := &arena{t: t, dir: t.TempDir(), lives: *kills, rng: rand.New(rand.NewPCG(*seed, 1)), hits: map[string]int{}}
+	if err := os.WriteFile(filepath.Join(a.dir, "config.yaml"), []byte(configYAML), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if a.marks, err = mapMarks(filepath.Join(a.dir, "marks"), a.lives); err != nil {
+		t.Fatal(err)
+	}
+	for life := range a.lives {
+		a.live(life)
+	}
+	a.run(-1, "", 0)
+	a.check()
+}
+
+// live spends one life and ends it: in a window in its turn, or at any moment.
+func (a *arena) live(life int) {
+	aim := ""
+	if w := life % int(crash.NumWindows+6); crash.Enabled && w < int(crash.NumWindows) {
+		name := crash.Window(w)
+		times := 1
+		switch name {
+		case crash.Reserved, crash.Committed:
+			times = 1 + a.rng.IntN(2000)
+		case crash.BatchRead, crash.Sent, crash.Answered, crash.Noted:
+			times = 1 + a.rng.IntN(15)
+		case crash.Roll, crash.Rolled, crash.LetterWritten:
+			times = 1 + a.rng.IntN(3)
+		}
+		aim = fmt.Sprintf("%s:%d", name, times)
+	}
+	after := time.Duration(1+a.rng.IntN(200)) * time.Millisecond
+	if aim != "" {
+		after = 5 * time.Second
+	}
+	a.run(life, aim, after)
+}
+
+// run starts a child and kills it after a while; 0: waits for its end.
+func (a *arena) run(life int, aim string, after time.Duration) {
+	exe, err := os.Executable()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Dir = a.dir
+	cmd.Env = append(os.Environ(), "GIROK_CRASH="+aim, "GIROK_KILLTEST="+strings.Join([]string{
+		filepath.Join(a.dir, "config.yaml"), filepath.Join(a.dir, "marks"), fmt.Sprint(a.lives), fmt.Sprint(life), filepath.Join(a.dir, "spool/kill/runs"),
+	}, "\n"))
+	if err := cmd.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	if after == 0 {
+		if err := <-done; err != nil {
+			a.t.Fatalf("the last life failed: %v\n%s", err, out.Bytes())
+		}
+		return
+	}
+	select {
+	case err := <-done:
+		a.ended(aim, err, out.Bytes())
+	case <-time.After(after):
+		_ = cmd.Process.Kill()
+		<-done
+		a.hits["random"]++
+	}
+}
+
+// ended looks how a child ended by itself: in its window, or not.
+func (a *arena) ended(aim string, err error, out []byte) {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL && aim != "" {
+		window, _, _ := strings.Cut(aim, ":")
+		a.hits[window]++
+		return
+	}
+	if err != nil {
+		a.t.Fatalf("a child failed by itself: %v\n%s", err, out)
+	}
+	a.hits["ended before its window"]++
+}
+
+// row is one record as another client sees it.
+type row struct {
+	Life, G, N int64
+	ID         string
+}
+
+func (a *arena) check() {
+	rows := readTable(a.t, filepath.Join(a.dir, "kill.db"))
+	type key struct{ life, g, n int64 }
+	seen, ids := map[key]int{}, map[string]int{}
+	for _, r := range rows {
+		seen[key{r.Life, r.G, r.N}]++
+		ids[r.ID]++
+	}
+	for k, n := range a.letters() {
+		seen[key{k[0], k[1], k[2]}] += n
+	}
+	var lost, doubled, extra, acknowledged int
+	for life := range a.lives {
+		for g := range goroutines {
+			marked := returned(a.marks, life, g)
+			acknowledged += int(marked)
+			for n := range marked {
+				if seen[key{int64(life), int64(g), int64(n)}] == 0 {
+					lost++
+				}
+			}
+			for k := marked; seen[key{int64(life), int64(g), int64(k)}] > 0; k++ {
+				extra++
+			}
+		}
+	}
+	for _, n := range seen {
+		if n > 1 {
+			doubled++
+		}
+	}
+	for _, n := range ids {
+		if n > 1 {
+			a.t.Errorf("a record id comes %d times", n)
+		}
+	}
+	a.t.Logf("kills by window: %s", a.table())
+	a.t.Logf("acknowledged %d, lost %d, doubled %d; there without having been acknowledged: %d; positions left: %s",
+		acknowledged, lost, doubled, extra, queryOne(a.t, filepath.Join(a.dir, "kill.db"), "select count(*) from girok_position"))
+	if lost+doubled > 0 || len(seen) != acknowledged+extra {
+		a.t.Fatalf("lost %d, doubled %d, in all %d of %d+%d", lost, doubled, len(seen), acknowledged, extra)
+	}
+	a.enough()
+}
+
+// enough checks that no window was missed: with many kills each must be hit.
+func (a *arena) enough() {
+	if !crash.Enabled {
+		a.t.Log("built without -tags girok_crash: all kills were random")
+		return
+	}
+	want := *kills / (int(crash.NumWindows) + 6) / 2
+	for w := crash.Window(0); w < crash.NumWindows; w++ {
+		if a.hits[w.String()] < want {
+			a.t.Errorf("window %s: only %d kills, want %d", w, a.hits[w.String()], want)
+		}
+	}
+}
+
+func (a *arena) table() string {
+	var b strings.Builder
+	for w := crash.Window(0); w < crash.NumWindows; w++ {
+		fmt.Fprintf(&b, "%s %d, ", w, a.hits[w.String()])
+	}
+	fmt.Fprintf(&b, "random %d, ended before its window %d", a.hits["random"], a.hits["ended before its window"])
+	return b.String()
+}
+
+// letters reads the dead letters: each is a record whose n is a text.
+func (a *arena) letters() map[[3]int64]int {
+	all, err := deliver.Letters(filepath.Join(a.dir, "spool/kill"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	got := map[[3]int64]int{}
+	for _, l := range all {
+		var v record.View
+		if err := v.Parse(l.Frame); err != nil {
+			a.t.Fatal(err)
+		}
+		var attrs struct {
+			Life, G int64
+			N       string
+		}
+		if err := json.Unmarshal(v.Attrs().AppendJSON(nil), &attrs); err != nil {
+			a.t.Fatalf("letter %s: %v", l.File, err)
+		}
+		var n int64
+		if _, err := fmt.Sscanf(attrs.N, "bad %d", &n); err != nil {
+			a.t.Fatalf("letter %s: n is %q: a good record is among the dead letters: %s", l.File, attrs.N, l.Reason)
+		}
+		got[[3]int64{attrs.Life, attrs.G, n}]++
+	}
+	return got
+}
+
+// readTable reads the rows with the sqlite3 program: another client than the one
+// that wrote them.
+func readTable(t *testing.T, db string) (rows []row) {
+	out := sqlite3(t, "-separator", "|", db, "select life, g, n, record_id from kills")
+	for line := range strings.Lines(string(out)) {
+		var r row
+		f := strings.Split(strings.TrimSpace(line), "|")
+		if len(f) != 4 {
+			t.Fatalf("row %q", line)
+		}
+		if _, err := fmt.Sscan(f[0], &r.Life); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Sscan(f[1], &r.G)
+		fmt.Sscan(f[2], &r.N)
+		r.ID = f[3]
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func queryOne(t *testing.T, db, query string) string {
+	return strings.TrimSpace(string(sqlite3(t, db, query)))
+}
+
+func sqlite3(t *testing.T, args ...string) []byte {
+	t.Helper()
+	path, err := exec.LookPath("sqlite3")
+	if err != nil {
+		t.Fatal("the program sqlite3 is needed to read the rows as another client: install the package sqlite3")
+	}
+	out, err := exec.Command(path, args...).Output()
+	if err != nil {
+		t.Fatalf("sqlite3 %q: %v", args, err)
+	}
+	return out
+}
