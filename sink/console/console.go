@@ -21,6 +21,11 @@ const patience = time.Second
 // maxKept is the largest buffer that is kept for the next record, in bytes.
 const maxKept = 64 << 10
 
+var (
+	errPanicked = errors.New("console: the writer panicked")
+	errLength   = errors.New("console: the writer returned an impossible length")
+)
+
 // Handler writes records to a stream. It is safe for concurrent use; records do
 // not mix.
 type Handler struct {
@@ -72,14 +77,14 @@ func (h *Handler) write(b []byte) (err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil { // of a writer that the application gave
-			err = errors.New("console: the writer panicked")
+			err = errPanicked
 		}
 	}()
 	var deadline time.Time
 	for {
 		n, err := h.out.Write(b)
 		if n < 0 || n > len(b) {
-			return errors.New("console: the writer returned an impossible length")
+			return errLength
 		}
 		b = b[n:]
 		switch {

@@ -2,7 +2,7 @@
 package file
 
 import (
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,11 +62,11 @@ func (h *Handler) Reopen() error {
 	if err := h.mkdir(); err != nil {
 		return err
 	}
+	torn := endsTorn(h.o.Path)
 	if err := h.out.open(h.o.Path, false); err != nil {
 		return err
 	}
-	h.torn = false
-	h.ready.Store(true)
+	h.tear(torn)
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (h *Handler) finish(line []byte, n int) error {
 			return h.fail(err)
 		}
 		if m == 0 {
-			return h.fail(fmt.Errorf("wrote nothing"))
+			return h.fail(io.ErrShortWrite)
 		}
 	}
 	return nil
@@ -169,12 +169,30 @@ func (h *Handler) open() error {
 	if err := h.mkdir(); err != nil {
 		return err
 	}
+	torn := !h.o.Truncate && endsTorn(h.o.Path)
 	if err := h.out.open(h.o.Path, h.o.Truncate); err != nil {
 		return err
 	}
 	h.opened = true
-	h.ready.Store(true)
+	h.tear(torn)
 	return nil
+}
+
+// endsTorn reports whether a file ends in the middle of a line, as a full disk
+// or a power cut leaves it.
+func endsTorn(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	last := []byte{'\n'}
+	_, err = f.ReadAt(last, info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 func (h *Handler) mkdir() error {
