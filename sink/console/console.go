@@ -32,9 +32,10 @@ type Handler struct {
 	format format.Formatter
 	failed atomic.Uint64
 
-	mu  sync.Mutex
-	out io.Writer
-	buf []byte
+	mu   sync.Mutex
+	out  io.Writer
+	buf  []byte
+	torn bool // the last line was not written whole
 }
 
 // New makes a handler that writes to out, which it never closes. For the
@@ -60,7 +61,11 @@ func (h *Handler) Failed() uint64 { return h.failed.Load() }
 func (h *Handler) Handle(v *record.View) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.buf = append(h.format.Append(h.buf[:0], v), '\n')
+	h.buf = h.buf[:0]
+	if h.torn {
+		h.buf = append(h.buf, '\n')
+	}
+	h.buf = append(h.format.Append(h.buf, v), '\n')
 	err := h.write(h.buf)
 	if cap(h.buf) > maxKept {
 		h.buf = nil
@@ -85,6 +90,9 @@ func (h *Handler) write(b []byte) (err error) {
 		n, err := h.out.Write(b)
 		if n < 0 || n > len(b) {
 			return errLength
+		}
+		if n > 0 {
+			h.torn = b[n-1] != '\n'
 		}
 		b = b[n:]
 		switch {

@@ -96,7 +96,11 @@ func TestWrites(t *testing.T) {
 					t.Errorf("%d failed", h.Failed())
 				}
 			}
-			if err := h.Handle(message(t, "next")); err != nil || !strings.HasSuffix(string(w.out), "next\n") {
+			want := tt.out + "next\n"
+			if tt.out != "" && tt.want != nil {
+				want = tt.out + "\nnext\n" // not behind half a line
+			}
+			if err := h.Handle(message(t, "next")); err != nil || string(w.out) != want {
 				t.Errorf("after that: %v, %q", err, w.out)
 			}
 		})
