@@ -75,7 +75,7 @@ func (c *Config) validateColumns(at *config.At) {
 
 // list is the columns of the table, in order: those of the configuration or of
 // the schema, with the rest column in its place.
-func (c *Config) list() []Column {
+func (c Config) list() []Column {
 	if len(c.Columns) == 0 {
 		cols := slices.Clone(logColumns)
 		i := slices.IndexFunc(cols, func(col Column) bool { return col.source == fromRest })
@@ -94,10 +94,10 @@ func (c *Config) list() []Column {
 
 // List is the columns of the table as the configuration wants them, in order,
 // the rest column included.
-func (c *Config) List() []Column { return c.list() }
+func (c Config) List() []Column { return c.list() }
 
 // Location is the zone of days: tz, else that of the handler.
-func (c *Config) Location(handler *time.Location) *time.Location {
+func (c Config) Location(handler *time.Location) *time.Location {
 	if c.location == nil && c.TZ != "" {
 		if loc, err := time.LoadLocation(c.TZ); err == nil {
 			return loc
@@ -111,15 +111,20 @@ func (c *Config) Location(handler *time.Location) *time.Location {
 
 // TimeColumn, LevelColumn and LoggerColumn name the columns that hold the
 // record's time, level and logger; "" if there is none.
-func (c *Config) TimeColumn() string   { return c.nameOf(fromTime, Timestamp) }
-func (c *Config) LevelColumn() string  { return c.nameOf(fromLevelName, String) }
-func (c *Config) LoggerColumn() string { return c.nameOf(fromLogger, String) }
+func (c Config) TimeColumn() string   { return c.nameOf(fromTime, Timestamp) }
+func (c Config) LevelColumn() string  { return c.nameOf(fromLevelName, String) }
+func (c Config) LoggerColumn() string { return c.nameOf(fromLogger, String) }
 
-func (c *Config) nameOf(o origin, t Type) string {
+func (c Config) nameOf(o origin, t Type) string {
 	for _, col := range c.list() {
 		if col.source == o && col.Type.Type == t {
 			return col.Name
 		}
 	}
 	return ""
+}
+
+// NeedsCaller reports whether a column takes where the call stands in the code.
+func (c Config) NeedsCaller() bool {
+	return slices.ContainsFunc(c.Columns, func(col Column) bool { return col.source.needsCaller() })
 }

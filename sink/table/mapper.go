@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -81,12 +82,7 @@ func (m *Mapper) Columns() []Column { return m.cols }
 
 // NeedsCaller reports whether a column takes where the call stands in the code.
 func (m *Mapper) NeedsCaller() bool {
-	for _, c := range m.cols {
-		if c.source.needsCaller() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.cols, func(c Column) bool { return c.source.needsCaller() })
 }
 
 // Reset makes room: the values of all rows so far are no longer good.

@@ -99,7 +99,7 @@ func parseSource(s string) (o origin, path string, typ Type, err error) {
 	}
 	if key, ok := strings.CutPrefix(s, "attr."); ok {
 		if key == "" {
-			return 0, "", 0, fmt.Errorf("want the key of an attribute after attr.")
+			return 0, "", 0, fmt.Errorf("want attr.<key>, the key of an attribute")
 		}
 		return fromAttr, key, String, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +40,7 @@ func client(t testing.TB, path, query string) ([]map[string]any, error) {
 }
 
 func connection(path, query string) ([]map[string]any, error) {
-	db, err := sql.Open("sqlite", path+"?_busy_timeout=5000")
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_busy_timeout=5000")
 	if err != nil {
 		return nil, err
 	}

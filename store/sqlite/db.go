@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"github.com/girok/girok/internal/crash"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -112,6 +113,7 @@ func (d *db) immediate(f func() error) error {
 	}
 	err := f()
 	if err == nil {
+		crash.At(crash.Sent)
 		_, err = d.exec("commit")
 	}
 	if err != nil {

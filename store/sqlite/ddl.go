@@ -20,7 +20,7 @@ const positionDDL = `create table if not exists ` + positionTable + ` (
 ) without rowid`
 
 // DDL is what `create: true` does, as SQL.
-func DDL(c Config, env sink.Env) string {
+func (c Config) DDL(env sink.Env) string {
 	return strings.Join(statements(c, c.Location(env.Location)), ";\n") + ";\n"
 }
 

@@ -53,24 +53,24 @@ func (s *store) failed(err error) error {
 		return &sink.Retry{Err: err}
 	case lib.SQLITE_CONSTRAINT, lib.SQLITE_MISMATCH, lib.SQLITE_TOOBIG: // a row, but which is not known
 		return &sink.Reject{Err: err}
+	}
+	s.Close() // whatever it is, the next call begins anew
+	switch code(err) {
 	case lib.SQLITE_ERROR: // no such table, no such column: changed since it was checked
-		return &sink.Refused{Err: err, Remedy: "the table is not as it was; `create: true` makes what is missing"}
+		if now := s.ready(context.Background()); errors.As(now, &refused) {
+			return now // which says what is missing
+		}
+		return &sink.Refused{Err: err, Remedy: "look whether triggers or another program changed the table"}
 	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_AUTH: // rights of the file or its folder, or a read-only disk
-		s.Close()
 		return &sink.Refused{Err: err, Remedy: "give girok the right to write " + s.path + " and its folder"}
 	case lib.SQLITE_CANTOPEN: // rights of the folder, or no folder
-		s.Close()
 		return &sink.Refused{Err: err, Remedy: "make the folder of " + s.path + " and give girok the right to write it"}
 	case lib.SQLITE_NOTADB: // another kind of file, or an encrypted one
-		s.Close()
 		return &sink.Refused{Err: err, Remedy: s.path + " is not a database of SQLite; move it away or give another path"}
 	case lib.SQLITE_CORRUPT: // damaged
-		s.Close()
 		return &sink.Refused{Err: err, Remedy: "repair " + s.path + " (sqlite3 FILE .recover), or move it away"}
 	case lib.SQLITE_FULL: // the disk, a quota, or max_page_count
 		return &sink.Refused{Err: err, Remedy: "make room on the disk of " + s.path}
-	case lib.SQLITE_IOERR, lib.SQLITE_NOMEM, lib.SQLITE_PROTOCOL, lib.SQLITE_MISUSE: // the disk, memory, WAL locks: begin anew
-		s.Close()
 	}
-	return &sink.Retry{Err: err}
+	return &sink.Retry{Err: err} // the disk (IOERR), memory, WAL locks, and what is not SQLite's
 }

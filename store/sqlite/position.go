@@ -102,9 +102,11 @@ var errIn = errors.New("the batch is in")
 
 // begins checks, before rows are written, that each position stands where the
 // batch begins. errIn: all stand where it ends.
-func (s *store) begins(moves []sink.Move) error {
+func (s *store) begins(b *sink.Batch) error {
 	in, begin := 0, 0
-	for _, m := range moves {
+	moved := b.Len() == 0
+	for _, m := range b.Moves {
+		moved = moved || m.From != m.To
 		at, err := s.position(m.Run)
 		if err != nil {
 			return err
@@ -125,8 +127,11 @@ func (s *store) begins(moves []sink.Move) error {
 			return &sink.Fenced{Run: m.Run, Owner: at.owner, Next: at.next}
 		}
 	}
-	if in > 0 {
+	switch {
+	case in > 0:
 		return errIn
+	case !moved:
+		return errors.New("sqlite: a batch with records moves no position: it could not be told from itself when it comes again")
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (s *store) create(rows bool) error {
 		}
 		return &sink.Refused{
 			Err:    fmt.Errorf("%s has no table %s", s.path, missing),
-			Remedy: "create: true makes it, or run:\n" + DDL(s.config, s.env),
+			Remedy: "create: true makes it, or run:\n" + s.config.DDL(s.env),
 		}
 	}
 	return s.db.immediate(func() error {

@@ -25,7 +25,7 @@ func (s *store) write(ctx context.Context, b *sink.Batch) error {
 		return err
 	}
 	return s.db.immediate(func() error {
-		if err := s.begins(b.Moves); err != nil {
+		if err := s.begins(b); err != nil {
 			return err
 		}
 		if err := s.insert(ctx, b); err != nil {
