@@ -2,6 +2,7 @@ package spool
 
 import (
 	"math/bits"
+	"os"
 	"time"
 )
 
@@ -115,26 +116,30 @@ func (w *Writer) makeRoom() error {
 		if !ok {
 			return ErrFull
 		}
-		w.countLost(w.segs[i])
+		n := w.countLost(w.segs[i])
 		w.drop(i)
-		w.spool.lost(ErrFull)
+		w.run.count.freeing().Store(0)
+		if n > 0 {
+			w.spool.lost(ErrFull, n)
+		}
 	}
 	return nil
 }
 
-// victim chooses the segment to go: announce, then look at the pins.
+// victim chooses the segment to go: announce, then look at the pins. Whoever pins
+// looks at the announcement after it, and waits while it stands.
 func (w *Writer) victim() (int, bool) {
 	cur := w.cur.Load()
 	for i, s := range w.segs {
 		if s == cur {
 			break
 		}
-		w.run.count.u64(40).Store(s.end())
+		w.run.count.freeing().Store(s.end())
 		if !w.pinned(s) && (s.mem == nil || s.walk(s.end(), &w.faults) == s.end()) {
 			return i, true
 		}
 	}
-	w.run.count.u64(40).Store(0)
+	w.run.count.freeing().Store(0)
 	return 0, false
 }
 
@@ -149,22 +154,24 @@ func (w *Writer) pinned(s *segment) bool {
 	return false
 }
 
-// countLost counts what the handlers that are not past a segment lose with it.
-func (w *Writer) countLost(s *segment) {
+// countLost counts what the handlers that are not past a segment lose with it,
+// and returns how many records some handler loses. The caller holds mu.
+func (w *Writer) countLost(s *segment) (n uint64) {
 	type loss struct{ n, first, last uint64 }
 	var lost [MaxHandlers]loss
 	var from [MaxHandlers]uint64
 	for _, h := range w.run.Config.Handlers {
 		from[h.Bit] = w.run.count.Slot(h.Bit).FreeBelow()
 	}
-	r := w.run.readerOf(s.header)
+	r := w.readerOf(s)
 	defer r.Close()
 	for {
 		f, st := r.Next()
 		if st != Frame {
 			break
 		}
-		for m := f.Mask(); m != 0; m &= m - 1 {
+		any := false
+		for m := f.Mask() & w.run.Config.Mask(); m != 0; m &= m - 1 {
 			bit := bits.TrailingZeros64(m)
 			if f.Position < from[bit] {
 				continue
@@ -175,9 +182,28 @@ func (w *Writer) countLost(s *segment) {
 			}
 			l.n++
 			l.last = f.Position
+			any = true
+		}
+		if any {
+			n++
 		}
 	}
 	for bit, l := range lost {
 		w.run.count.Slot(bit).addLost(l.n, l.first, l.last)
 	}
+	return n
+}
+
+// readerOf reads a segment that is committed to its end, without asking for the
+// list of segments, which mu guards.
+func (w *Writer) readerOf(s *segment) *Reader {
+	r := &Reader{run: w.run, pos: s.data(), cur: s.header, only: true, dead: true}
+	if s.path == "" {
+		r.src = memorySource{s.mem, &w.finished}
+	} else if f, err := os.Open(s.path); err == nil {
+		r.src = fileSource{f}
+	} else {
+		r.pos = s.end() // gone: nobody can tell what was in it
+	}
+	return r
 }

@@ -1,7 +1,9 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/binary"
+	"io"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -35,6 +37,7 @@ const (
 	slotsOffset   = 1024
 	slotSize      = 112
 	slotTextStart = 72
+	freeingOffset = 40
 	// MaxHandlers is how many spooled handlers a run can have.
 	MaxHandlers = 64
 )
@@ -84,8 +87,9 @@ func openCounters(dir string) *Counters {
 		return memoryCounters()
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil || st.Size() < countersSize {
+	// Read before it is mapped: a disk that can't read it then says so here, and
+	// not by a fault.
+	if _, err := io.ReadFull(f, make([]byte, countersSize)); err != nil {
 		return memoryCounters()
 	}
 	mem, err := mapFile(f, countersSize)
@@ -99,18 +103,38 @@ func openCounters(dir string) *Counters {
 	return mappedCounters(mem)
 }
 
+// freeing is where whoever frees segments announces it.
+func (c *Counters) freeing() *atomic.Uint64 { return c.u64(freeingOffset) }
+
 func (c *Counters) u64(off int) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(&c.mem[off]))
 }
 
+// load reads a field; the mapping stays at least until it is read.
+func (c *Counters) load(off int) uint64 {
+	v := c.u64(off).Load()
+	runtime.KeepAlive(c)
+	return v
+}
+
 // Committed is the position below which every frame is committed.
-func (c *Counters) Committed() uint64 { return c.u64(16).Load() }
+func (c *Counters) Committed() uint64 { return c.load(16) }
 
 // FlushWanted is the position up to which somebody waits for delivery.
-func (c *Counters) FlushWanted() uint64 { return c.u64(32).Load() }
+func (c *Counters) FlushWanted() uint64 { return c.load(32) }
 
 // WantFlush asks for delivery up to pos without waiting for batches to fill.
-func (c *Counters) WantFlush(pos uint64) { raise(c.u64(32), pos) }
+func (c *Counters) WantFlush(pos uint64) { c.raise(32, pos) }
+
+func (c *Counters) raise(off int, n uint64) {
+	raise(c.u64(off), n)
+	runtime.KeepAlive(c)
+}
+
+func (c *Counters) store(off int, n uint64) {
+	c.u64(off).Store(n)
+	runtime.KeepAlive(c)
+}
 
 // raise sets v to at least n.
 func raise(v *atomic.Uint64, n uint64) {
@@ -132,51 +156,65 @@ type Slot struct {
 func (c *Counters) Slot(bit int) Slot { return Slot{c, slotsOffset + slotSize*bit} }
 
 // Delivered is the position below which nothing waits for the handler.
-func (s Slot) Delivered() uint64 { return s.c.u64(s.off).Load() }
+func (s Slot) Delivered() uint64 { return s.c.load(s.off) }
 
 // SetDelivered says so.
-func (s Slot) SetDelivered(pos uint64) { raise(s.c.u64(s.off), pos) }
+func (s Slot) SetDelivered(pos uint64) { s.c.raise(s.off, pos) }
 
 // FreeBelow is the position below which the handler needs nothing.
-func (s Slot) FreeBelow() uint64 { return s.c.u64(s.off + 8).Load() }
+func (s Slot) FreeBelow() uint64 { return s.c.load(s.off + 8) }
 
 // SetFreeBelow says so.
-func (s Slot) SetFreeBelow(pos uint64) { raise(s.c.u64(s.off+8), pos) }
+func (s Slot) SetFreeBelow(pos uint64) { s.c.raise(s.off+8, pos) }
 
 // Pin says that what lies in [from, to) must stay until Unpin. Whoever pins must
 // then look whether it is still there: who frees announces first and looks at
 // the pins then.
 func (s Slot) Pin(from, to uint64) {
-	s.c.u64(s.off + 64).Store(to)
-	s.c.u64(s.off + 16).Store(max(from, 1))
+	s.c.store(s.off+64, to)
+	s.c.store(s.off+16, max(from, 1))
 }
 
 // Unpin lets go.
-func (s Slot) Unpin() { s.c.u64(s.off + 16).Store(0) }
+func (s Slot) Unpin() { s.c.store(s.off+16, 0) }
 
 func (s Slot) pinned() (from, to uint64) {
-	return s.c.u64(s.off + 16).Load(), s.c.u64(s.off + 64).Load()
+	return s.c.load(s.off + 16), s.c.load(s.off + 64)
 }
 
 // Letters counts dead letters.
-func (s Slot) Letters() uint64 { return s.c.u64(s.off + 24).Load() }
+func (s Slot) Letters() uint64 { return s.c.load(s.off + 24) }
 
 // AddLetters adds n.
-func (s Slot) AddLetters(n int) { s.c.u64(s.off + 24).Add(uint64(n)) }
+func (s Slot) AddLetters(n int) {
+	s.c.u64(s.off + 24).Add(uint64(n))
+	runtime.KeepAlive(s.c)
+}
 
 // Lost tells how many records went before the handler read them, and between
 // which positions.
 func (s Slot) Lost() (n, first, last uint64) {
-	return s.c.u64(s.off + 32).Load(), s.c.u64(s.off + 40).Load(), s.c.u64(s.off + 48).Load()
+	return s.c.load(s.off + 32), s.c.load(s.off + 40), s.c.load(s.off + 48)
 }
 
 func (s Slot) addLost(n, first, last uint64) {
 	if n == 0 {
 		return
 	}
-	s.c.u64(s.off+40).CompareAndSwap(0, first)
+	lower(s.c.u64(s.off+40), first)
 	raise(s.c.u64(s.off+48), last)
 	s.c.u64(s.off + 32).Add(n)
+	runtime.KeepAlive(s.c)
+}
+
+// lower sets v to at most n; 0 stands for nothing.
+func lower(v *atomic.Uint64, n uint64) {
+	for {
+		old := v.Load()
+		if old != 0 && old <= n || v.CompareAndSwap(old, n) {
+			return
+		}
+	}
 }
 
 // State of a handler in a run.
@@ -196,19 +234,23 @@ func (s State) String() string {
 
 // SetState says how the handler fares, and why, in at most 40 bytes.
 func (s Slot) SetState(st State, why string) {
-	text := s.c.mem[s.off+slotTextStart : s.off+slotSize]
-	clear(text[copy(text, why):])
+	var text [slotSize - slotTextStart]byte
+	copy(text[:], why)
+	for i := 0; i < len(text); i += 8 {
+		s.c.u64(s.off + slotTextStart + i).Store(binary.NativeEndian.Uint64(text[i:]))
+	}
 	s.c.u64(s.off + 56).Store(uint64(st))
+	runtime.KeepAlive(s.c)
 }
 
 // State is how the handler fares, and why.
 func (s Slot) State() (State, string) {
-	text := s.c.mem[s.off+slotTextStart : s.off+slotSize]
-	n := 0
-	for n < len(text) && text[n] != 0 {
-		n++
+	var text [slotSize - slotTextStart]byte
+	for i := 0; i < len(text); i += 8 {
+		binary.NativeEndian.PutUint64(text[i:], s.c.u64(s.off+slotTextStart+i).Load())
 	}
-	return State(s.c.u64(s.off + 56).Load()), string(text[:n])
+	why, _, _ := bytes.Cut(text[:], []byte{0})
+	return State(s.c.load(s.off + 56)), string(why)
 }
 
 // addLostMask counts one lost record for each handler of a mask.

@@ -101,11 +101,13 @@ func (h *header) end() uint64  { return h.base + h.size }
 func (h *header) data() uint64 { return h.base + headerSize }
 
 // sum is the checksum of a payload in this segment.
-func (h *header) sum(payload []byte) uint32 {
+func (h *header) sum(payload []byte) uint32 { return crc32.Checksum(payload, h.table()) }
+
+func (h *header) table() *crc32.Table {
 	if h.checksum == crc32ieee {
-		return crc32.ChecksumIEEE(payload)
+		return crc32.IEEETable
 	}
-	return crc32.Checksum(payload, castagnoli)
+	return castagnoli
 }
 
 // encode writes the header but for its magic.

@@ -6,9 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/girok/girok/record"
 )
@@ -62,6 +60,7 @@ type Reader struct {
 	buf   []byte // bytes of the segment
 	bufAt uint64 // position of buf[0]
 
+	final    uint64 // below it nothing changed any more when buf was read last
 	badAt    uint64 // where a checksum failed in a living run
 	badSince time.Time
 	salvage  bool // this segment is read like one of a dead run
@@ -74,20 +73,8 @@ type Reader struct {
 	Damaged uint64
 }
 
-// source is an open segment.
-type source interface {
-	// read fills b from offset off of the segment and returns how much there was.
-	read(b []byte, off uint64) (int, error)
-	close()
-}
-
 // Reader begins at position from, which is 0 or the edge of a frame.
 func (r *Run) Reader(from uint64) *Reader { return &Reader{run: r, pos: from, end: from} }
-
-// readerOf reads one segment of the own run.
-func (r *Run) readerOf(h header) *Reader {
-	return &Reader{run: r, pos: h.data(), only: true}
-}
 
 // Position is where Next goes on.
 func (r *Reader) Position() uint64 { return r.pos }
@@ -130,14 +117,16 @@ func (r *Reader) Next() (Ref, Status) {
 			r.end = r.pos
 			continue
 		case !fresh: // what is in buf may be old
+			r.final = r.run.count.Committed()
 			r.fill(r.pos, wordSize)
 			fresh = true
 			continue
 		case r.Err != nil:
 			return Ref{}, Wait
-		case r.settled(v):
+		}
+		if limit := r.settled(v); limit > r.pos {
 			fresh = false
-			r.scan(v)
+			r.skipTo(limit, v)
 			continue
 		}
 		if r.died() {
@@ -171,7 +160,7 @@ func (r *Reader) look() (Ref, verdict) {
 	case word == 0 || word&busyBit != 0:
 		return Ref{}, empty
 	case word&padBit != 0:
-		if !checkPad(word, r.cur.salt, r.pos) || r.pos+wordSize+uint64(n) > r.cur.end() {
+		if !r.padChecks(word) {
 			return Ref{}, bad
 		}
 		r.pos += wordSize + uint64(n)
@@ -188,6 +177,12 @@ func (r *Reader) look() (Ref, verdict) {
 		return Ref{}, bad
 	}
 	return Ref{Position: r.pos, Next: r.pos + frameSize(n), Payload: payload}, good
+}
+
+// padChecks reports whether word is a PAD that belongs at pos.
+func (r *Reader) padChecks(word uint64) bool {
+	n := word & lengthMask
+	return n%8 == 0 && r.pos+wordSize+n <= r.cur.end() && checkPad(word, r.cur.salt, r.pos)
 }
 
 // bytes is n bytes from pos; nil if the segment's file has fewer.
@@ -218,68 +213,17 @@ func (r *Reader) fill(pos uint64, n int) {
 		r.buf = make([]byte, max(size, smallChunk))
 	}
 	r.buf, r.bufAt = r.buf[:size], pos
-	got, err := r.src.read(r.buf, pos-r.cur.base)
+	r.buf = r.buf[:r.readAt(r.buf, pos)]
+}
+
+// readAt fills b from a position of the segment and returns how much there was.
+func (r *Reader) readAt(b []byte, pos uint64) int {
+	got, err := r.src.read(b, pos-r.cur.base)
 	r.Err = nil
 	if err != nil && !errors.Is(err, io.EOF) {
 		got, r.Err = 0, err // it may be readable later: nothing is skipped for it
 	}
-	r.buf = r.buf[:got]
-}
-
-// settled reports whether what stands at pos will never change: then the reader
-// looks on behind it.
-func (r *Reader) settled(v verdict) bool {
-	if r.dead || r.salvage {
-		return true
-	}
-	if w := r.run.writer; w != nil {
-		if end, ok := w.faults.at(r.pos); ok {
-			r.pos = end - wordSize // scan goes on by a word
-			return true
-		}
-	}
-	if v != bad && v != short {
-		return false
-	}
-	if r.badAt != r.pos {
-		r.badAt, r.badSince = r.pos, time.Now()
-		return false
-	}
-	if time.Since(r.badSince) < doubt || !r.hasLater() {
-		return false
-	}
-	r.salvage = true
-	return true
-}
-
-// hasLater reports whether the run has gone on to a later segment.
-func (r *Reader) hasLater() bool {
-	list, err := r.run.segments()
-	return err == nil && len(list) > 0 && list[len(list)-1].seq > r.cur.seq
-}
-
-// scan moves pos to the next frame or PAD that checks, or to the segment's end.
-func (r *Reader) scan(v verdict) {
-	start := r.pos
-	for r.pos += wordSize; r.pos < r.cur.end(); r.pos += wordSize {
-		b := r.bytes(wordSize)
-		if b == nil {
-			r.pos = r.cur.end()
-			break
-		}
-		if binary.LittleEndian.Uint64(b) == 0 {
-			continue
-		}
-		at := r.pos
-		_, v := r.look()
-		if v == good || v == skip {
-			r.pos = at
-			break
-		}
-	}
-	if v == bad {
-		r.Damaged += r.pos - start
-	}
+	return got
 }
 
 // died looks whether the run has died meanwhile; then all must be read again.
@@ -300,7 +244,7 @@ func (r *Reader) open() Status {
 			if st == Wait && r.died() {
 				continue
 			}
-			if st == Wait && r.dead {
+			if st == Wait && r.dead && r.Err == nil {
 				return End
 			}
 			return st
@@ -310,6 +254,7 @@ func (r *Reader) open() Status {
 			if errors.Is(err, os.ErrNotExist) {
 				continue // freed between the look and now
 			}
+			r.Err = err
 			return Wait
 		}
 		lost := r.cur.seq != 0 && h.seq != r.cur.seq+1 && h.base > r.pos || r.cur.seq == 0 && r.pos != 0 && h.base > r.pos
@@ -336,6 +281,7 @@ func (r *Reader) find() (header, Status) {
 	if errors.Is(err, ErrNewer) {
 		return header{}, Newer
 	}
+	r.Err = err
 	for _, h := range list {
 		if h.end() > r.pos {
 			return h, Frame
@@ -343,75 +289,3 @@ func (r *Reader) find() (header, Status) {
 	}
 	return header{}, Wait
 }
-
-// Oldest is the position of the oldest segment that the run still has, and 0 if
-// none.
-func (r *Run) Oldest() uint64 {
-	list, err := r.segments()
-	if err != nil || len(list) == 0 {
-		return 0
-	}
-	return list[0].base
-}
-
-// StillThere reports whether all segments that hold [from, to) are there. The
-// caller has pinned the range.
-func (r *Run) StillThere(from, to uint64) bool {
-	if r.count.u64(40).Load() <= from {
-		return true // nothing from there on was ever announced to go
-	}
-	list, err := r.segments()
-	if err != nil {
-		return false
-	}
-	at := max(from, 1)
-	for _, h := range list {
-		if h.base <= at && at < h.end() {
-			at = h.end()
-		}
-	}
-	return at >= to
-}
-
-func (r *Run) openSource(h header) (source, error) {
-	if r.path == "" {
-		s := r.writer.memoryAt(h.seq)
-		if s == nil || s.mem == nil {
-			return nil, os.ErrNotExist
-		}
-		return memorySource{s.mem}, nil
-	}
-	f, err := os.Open(filepath.Join(r.path, segmentName(h.seq)))
-	if err != nil {
-		return nil, err
-	}
-	return fileSource{f}, nil
-}
-
-type fileSource struct{ f *os.File }
-
-func (s fileSource) read(b []byte, off uint64) (int, error) { return s.f.ReadAt(b, int64(off)) }
-func (s fileSource) close()                                 { s.f.Close() }
-
-// memorySource reads the memory ring: frames that are committed, and a zero word
-// where the first is not.
-type memorySource struct{ mem []byte }
-
-func (m memorySource) read(b []byte, off uint64) (int, error) {
-	n := uint64(0)
-	for n+wordSize <= uint64(len(b)) {
-		w := atomic.LoadUint64((*uint64)(unsafe.Pointer(&m.mem[off+n])))
-		if w == 0 || w&busyBit != 0 {
-			break
-		}
-		size := frameSize(int(w & lengthMask))
-		binary.NativeEndian.PutUint64(b[n:], w)
-		if w&padBit == 0 {
-			copy(b[n+wordSize:], m.mem[off+n+wordSize:off+n+size])
-		}
-		n += size
-	}
-	clear(b[min(n, uint64(len(b))):])
-	return len(b), nil
-}
-func (m memorySource) close() {}

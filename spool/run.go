@@ -52,6 +52,18 @@ func (c *RunConfig) Mask() (m uint64) {
 	return m
 }
 
+// validate looks whether each handler has a bit of its own.
+func (c *RunConfig) validate() error {
+	var seen uint64
+	for _, h := range c.Handlers {
+		if h.Bit < 0 || h.Bit >= MaxHandlers || seen&(1<<h.Bit) != 0 {
+			return fmt.Errorf("spool: handler %q: bit %d is not free or not from 0 to %d", h.Name, h.Bit, MaxHandlers-1)
+		}
+		seen |= 1 << h.Bit
+	}
+	return nil
+}
+
 // Run is one run, of this process or another, living or dead. Its methods are
 // safe for concurrent use.
 type Run struct {
@@ -95,6 +107,9 @@ func openRun(path string) (*Run, error) {
 	id, ok := record.ParseRunID(r.Config.ID)
 	if !ok {
 		return nil, fmt.Errorf("spool: %s: bad run id %q", path, r.Config.ID)
+	}
+	if err := r.Config.validate(); err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, path)
 	}
 	r.ID = id
 	r.count = openCounters(path)
@@ -157,13 +172,13 @@ func (r *Run) passed(end uint64) bool {
 	return true
 }
 
-// segments lists the run's segments in their order.
+// segments lists the run's segments in their order; none when the run is gone.
 func (r *Run) segments() ([]header, error) {
 	if r.path == "" {
 		return r.writer.memorySegments(), nil
 	}
 	entries, err := os.ReadDir(r.path)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var list []header
@@ -175,7 +190,8 @@ func (r *Run) segments() ([]header, error) {
 		switch {
 		case err == nil && h.run == r.ID:
 			list = append(list, h)
-		case errors.Is(err, ErrNewer):
+		case err == nil, errors.Is(err, errUnborn), errors.Is(err, errRubbish), errors.Is(err, fs.ErrNotExist):
+		default: // newer; or it can't be read just now, and must not count as gone
 			return nil, err
 		}
 	}
@@ -190,10 +206,16 @@ func readHeader(path string) (header, error) {
 	}
 	defer f.Close()
 	var b [headerUsed]byte
-	if _, err := io.ReadFull(f, b[:]); err != nil {
+	if _, err := io.ReadFull(f, b[:]); err == io.EOF || err == io.ErrUnexpectedEOF {
 		return header{}, errUnborn
+	} else if err != nil {
+		return header{}, err
 	}
-	return decodeHeader(b[:])
+	h, err := decodeHeader(b[:])
+	if err == nil && filepath.Base(path) != segmentName(h.seq) {
+		return header{}, errRubbish // files are never renamed
+	}
+	return h, err
 }
 
 // Held is the bytes of the run's segments on its disk.
@@ -226,12 +248,12 @@ func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 	if r.Alive() || r.path == "" {
 		return false, nil
 	}
-	if r.passed(end) {
-		return true, r.Remove()
-	}
 	list, err := r.segments()
 	if err != nil {
 		return false, err
+	}
+	if r.passed(end) {
+		return true, r.Remove()
 	}
 	for _, h := range list {
 		if h.end() <= end && r.passed(h.end()) {

@@ -146,9 +146,10 @@ func (s *segment) walk(limit uint64, faults *faults) (pos uint64) {
 }
 
 // unmap gives the mapping back. No goroutine may be in put: the segment was
-// walked to its end.
+// walked to its end. Where storage failed that is not known, and the mapping
+// stays: a late store must not meet what is mapped there next.
 func (s *segment) unmap() {
-	if s.path != "" && s.mem != nil {
+	if s.path != "" && s.mem != nil && !s.fault.Load() {
 		unmapFile(s.mem)
 	}
 	s.mem = nil

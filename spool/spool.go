@@ -1,14 +1,12 @@
 package spool
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,7 +32,7 @@ const (
 type Event struct {
 	Kind EventKind
 	Err  error
-	N    uint64 // EventLost: how many so far
+	N    uint64 // EventLost: how many records so far
 }
 
 // Options of Open.
@@ -44,7 +42,7 @@ type Options struct {
 	MaxBytes int64 // 0: the smaller of 1 GiB and a tenth of the disk
 	Trust    bool  // use a mapping on file systems that are not trusted with one
 	// Report is told what goes wrong; it may be called from any goroutine, also
-	// within Append, and must be quick.
+	// within Append, must be quick, and must not append itself.
 	Report func(Event)
 	// Wake is called when there is something new to deliver.
 	Wake func()
@@ -54,6 +52,7 @@ type Options struct {
 type Spool struct {
 	opts   Options
 	dir    string // Dir/service
+	sound  bool   // its rights are as they should be: its runs may be believed
 	writer *Writer
 	others atomic.Int64 // bytes held by runs that are not this one
 	limit  atomic.Int64 // bytes that the service may hold
@@ -62,6 +61,7 @@ type Spool struct {
 
 	mu    sync.Mutex
 	known map[string]*Run // by folder name
+	bad   map[string]bool // folders that were reported as unreadable
 }
 
 const (
@@ -84,7 +84,10 @@ func Open(opts Options) (*Spool, error) {
 	if opts.Wake == nil {
 		opts.Wake = func() {}
 	}
-	s := &Spool{opts: opts, dir: filepath.Join(opts.Dir, service), known: map[string]*Run{}}
+	if err := opts.Config.validate(); err != nil {
+		return nil, err
+	}
+	s := &Spool{opts: opts, dir: filepath.Join(opts.Dir, service), known: map[string]*Run{}, bad: map[string]bool{}}
 	s.limit.Store(opts.MaxBytes)
 	w, err := s.birth()
 	if err != nil {
@@ -108,8 +111,8 @@ func (s *Spool) Degraded() bool { return s.writer.run.path == "" }
 func (s *Spool) report(e Event) { s.opts.Report(e) }
 func (s *Spool) notify()        { s.opts.Wake() }
 
-func (s *Spool) lost(err error) {
-	s.report(Event{Kind: EventLost, Err: err, N: s.losses.Add(1)})
+func (s *Spool) lost(err error, n uint64) {
+	s.report(Event{Kind: EventLost, Err: err, N: s.losses.Add(n)})
 }
 
 // birth makes a run on disk: folder, lock, counters, first segment, and config
@@ -122,6 +125,7 @@ func (s *Spool) birth() (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.sound = true
 	if d, err := LookDisk(s.dir); err != nil {
 		return nil, err
 	} else if !d.Trusted && !s.opts.Trust {
@@ -140,12 +144,15 @@ func (s *Spool) birth() (*Writer, error) {
 // prepareDirs makes the service's folders and looks at their rights.
 func prepareDirs(dir string) (runs string, err error) {
 	runs = filepath.Join(dir, "runs")
-	for _, d := range []string{runs, filepath.Join(dir, "to"), filepath.Join(dir, "dead")} {
+	for _, d := range []string{dir, runs, filepath.Join(dir, "to"), filepath.Join(dir, "dead")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return "", err
 		}
+		if err := checkRights(d); err != nil {
+			return "", err
+		}
 	}
-	return runs, checkRights(dir)
+	return runs, nil
 }
 
 func (s *Spool) newWriter(size uint64) *Writer {
@@ -290,94 +297,6 @@ func (s *Spool) Account() {
 
 // Limit is the most that the service's segments may take, in bytes.
 func (s *Spool) Limit() int64 { return s.limit.Load() }
-
-// Runs lists the service's runs, oldest first, this process's own among them.
-// Folders of runs that were never born or are half removed are cleared away.
-func (s *Spool) Runs() []*Run {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.Degraded() {
-		list := s.dirRuns()
-		return append(list, s.writer.run)
-	}
-	return s.dirRuns()
-}
-
-func (s *Spool) dirRuns() []*Run {
-	dir := filepath.Join(s.dir, "runs")
-	entries, _ := os.ReadDir(dir)
-	var list []*Run
-	seen := map[string]bool{}
-	for _, e := range entries {
-		name := e.Name()
-		path := filepath.Join(dir, name)
-		seen[name] = true
-		switch {
-		case !e.IsDir():
-		case path == s.writer.run.path:
-			list = append(list, s.writer.run)
-		case s.known[name] != nil:
-			list = append(list, s.known[name])
-		default:
-			r, err := openRun(path)
-			if err == nil {
-				s.known[name] = r
-				list = append(list, r)
-			} else if strings.HasPrefix(name, gonePrefix) || errors.Is(err, fs.ErrNotExist) {
-				clearUnborn(path)
-			}
-		}
-	}
-	for name := range s.known {
-		if !seen[name] {
-			delete(s.known, name)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *Run) int {
-		return cmp.Or(a.Config.Created.Compare(b.Config.Created), cmp.Compare(a.ID, b.ID))
-	})
-	return list
-}
-
-// clearUnborn removes a folder without config that is older than a minute and
-// that nobody holds, or one that was on its way out.
-func clearUnborn(path string) {
-	if strings.HasPrefix(filepath.Base(path), gonePrefix) {
-		os.RemoveAll(path)
-		return
-	}
-	st, err := os.Stat(path)
-	if err != nil || time.Since(st.ModTime()) < time.Minute || !probeDead(path) {
-		return
-	}
-	if _, err := os.Stat(filepath.Join(path, configFile)); errors.Is(err, fs.ErrNotExist) {
-		os.RemoveAll(path)
-	}
-}
-
-// List opens a service's folder for looking only: its runs, oldest first, and
-// what could not be read.
-func List(dir string) (runs []*Run, err error) {
-	entries, err := os.ReadDir(filepath.Join(dir, "runs"))
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), gonePrefix) {
-			continue
-		}
-		r, oerr := openRun(filepath.Join(dir, "runs", e.Name()))
-		if oerr != nil {
-			if !errors.Is(oerr, fs.ErrNotExist) {
-				err = errors.Join(err, oerr)
-			}
-			continue
-		}
-		runs = append(runs, r)
-	}
-	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Config.Created.Compare(b.Config.Created) })
-	return runs, err
-}
 
 // Seal ends appending: later calls are counted and dropped. The own run can
 // still be delivered; it is dead.

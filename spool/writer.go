@@ -15,9 +15,9 @@ import (
 
 // Errors of Append.
 var (
-	ErrClosed  = errors.New("spool: closed")
-	ErrFull    = errors.New("spool: full, and nothing in it can go")
-	ErrTooLong = errors.New("spool: record too long")
+	ErrClosed = errors.New("spool: closed")
+	ErrFull   = errors.New("spool: full, and nothing in it can go")
+	ErrLength = errors.New("spool: a payload this long or short is no record")
 )
 
 // sealed is set in the tail of a closed run: no reservation succeeds after it.
@@ -48,8 +48,9 @@ type Writer struct {
 	broken error      // why the last segment could not be made
 	again  time.Time  // when to try that again
 
-	stop chan struct{}
-	done chan struct{}
+	stop     chan struct{}
+	stopOnce sync.Once
+	done     chan struct{}
 }
 
 // retryMake is how long an append that finds the spool full or its disk refusing
@@ -68,8 +69,8 @@ const kickEvery = 256 << 10
 // A record that can't be stored is counted as lost for each handler of its mask
 // before the error is returned.
 func (w *Writer) Append(payload []byte) (pos uint64, err error) {
-	if len(payload) > record.MaxPayload || len(payload) < 8 {
-		return 0, ErrTooLong
+	if len(payload) > record.MaxPayload || len(payload) < minPayload {
+		return 0, w.lose(payload, w.tail.Load(), ErrLength)
 	}
 	sum := crc32.Checksum(payload, castagnoli)
 	need := frameSize(len(payload))
@@ -106,11 +107,10 @@ func (w *Writer) wake() {
 
 // lose counts a record that could not be stored.
 func (w *Writer) lose(payload []byte, pos uint64, err error) error {
-	if !errors.Is(err, ErrClosed) {
-		pos &^= sealed
+	if len(payload) >= 8 {
+		w.run.count.addLostMask(binary.LittleEndian.Uint64(payload), pos&^sealed)
 	}
-	w.run.count.addLostMask(binary.LittleEndian.Uint64(payload), pos&^sealed)
-	w.spool.lost(err)
+	w.spool.lost(err, 1)
 	return err
 }
 
@@ -131,11 +131,13 @@ func (w *Writer) roll(need uint64) error {
 		}
 	}
 	next := w.next
-	t := w.tail.Load()
-	for !w.tail.CompareAndSwap(t, next.data()) {
-		t = w.tail.Load()
-		if t&sealed != 0 {
+	var t uint64
+	for {
+		if t = w.tail.Load(); t&sealed != 0 {
 			return ErrClosed
+		}
+		if w.tail.CompareAndSwap(t, next.data()) {
+			break
 		}
 	}
 	crash.At(crash.Rolled)
@@ -199,7 +201,7 @@ func (w *Writer) Run() *Run { return w.run }
 // and makes the run dead for this process. The lock stays until release.
 func (w *Writer) seal() {
 	w.tail.Or(sealed)
-	close(w.stop)
+	w.stopOnce.Do(func() { close(w.stop) })
 	<-w.done
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -246,13 +248,13 @@ func (w *Writer) memorySegments() []header {
 	return list
 }
 
-// memoryAt reads a memory segment as ReadAt reads a file.
-func (w *Writer) memoryAt(seq uint64) *segment {
+// memoryAt is the memory of a segment; nil when it is gone.
+func (w *Writer) memoryAt(seq uint64) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.segs {
 		if s.seq == seq {
-			return s
+			return s.mem
 		}
 	}
 	return nil

@@ -1,0 +1,109 @@
+package spool
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Runs lists the service's runs, oldest first, this process's own among them.
+// Folders of runs that were never born or are half removed are cleared away.
+func (s *Spool) Runs() []*Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Degraded() {
+		list := s.dirRuns()
+		return append(list, s.writer.run)
+	}
+	return s.dirRuns()
+}
+
+func (s *Spool) dirRuns() []*Run {
+	if !s.sound {
+		return nil
+	}
+	dir := filepath.Join(s.dir, "runs")
+	entries, _ := os.ReadDir(dir)
+	var list []*Run
+	seen := map[string]bool{}
+	for _, e := range entries {
+		name := e.Name()
+		path := filepath.Join(dir, name)
+		seen[name] = true
+		switch {
+		case !e.IsDir():
+		case strings.HasPrefix(name, gonePrefix):
+			clearUnborn(path)
+		case path == s.writer.run.path:
+			list = append(list, s.writer.run)
+		case s.known[name] != nil:
+			list = append(list, s.known[name])
+		default:
+			r, err := openRun(path)
+			switch {
+			case err == nil:
+				s.known[name] = r
+				list = append(list, r)
+			case errors.Is(err, fs.ErrNotExist):
+				clearUnborn(path)
+			case !s.bad[name]:
+				s.bad[name] = true
+				s.report(Event{Kind: EventDisk, Err: err})
+			}
+		}
+	}
+	for name := range s.known {
+		if !seen[name] {
+			delete(s.known, name)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Run) int {
+		return cmp.Or(a.Config.Created.Compare(b.Config.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+// clearUnborn removes a folder without config that is older than a minute and
+// that nobody holds, or one that was on its way out.
+func clearUnborn(path string) {
+	if strings.HasPrefix(filepath.Base(path), gonePrefix) {
+		os.RemoveAll(path)
+		return
+	}
+	st, err := os.Stat(path)
+	if err != nil || time.Since(st.ModTime()) < time.Minute || !probeDead(path) {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(path, configFile)); errors.Is(err, fs.ErrNotExist) {
+		os.RemoveAll(path)
+	}
+}
+
+// List opens a service's folder for looking only: its runs, oldest first, and
+// what could not be read.
+func List(dir string) (runs []*Run, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "runs"))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), gonePrefix) {
+			continue
+		}
+		r, oerr := openRun(filepath.Join(dir, "runs", e.Name()))
+		if oerr != nil {
+			if !errors.Is(oerr, fs.ErrNotExist) {
+				err = errors.Join(err, oerr)
+			}
+			continue
+		}
+		runs = append(runs, r)
+	}
+	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Config.Created.Compare(b.Config.Created) })
+	return runs, err
+}

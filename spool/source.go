@@ -1,0 +1,100 @@
+package spool
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// source is an open segment.
+type source interface {
+	// read fills b from offset off of the segment and returns how much there was.
+	read(b []byte, off uint64) (int, error)
+	close()
+}
+
+func (r *Run) openSource(h header) (source, error) {
+	if r.path == "" {
+		mem := r.writer.memoryAt(h.seq)
+		if mem == nil {
+			return nil, os.ErrNotExist
+		}
+		return memorySource{mem, &r.writer.finished}, nil
+	}
+	f, err := os.Open(filepath.Join(r.path, segmentName(h.seq)))
+	if err != nil {
+		return nil, err
+	}
+	return fileSource{f}, nil
+}
+
+type fileSource struct{ f *os.File }
+
+func (s fileSource) read(b []byte, off uint64) (int, error) { return s.f.ReadAt(b, int64(off)) }
+func (s fileSource) close()                                 { s.f.Close() }
+
+// memorySource reads the memory ring. While the run lives off is the edge of a
+// frame, and what is read are the frames that are committed, then zeros.
+type memorySource struct {
+	mem      []byte
+	finished *atomic.Bool
+}
+
+func (m memorySource) read(b []byte, off uint64) (int, error) {
+	if m.finished.Load() {
+		return copy(b, m.mem[off:]), nil
+	}
+	n := uint64(0)
+	for n+wordSize <= uint64(len(b)) {
+		w := atomic.LoadUint64((*uint64)(unsafe.Pointer(&m.mem[off+n])))
+		if w == 0 || w&busyBit != 0 {
+			break
+		}
+		size := frameSize(int(w & lengthMask))
+		binary.NativeEndian.PutUint64(b[n:], w)
+		if w&padBit == 0 {
+			copy(b[n+wordSize:], m.mem[off+n+wordSize:off+n+size])
+		}
+		n += size
+	}
+	clear(b[min(n, uint64(len(b))):])
+	return len(b), nil
+}
+
+func (m memorySource) close() {}
+
+// Oldest is the position of the oldest segment that the run still has, and 0 if
+// none.
+func (r *Run) Oldest() uint64 {
+	list, err := r.segments()
+	if err != nil || len(list) == 0 {
+		return 0
+	}
+	return list[0].base
+}
+
+// StillThere reports whether all segments that hold [from, to) are there and
+// stay: the caller has pinned the range.
+func (r *Run) StillThere(from, to uint64) bool {
+	// Whoever frees announces it, and looks at the pins then. One that stands may
+	// have looked before the pin was there; one that stands for long belongs to a
+	// writer that died meanwhile.
+	const patience = 2 * time.Second
+	for begin := time.Now(); r.count.load(freeingOffset) > from && time.Since(begin) < patience; {
+		time.Sleep(time.Millisecond)
+	}
+	list, err := r.segments()
+	if err != nil {
+		return false
+	}
+	at := max(from, 1)
+	for _, h := range list {
+		if h.base <= at && at < h.end() {
+			at = h.end()
+		}
+	}
+	return at >= to
+}
