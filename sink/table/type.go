@@ -44,6 +44,13 @@ func (t ColumnType) String() string {
 	return t.Type.String()
 }
 
+// otherNames are what databases call the types.
+var otherNames = map[string]string{
+	"text": "string", "varchar": "string", "char": "string", "integer": "int", "bigint": "int", "int64": "int",
+	"double": "float", "real": "float", "float64": "float", "numeric": "decimal(18,4)", "boolean": "bool",
+	"timestamptz": "timestamp", "blob": "bytes", "bytea": "bytes", "binary": "bytes", "jsonb": "json", "variant": "json",
+}
+
 // MaxPrecision is the most digits a decimal can have: what all stores hold.
 const MaxPrecision = 38
 
@@ -62,7 +69,11 @@ func ParseType(s string) (ColumnType, error) {
 		}
 	}
 	known := typeNames[String:]
-	if near := config.Suggest(name, known); near != "" {
+	near := otherNames[strings.ToLower(name)]
+	if near == "" {
+		near = config.Suggest(name, known)
+	}
+	if near != "" {
 		return ColumnType{}, fmt.Errorf("%q is no type; did you mean %q?", s, near)
 	}
 	return ColumnType{}, fmt.Errorf("%q is no type; known: %s", s, strings.Join(known, ", "))
