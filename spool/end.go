@@ -1,0 +1,31 @@
+package spool
+
+// End is the position after the run's last frame. It is exact for the own run
+// and for a dead one; that of another process's living run is as old as the
+// last tick of its background.
+func (r *Run) End() uint64 {
+	if r.writer != nil {
+		return r.writer.Tail()
+	}
+	end := r.count.Committed()
+	if r.Alive() {
+		return end
+	}
+	rd := r.Reader(end)
+	defer rd.Close()
+	for {
+		if _, st := rd.Next(); st != Frame && st != Gap {
+			return max(end, rd.FramesEnd())
+		}
+	}
+}
+
+// Waiting is how many bytes of frames handler bit has not passed; end is the
+// run's End.
+func (r *Run) Waiting(bit int, end uint64) uint64 {
+	at := r.count.Slot(bit).Delivered()
+	if at < end {
+		at = max(at, r.Oldest())
+	}
+	return end - min(at, end)
+}
