@@ -150,7 +150,7 @@ func TestNothingAllocated(t *testing.T) {
 		Level: record.FromSlog(1), Time: time.Unix(1709646306, 123456789), Logger: "shop.orders", Message: "order \"placed\"",
 	}, slog.String("user", "김\n"), slog.Int("items", 3), slog.Uint64("u", math.MaxUint64), slog.Float64("score", 0.9312),
 		slog.Float64("full", math.Pi), slog.Bool("gift", true), slog.Duration("took", 1500*time.Microsecond),
-		slog.Time("at", time.Unix(1709646306, 5)), slog.Any("err", errors.New("boom")),
+		slog.Time("at", time.Unix(1709646306, 5).In(time.FixedZone("", 19800))), slog.Any("err", errors.New("boom")),
 		slog.Group("req", slog.String("method", "GET"), slog.Group("deep", slog.Int("n", 1))))
 	text, err := New("%(asctime)s|%(levelname)-8s|%(name).3s|%(message)r|%(user)10s|%(items)05d|%(score).2f|%(req.method)s|%(req)s|%(u)x|%(at)s|%(filename)s:%(lineno)d|%(msecs)03d", "", nil)
 	if err != nil {

@@ -60,7 +60,7 @@ func appendPyValue(dst []byte, v *record.Value, repr bool) []byte {
 	case record.JSON:
 		return appendPyJSON(dst, v.Raw)
 	case record.Time:
-		dst = appendPyTime(dst, v.Time())
+		dst = appendPyTime(dst, v)
 	case record.String, record.Err, record.Duration:
 		dst = v.AppendText(dst)
 	default:
@@ -89,16 +89,23 @@ func appendPyDict(dst []byte, a record.Attrs) []byte {
 	return append(dst, '}')
 }
 
-// appendPyTime appends str() of an aware datetime.
-func appendPyTime(dst []byte, t time.Time) []byte {
+// appendPyTime appends str() of an aware datetime. Like record it shifts the
+// clock, for a zone would cost an allocation.
+func appendPyTime(dst []byte, v *record.Value) []byte {
+	t := time.Unix(int64(v.Num)+int64(v.Offset), int64(v.Nanos)).UTC()
 	dst = t.AppendFormat(dst, "2006-01-02 15:04:05")
-	if us := t.Nanosecond() / 1000; us > 0 {
+	if us := v.Nanos / 1000; us > 0 {
 		dst = append(dst, '.')
-		for unit := 100_000; unit > 0; unit /= 10 {
+		for unit := uint32(100_000); unit > 0; unit /= 10 {
 			dst = append(dst, '0'+byte(us/unit%10))
 		}
 	}
-	return t.AppendFormat(dst, "-07:00")
+	offset, sign := v.Offset/60, byte('+')
+	if offset < 0 {
+		offset, sign = -offset, '-'
+	}
+	h, m := offset/60*2, offset%60*2
+	return append(dst, sign, pairs[h], pairs[h+1], ':', pairs[m], pairs[m+1])
 }
 
 const hexDigits = "0123456789abcdef"

@@ -114,6 +114,7 @@ func TestConversions(t *testing.T) {
 		{"s", []byte("hi\x00'\\\n\xff"), `b'hi\x00\'\\\n\xff'`},
 		{"s", time.Date(2024, 3, 5, 13, 45, 6, 123456789, time.UTC), "2024-03-05 13:45:06.123456+00:00"},
 		{"s", time.Date(2024, 3, 5, 13, 45, 6, 0, time.FixedZone("", 9*3600)), "2024-03-05 13:45:06+09:00"},
+		{"s", time.Date(2024, 3, 5, 13, 45, 6, 1000, time.FixedZone("", -12600)), "2024-03-05 13:45:06.000001-03:30"},
 		{"s", 1500 * time.Millisecond, "1.5s"}, {"r", 1500 * time.Millisecond, "'1.5s'"},
 		{"s", []any{1, "a'b", nil, true, 1.5, 1e21, map[string]any{"k": "v"}}, `[1, "a'b", None, True, 1.5, 1e+21, {'k': 'v'}]`},
 		{"s", errors.New("boom"), "boom"},

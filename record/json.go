@@ -100,17 +100,23 @@ func appendKey(dst, key []byte) []byte {
 }
 
 // plainJSON reports whether s needs no escapes; it may say no where it doesn't.
-func plainJSON(s []byte) bool {
-	for len(s) >= 8 {
-		if !plainWord(binary.LittleEndian.Uint64(s)) {
-			return false
+// It looks at eight bytes at once, at some of them twice, for a loop over bytes
+// is what a cold branch predictor is worst at.
+func plainJSON[T string | []byte](s T) bool {
+	n := len(s)
+	switch {
+	case n >= 8:
+		for i := 0; i+8 < n; i += 8 {
+			if !plainWord(word(s[i : i+8])) {
+				return false
+			}
 		}
-		s = s[8:]
-	}
-	for _, b := range s {
-		if unsafeJSON[b] {
-			return false
-		}
+		return plainWord(word(s[n-8:]))
+	case n >= 4:
+		return plainWord(halfWord(s[:4]) | halfWord(s[n-4:])<<32)
+	case n > 0:
+		const spaces = 0x2020202020 << 24
+		return plainWord(uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16 | spaces)
 	}
 	return true
 }
@@ -147,7 +153,7 @@ func (v *Value) AppendJSON(dst []byte) []byte {
 		return append(dst, '"')
 	case Time:
 		dst = append(dst, '"')
-		dst = v.Time().AppendFormat(dst, time.RFC3339Nano)
+		dst = v.appendTime(dst)
 		return append(dst, '"')
 	case Group:
 		return v.Attrs().AppendJSON(dst)
@@ -155,6 +161,22 @@ func (v *Value) AppendJSON(dst []byte) []byte {
 		return append(dst, v.Raw...)
 	}
 	return append(dst, "null"...)
+}
+
+// appendTime appends a Time as time.RFC3339Nano. It shifts the clock instead of
+// making a zone, for which Time allocates unless its offset is whole hours.
+func (v *Value) appendTime(dst []byte) []byte {
+	t := time.Unix(int64(v.Num)+int64(v.Offset), int64(v.Nanos)).UTC()
+	dst = t.AppendFormat(dst, "2006-01-02T15:04:05.999999999")
+	offset, sign := v.Offset/60, byte('+')
+	if offset < 0 {
+		offset, sign = -offset, '-'
+	}
+	if v.Offset == 0 {
+		return append(dst, 'Z')
+	}
+	h, m := offset/60*2, offset%60*2
+	return append(dst, sign, pairs[h], pairs[h+1], ':', pairs[m], pairs[m+1])
 }
 
 // AppendText appends the value as text: strings as they are (bad UTF-8 becomes
@@ -166,7 +188,7 @@ func (v *Value) AppendText(dst []byte) []byte {
 	case Duration:
 		return append(dst, time.Duration(v.Int()).String()...)
 	case Time:
-		return v.Time().AppendFormat(dst, time.RFC3339Nano)
+		return v.appendTime(dst)
 	case Float:
 		return strconv.AppendFloat(dst, v.Float(), 'g', -1, 64)
 	case Bytes:
@@ -270,11 +292,17 @@ var unsafeJSON = func() (t [256]bool) {
 // AppendJSONString appends s in quotes, escaped as slog's JSONHandler escapes.
 func AppendJSONString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
-	start, i := 0, 0
-	for i+8 <= len(s) && plainWord(word(s[i:i+8])) {
-		i += 8
+	if plainJSON(s) {
+		dst = append(dst, s...)
+	} else {
+		dst = appendEscaped(dst, s)
 	}
-	for i < len(s) {
+	return append(dst, '"')
+}
+
+func appendEscaped[T string | []byte](dst []byte, s T) []byte {
+	start := 0
+	for i := 0; i < len(s); {
 		b := s[i]
 		if !unsafeJSON[b] {
 			i++
@@ -295,8 +323,7 @@ func AppendJSONString[T string | []byte](dst []byte, s T) []byte {
 		}
 		i += n
 	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
+	return append(dst, s[start:]...)
 }
 
 // word is the first eight bytes of s.
@@ -304,6 +331,12 @@ func word[T string | []byte](s T) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// halfWord is the first four bytes of s.
+func halfWord[T string | []byte](s T) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
 func decodeRune[T string | []byte](s T) (rune, int) {

