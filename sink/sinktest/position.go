@@ -15,6 +15,7 @@ func runPosition(run func(string, func(*fixture))) {
 	run("forget", testForget)
 	run("handlers", testHandlers)
 	run("lost position", testLostPosition)
+	run("model", testModel)
 }
 
 func (f *fixture) positioned(more string) sink.Positioned {

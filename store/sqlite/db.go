@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"github.com/girok/girok/internal/crash"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"net/url"
 
 	"modernc.org/sqlite"
+
+	"github.com/girok/girok/internal/crash"
 )
 
 // db is one connection, used at the driver's level: database/sql converts and
@@ -28,18 +29,25 @@ const busyTimeout = "2000"
 
 // openDB opens a database for writing.
 func openDB(path string, create, durable bool) (*db, error) {
-	q := url.Values{}
-	q.Set("mode", "rw")
+	return connect(path, settings(create, durable))
+}
+
+// settings are how a database is opened for writing. In WAL mode NORMAL loses
+// nothing to a kill, and FULL nothing to a power cut. A checkpoint each 16 MiB
+// instead of 4 writes pages that many batches change fewer times; the cache of
+// 16 MiB instead of 2 holds the inner pages of the index.
+func settings(create, durable bool) url.Values {
+	q := url.Values{
+		"mode": {"rw"}, "_busy_timeout": {busyTimeout}, "_journal_mode": {"WAL"}, "_synchronous": {"NORMAL"},
+		"_pragma": {"wal_autocheckpoint(4096)", "cache_size(-16384)"},
+	}
 	if create {
 		q.Set("mode", "rwc")
 	}
-	q.Set("_busy_timeout", busyTimeout)
-	q.Set("_journal_mode", "WAL")
-	q.Set("_synchronous", "NORMAL")
 	if durable {
 		q.Set("_synchronous", "FULL")
 	}
-	return connect(path, q)
+	return q
 }
 
 func connect(path string, q url.Values) (*db, error) {

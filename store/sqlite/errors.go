@@ -60,7 +60,7 @@ func (s *store) failed(err error) error {
 		if now := s.ready(context.Background()); errors.As(now, &refused) {
 			return now // which says what is missing
 		}
-		return &sink.Refused{Err: err, Remedy: "look whether triggers or another program changed the table"}
+		return &sink.Refused{Err: err, Remedy: "another program changed the table, or a trigger on it; girok looks again at its next try"}
 	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_AUTH: // rights of the file or its folder, or a read-only disk
 		return &sink.Refused{Err: err, Remedy: "give girok the right to write " + s.path + " and its folder"}
 	case lib.SQLITE_CANTOPEN: // rights of the folder, or no folder

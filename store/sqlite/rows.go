@@ -38,8 +38,8 @@ type cell struct {
 	value   driver.Value
 }
 
-// Rows in a statement: measured best from 10 to 50 with 13 columns. More gain
-// nothing, as the driver looks at every argument anyway.
+// rowsPerStatement: 10, 25 and 50 differ by less than the measurement does (13
+// columns, 5,000 rows a batch); 5 is a tenth slower.
 const rowsPerStatement = 25
 
 // maxVariables is SQLite's limit of arguments in a statement.
