@@ -21,17 +21,19 @@ type builder struct {
 	items   []sink.Item
 	offsets []int // of the items' payloads in data
 	moves   []move
+	cut     bool // take no more
 }
 
 // move is the range of one run that the batch covers.
 type move struct {
 	c        *cursor
 	from, to record.Place
+	lo       uint64 // from where its records were read: behind a gap, if there is one
 }
 
 func (b *builder) reset(handler string, limits sink.Limits) {
 	b.handler, b.limits = handler, limits
-	b.data, b.items, b.offsets, b.moves = b.data[:0], b.items[:0], b.offsets[:0], b.moves[:0]
+	b.data, b.items, b.offsets, b.moves, b.cut = b.data[:0], b.items[:0], b.offsets[:0], b.moves[:0], false
 	if cap(b.data) > 2*int(limits.Bytes)+record.MaxPayload {
 		b.data = nil
 	}
@@ -40,7 +42,7 @@ func (b *builder) reset(handler string, limits sink.Limits) {
 func (b *builder) len() int { return len(b.items) }
 
 func (b *builder) full() bool {
-	return len(b.items) >= b.limits.Records || len(b.data) >= int(b.limits.Bytes)
+	return b.cut || len(b.items) >= b.limits.Records || len(b.data) >= int(b.limits.Bytes)
 }
 
 // left is how long the open batch may still wait for more.
@@ -61,13 +63,20 @@ func (b *builder) add(c *cursor, ref spool.Ref) {
 }
 
 func (b *builder) move(c *cursor) *move {
+	if m := b.find(c); m != nil {
+		return m
+	}
+	b.moves = append(b.moves, move{c: c, from: c.stored, lo: max(c.stored.Position, c.since)})
+	return &b.moves[len(b.moves)-1]
+}
+
+func (b *builder) find(c *cursor) *move {
 	for i := len(b.moves) - 1; i >= 0; i-- {
 		if b.moves[i].c == c {
 			return &b.moves[i]
 		}
 	}
-	b.moves = append(b.moves, move{c: c, from: c.stored})
-	return &b.moves[len(b.moves)-1]
+	return nil
 }
 
 // seal points the items at their payloads, once no more are added.

@@ -5,9 +5,11 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -147,10 +149,7 @@ func (d *Deliverer) lanes() (all []*lane) {
 func (d *Deliverer) scan() {
 	d.scanMu.Lock()
 	defer d.scanMu.Unlock()
-	runs := d.opts.Spool.Runs()
-	there := make(map[record.RunID]bool, len(runs))
-	for _, r := range runs {
-		there[r.ID] = true
+	for _, r := range d.opts.Spool.Runs() {
 		if d.meet(r.ID) {
 			d.assign(r)
 		}
@@ -160,7 +159,7 @@ func (d *Deliverer) scan() {
 			}
 		}
 	}
-	for _, id := range d.vanished(there) {
+	for _, id := range d.vanished() {
 		for _, l := range d.lanes() {
 			l.forget(id)
 		}
@@ -178,11 +177,17 @@ func (d *Deliverer) meet(id record.RunID) bool {
 	return true
 }
 
-func (d *Deliverer) vanished(there map[record.RunID]bool) (ids []record.RunID) {
+// vanished lists the runs that were met and are gone. That a run could not be
+// read just now does not make it gone: forgetting its position would double it.
+func (d *Deliverer) vanished() (ids []record.RunID) {
+	present, err := d.opts.Spool.Present()
+	if err != nil {
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id := range d.met {
-		if !there[id] {
+		if !present[id] {
 			delete(d.met, id)
 			ids = append(ids, id)
 		}
@@ -229,8 +234,17 @@ func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) error {
 	if err != nil {
 		return err
 	}
-	dest.lane(h.Name, cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: string(h.Keys) + "\x00" + r.Config.Dir + "\x00" + r.Config.Timezone, kind: kind, cfg: cfg, env: env})
+	dest.lane(h.Name, cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: rowsKey(r, h), kind: kind, cfg: cfg, env: env})
 	return nil
+}
+
+// rowsKey is all that shapes a handler's rows.
+func rowsKey(r *spool.Run, h *spool.HandlerConfig) string {
+	var keys bytes.Buffer
+	if json.Compact(&keys, h.Keys) != nil {
+		keys.Write(h.Keys)
+	}
+	return keys.String() + "\x00" + r.Config.Dir + "\x00" + r.Config.Timezone
 }
 
 func decodeKeys(kind sink.Kind, h *spool.HandlerConfig) (sink.Config, error) {

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type cursor struct {
 	reader  *spool.Reader
 	claimed bool
 	stored  record.Place // where the destination stands
+	since   uint64       // behind the last gap
 	ended   bool         // the reader has come to the end of a dead run
 	newer   bool         // a newer girok must go on
 }
@@ -121,15 +123,17 @@ func (l *lane) work() {
 	}
 	for ctx.Err() == nil {
 		l.take()
-		g := l.choose()
-		switch {
-		case g != nil:
-			l.deliver(ctx, g)
-		case l.dest.d.isClosing():
+		groups := l.groups()
+		if len(groups) == 0 && l.dest.d.isClosing() {
 			l.leave(ctx)
 			return
-		default:
-			l.rest(ctx, idleRest)
+		}
+		busy := false
+		for _, g := range groups {
+			busy = l.deliver(ctx, g) || busy
+		}
+		if !busy {
+			l.rest(ctx, pause(groups))
 		}
 	}
 }
@@ -193,20 +197,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// choose returns the runs to cut the next batch from: those that share the row
-// configuration of the oldest run that may still have something.
-func (l *lane) choose() []*cursor {
+// groups sorts the runs that may still have something by what shapes their rows:
+// a batch holds runs of one such only. The group of the oldest run comes first.
+func (l *lane) groups() (groups [][]*cursor) {
 	closing := l.dest.d.isClosing()
-	var g []*cursor
 	for _, c := range l.runs {
 		if c.ended || c.newer || closing && !c.run.Own() {
 			continue
 		}
-		if len(g) == 0 || c.rows == g[0].rows {
-			g = append(g, c)
+		i := slices.IndexFunc(groups, func(g []*cursor) bool { return g[0].rows == c.rows })
+		if i < 0 {
+			groups = append(groups, nil)
+			i = len(groups) - 1
 		}
+		groups[i] = append(groups[i], c)
 	}
-	return g
+	return groups
 }
 
 func (l *lane) finishOwn() {
@@ -217,23 +223,19 @@ func (l *lane) finishOwn() {
 	}
 }
 
-// deliver reads a batch from the runs of g, sends it, and notes it; or, when
-// there is nothing, waits.
-func (l *lane) deliver(ctx context.Context, g []*cursor) {
+// deliver reads a batch from the runs of g, sends it, and notes it. It reports
+// whether there was anything to do.
+func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 	l.b.reset(l.handler, g[0].cfg.Limits())
-	waited, ok := l.fill(ctx, g)
-	if !ok {
-		return
+	if !l.fill(ctx, g) {
+		return true
 	}
 	if l.b.len() == 0 {
 		l.passIdle(g)
-		if !waited {
-			l.rest(ctx, idleRest)
-		}
-		return
+		return l.b.cut
 	}
 	if !l.pin(g) {
-		return // something went meanwhile: read again
+		return true // something went meanwhile: read again
 	}
 	crash.At(crash.BatchRead)
 	err := l.send(ctx, g)
@@ -242,35 +244,50 @@ func (l *lane) deliver(ctx context.Context, g []*cursor) {
 	}
 	if err != nil {
 		l.rewind(g)
-		return
+		return true
 	}
 	l.passIdle(g)
+	return true
 }
 
-// idleRest bounds how long a lane that has nothing to do sleeps: it is woken
-// by the writer's background, and by each scan.
-const idleRest = 5 * time.Second
+// idleRest bounds how long a lane that has nothing to do sleeps: it is woken by
+// the background of the own run's writer. Nothing wakes it for the living run of
+// another process: there it looks ten times a second.
+const (
+	idleRest    = 5 * time.Second
+	foreignRest = 100 * time.Millisecond
+)
+
+func pause(groups [][]*cursor) time.Duration {
+	for _, g := range groups {
+		for _, c := range g {
+			if !c.run.Own() && !c.ended {
+				return foreignRest
+			}
+		}
+	}
+	return idleRest
+}
 
 // fill reads frames of g into the builder until it is full, old enough, or
-// somebody waits for a flush. waited: it has rested.
-func (l *lane) fill(ctx context.Context, g []*cursor) (waited, ok bool) {
+// somebody waits for a flush.
+func (l *lane) fill(ctx context.Context, g []*cursor) bool {
 	for {
 		for _, c := range g {
 			if !l.read(ctx, c) {
-				return waited, false
+				return false
 			}
 			if l.b.full() {
-				return waited, true
+				return true
 			}
 		}
 		left := l.b.left()
 		if l.b.len() == 0 || left <= 0 || l.hurry(g) {
-			return waited, true
+			return true
 		}
 		l.rest(ctx, left)
-		waited = true
 		if ctx.Err() != nil {
-			return waited, false
+			return false
 		}
 	}
 }
@@ -344,6 +361,13 @@ func (l *lane) trim(c *cursor) {
 }
 
 func (l *lane) gap(c *cursor) {
+	if l.b.find(c) != nil {
+		l.b.cut = true // a batch has one range a run
+	}
+	if c.since == c.reader.GapTo {
+		return // told already
+	}
+	c.since = c.reader.GapTo
 	n, _, _ := c.slot().Lost()
 	l.dest.d.opts.Log.Error("records were lost: the spool was full before this handler had read them",
 		"handler", l.handler, "run", c.run.ID.String(), "from", c.reader.GapFrom, "to", c.reader.GapTo, "lost_in_run", n)
@@ -354,8 +378,8 @@ func (l *lane) gap(c *cursor) {
 func (l *lane) pin(g []*cursor) bool {
 	for _, m := range l.b.moves {
 		c := m.c
-		c.slot().Pin(m.from.Position, m.to.Position)
-		if !c.run.StillThere(m.from.Position, m.to.Position) {
+		c.slot().Pin(m.lo, m.to.Position)
+		if !c.run.StillThere(m.lo, m.to.Position) {
 			for _, m := range l.b.moves {
 				m.c.slot().Unpin()
 			}

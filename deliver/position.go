@@ -71,11 +71,12 @@ func (l *lane) dropSink(c *cursor) {
 
 // stale lists the runs that the state knows and that are gone.
 func (l *lane) stale() (ids []record.RunID) {
-	d := l.dest.d
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	present, err := l.dest.d.opts.Spool.Present()
+	if err != nil {
+		return nil
+	}
 	for _, id := range l.state.runs() {
-		if !d.met[id] {
+		if !present[id] {
 			ids = append(ids, id)
 		}
 	}

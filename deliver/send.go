@@ -208,15 +208,15 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) er
 		}
 		bad[r.Index] = r.Reason
 	}
+	if len(bad) == len(items) && p.hopeless(reject.Rows) {
+		return errPaused
+	}
 	rest := make([]sink.Item, 0, len(items)-len(bad))
 	for i, it := range items {
 		reason, isBad := bad[i]
 		if !isBad {
 			rest = append(rest, it)
 			continue
-		}
-		if len(bad) == len(items) && p.hopeless(reason) {
-			return errPaused
 		}
 		if err := p.l.letters.try(it, reason); err != nil {
 			return err
@@ -231,15 +231,17 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) er
 
 // hopeless reports whether enough rows were refused for one reason, with none
 // accepted, to say that it is the table.
-func (p *splitter) hopeless(reason string) bool {
+func (p *splitter) hopeless(rows []sink.RowError) bool {
 	if p.accepted {
 		return false
 	}
-	if p.alike == 0 || kindOf(reason) != kindOf(p.reason) {
-		p.alike = 0
+	for _, r := range rows {
+		if kindOf(r.Reason) != kindOf(p.reason) {
+			p.alike = 0
+		}
+		p.alike++
+		p.reason = r.Reason
 	}
-	p.alike++
-	p.reason = reason
 	return p.alike >= alikeLimit
 }
 

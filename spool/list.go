@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/girok/girok/record"
 )
 
 // Runs lists the service's runs, oldest first, this process's own among them.
@@ -106,4 +108,34 @@ func List(dir string) (runs []*Run, err error) {
 	}
 	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Config.Created.Compare(b.Config.Created) })
 	return runs, err
+}
+
+// Present lists the ids of all runs that have a folder, whether or not it can be
+// read, and the own one. A run that is not among them is gone for good; after
+// an error nothing can be said.
+func (s *Spool) Present() (map[record.RunID]bool, error) {
+	ids := map[record.RunID]bool{}
+	if !s.writer.run.isRemoved() {
+		ids[s.writer.run.ID] = true
+	}
+	entries, err := os.ReadDir(filepath.Join(s.dir, "runs"))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, gonePrefix) {
+			continue
+		}
+		if id, ok := record.ParseRunID(name[strings.LastIndexByte(name, '-')+1:]); ok {
+			ids[id] = true
+		}
+	}
+	return ids, nil
+}
+
+func (r *Run) isRemoved() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.removed
 }

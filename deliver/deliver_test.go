@@ -1,0 +1,468 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+func one(s *store) map[string]*store { return map[string]*store{"a": s} }
+
+func TestDeliversAndLeavesNothingBehind(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 5000)
+	p.flush()
+	once(t, s, 5000)
+	p.appendN(1, 10)
+	p.stop()
+	once(t, s, 5010)
+	if left := runFolders(t, dir); len(left) > 0 {
+		t.Errorf("runs are left: %v", left)
+	}
+	if len(s.positions) > 0 {
+		t.Errorf("positions are left: %v", s.positions)
+	}
+}
+
+func TestShortProgram(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 3)
+	p.stop() // at once: no scan, no lock yet
+	once(t, s, 3)
+}
+
+func TestDeadRunIsDrained(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	for range 5 {
+		p := start(t, dir, 0, one(s), "a")
+		p.n = s.count() + 1000*len(runFolders(t, dir))
+		p.appendN(1, 100) // never delivered: the deliverer does not start
+		p.spool.Seal()
+		p.spool.Release()
+	}
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	eventually(t, "all dead runs drained", func() bool { return s.count() == 500 && len(runFolders(t, dir)) == 1 })
+	once(t, s, 500)
+	if s.writes > 2 {
+		t.Errorf("%d writes: runs should share batches", s.writes)
+	}
+	eventually(t, "positions forgotten", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.positions) == 0 })
+	p.stop()
+}
+
+func TestAnswerLost(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	n := 0
+	s.after = func(*sink.Batch) error {
+		if n++; n%3 != 0 {
+			return errors.New("connection reset")
+		}
+		return nil
+	}
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	for range 20 {
+		p.appendN(1, 50)
+		p.flush()
+	}
+	once(t, s, 1000)
+	p.stop()
+}
+
+func TestDiesAfterEveryAnswer(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	total := 0
+	for life := range 20 {
+		p := start(t, dir, 0, one(s), "a")
+		p.n = life * 1000
+		died := make(chan struct{})
+		s.set(func() {
+			s.after = func(*sink.Batch) error {
+				select {
+				case <-died:
+				default:
+					close(died)
+				}
+				return errors.New("the answer never came")
+			}
+		})
+		p.d.Start()
+		p.appendN(1, 40)
+		total += 40
+		<-died
+		p.die()
+	}
+	s.set(func() { s.after = nil })
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
+	once(t, s, total)
+}
+
+func TestDestinationDownHoldsBackItselfOnly(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := newStore(), newStore()
+	bad.before = func(*sink.Batch) error { return errors.New("down") }
+	stores := map[string]*store{"a": good, "b": bad}
+	p := start(t, dir, 0, stores, "a", "b")
+	p.d.Start()
+	p.appendN(3, 100)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.d.Flush(ctx, "h0"); err != nil {
+		t.Fatal(err)
+	}
+	once(t, good, 100)
+	short, cancel2 := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel2()
+	var u *Unflushed
+	if err := p.d.Flush(short); !errors.As(err, &u) || u.Handler != "h1" || u.Waiting == 0 || !strings.Contains(u.Cause, "down") {
+		t.Fatalf("Flush: %v", err)
+	}
+	bad.set(func() { bad.before = nil })
+	p.flush()
+	once(t, bad, 100)
+	p.stop()
+}
+
+func TestBadRowsGoToLetters(t *testing.T) {
+	for _, blind := range []bool{false, true} {
+		t.Run(fmt.Sprintf("blind=%v", blind), func(t *testing.T) {
+			dir, s := t.TempDir(), newStore()
+			s.blind = blind
+			s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
+			p := start(t, dir, 0, one(s), "a")
+			p.d.Start()
+			p.appendN(1, 1000)
+			p.flush()
+			p.stop()
+			once(t, s, 900)
+			letters, err := Letters(p.spool.Dir())
+			if err != nil || len(letters) != 100 {
+				t.Fatalf("%d letters, %v", len(letters), err)
+			}
+			seen := map[string]bool{}
+			for _, l := range letters {
+				var v record.View
+				if err := v.Parse(l.Frame); err != nil {
+					t.Fatal(err)
+				}
+				seen[string(v.Message)] = true
+				if !strings.HasSuffix(string(v.Message), "7") || l.Reason == "" || l.Handler != "h0" {
+					t.Errorf("letter %+v", l)
+				}
+			}
+			if len(seen) != 100 {
+				t.Errorf("%d different letters", len(seen))
+			}
+		})
+	}
+}
+
+func TestOneBadRowAlone(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.reject = func(string) (string, bool) { return "bad", true }
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.append(1, "x")
+	p.flush()
+	p.stop()
+	if l, _ := Letters(p.spool.Dir()); len(l) != 1 {
+		t.Errorf("%d letters, want 1", len(l))
+	}
+	if len(runFolders(t, dir)) > 0 {
+		t.Error("the run stays although all of it is settled")
+	}
+}
+
+func TestAllRowsRefusedAlikePauses(t *testing.T) {
+	for _, blind := range []bool{false, true} {
+		dir, s := t.TempDir(), newStore()
+		s.blind = blind
+		s.reject = func(msg string) (string, bool) { return fmt.Sprintf("column n: want int, got %q", msg), true }
+		p := start(t, dir, 0, one(s), "a")
+		p.d.Start()
+		p.appendN(1, 200)
+		eventually(t, "paused", func() bool {
+			st, why := p.spool.Writer().Run().Counters().Slot(0).State()
+			return st == spool.Refused && why != ""
+		})
+		if l, _ := filepath.Glob(filepath.Join(p.spool.Dir(), "dead", "*", "*.json")); len(l) > 0 {
+			t.Errorf("blind=%v: letters although everything is refused: %v", blind, l)
+		}
+		s.set(func() { s.reject = nil })
+		p.flush()
+		once(t, s, 200)
+		p.stop()
+	}
+}
+
+func TestRefusedHeals(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.openErr = &sink.Refused{Err: errors.New("wrong password"), Remedy: "set PGPASSWORD"}
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	eventually(t, "refused", func() bool {
+		st := p.d.Stats()
+		return len(st) == 1 && st[0].State == spool.Refused && strings.Contains(st[0].Cause, "set PGPASSWORD")
+	})
+	s.set(func() { s.openErr = nil })
+	p.flush()
+	once(t, s, 10)
+	p.stop()
+}
+
+func TestCloseDoesNotWaitForARefusal(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.openErr = &sink.Refused{Err: errors.New("no such table")}
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	begin := time.Now()
+	p.stop()
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("Close took %v", d)
+	}
+	if len(runFolders(t, dir)) != 1 {
+		t.Error("what was not delivered must stay")
+	}
+	s.set(func() { s.openErr = nil })
+	p = start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	eventually(t, "delivered by the next start", func() bool { return s.count() == 10 })
+	p.stop()
+}
+
+func TestFencedStops(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	p.flush()
+	s.set(func() {
+		for k, pos := range s.positions {
+			pos.owner = "somebody else"
+			s.positions[k] = pos
+		}
+	})
+	p.appendN(1, 10)
+	eventually(t, "fenced", func() bool { return p.d.Stats()[0].State == spool.Fenced })
+	if s.count() != 10 {
+		t.Errorf("%d rows: a fenced handler must not write", s.count())
+	}
+	p.die()
+}
+
+func TestStoreReplacedIsRefused(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	p.flush()
+	s.set(func() { s.before = func(*sink.Batch) error { return errors.New("down") } })
+	p.appendN(1, 10)
+	p.die()
+	other := newStore() // the database was replaced
+	p = start(t, dir, 0, one(other), "a")
+	p.d.Start()
+	eventually(t, "refused", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Refused })
+	if other.count() != 0 {
+		t.Error("rows went into a store that does not know the position")
+	}
+	p.die()
+}
+
+func TestFullSpoolLosesTheOldest(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.stall = make(chan struct{})
+	p := start(t, dir, 8<<20, one(s), "a")
+	p.d.Start()
+	wide := strings.Repeat("x", 4000)
+	total := 0
+	for range 5000 { // 20 MB
+		p.append(1, fmt.Sprintf("%06d %s", total, wide))
+		total++
+	}
+	lost, first, last := p.spool.Writer().Run().Counters().Slot(0).Lost()
+	if lost == 0 || first == 0 || last < first {
+		t.Fatalf("lost %d, from %d to %d", lost, first, last)
+	}
+	close(s.stall)
+	p.flush()
+	lost, _, _ = p.spool.Writer().Run().Counters().Slot(0).Lost()
+	p.stop()
+	once(t, s, total-int(lost))
+}
+
+func TestSecondProcessTakesOver(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	a := start(t, dir, 0, one(s), "a")
+	a.d.Start()
+	a.appendN(1, 10)
+	a.flush()
+	b := start(t, dir, 0, one(s), "a")
+	b.n = 1000
+	b.d.Start()
+	b.appendN(1, 10)
+	eventually(t, "the holder delivers the other's run too", func() bool { return s.count() == 20 })
+	a.appendN(1, 5)
+	a.die()
+	b.appendN(1, 5)
+	eventually(t, "the next holder goes on", func() bool { return s.count() == 30 })
+	b.stop()
+	once(t, s, 30)
+}
+
+func TestMemorySpool(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore()
+	p := start(t, file, 0, one(s), "a") // a file is no folder
+	if !p.spool.Degraded() {
+		t.Fatal("not degraded")
+	}
+	p.d.Start()
+	p.appendN(1, 3000)
+	p.flush()
+	once(t, s, 3000)
+	p.stop()
+}
+
+func TestHandlerWithoutRecordsLeavesNoTrace(t *testing.T) {
+	dir := t.TempDir()
+	a, b := newStore(), newStore()
+	p := start(t, dir, 0, map[string]*store{"a": a, "b": b}, "a", "b")
+	p.d.Start()
+	p.appendN(1, 10)
+	p.flush()
+	p.stop()
+	if b.opened > 0 || len(b.positions) > 0 {
+		t.Error("a destination without records was touched")
+	}
+	if len(runFolders(t, dir)) > 0 {
+		t.Error("the run stays")
+	}
+}
+
+func TestUnknownClassWaits(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	p.appendN(1, 10)
+	p.die2()
+	q := start(t, dir, 0, one(s), "a")
+	q.d.opts.Kinds = nil // a program without the kind
+	q.d.Start()
+	time.Sleep(50 * time.Millisecond)
+	q.stop()
+	if len(runFolders(t, dir)) == 0 {
+		t.Fatal("records that this program can't deliver are gone")
+	}
+	q = start(t, dir, 0, one(s), "a")
+	q.d.Start()
+	eventually(t, "delivered by one that can", func() bool { return s.count() == 10 })
+	q.stop()
+}
+
+// die2 ends a program whose deliverer never started.
+func (p *program) die2() {
+	p.spool.Seal()
+	p.spool.Release()
+}
+
+func TestStateSurvivesATornCopy(t *testing.T) {
+	dir := t.TempDir()
+	st, err := openState(dir, "h", "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := record.RunID(7)
+	for i := range 10 {
+		st.set(run, record.Place{Position: uint64(4096 + 8*i)})
+		if err := st.write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.state.*"))
+	if len(files) != 2 {
+		t.Fatalf("files %v", files)
+	}
+	for _, f := range files {
+		b, _ := os.ReadFile(f)
+		for _, cut := range []int{0, 10, len(b) / 2, len(b) - 1} {
+			if err := os.WriteFile(f, b[:cut], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			again, err := openState(dir, "h", "t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, ok := again.next(run)
+			if !ok || at.Position < 4096+8*8 {
+				t.Errorf("%s cut to %d: at %v, %v", f, cut, at, ok)
+			}
+		}
+		if err := os.WriteFile(f, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLettersTriesAreSettledAfterACrash(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.reject = func(msg string) (string, bool) { return "bad", msg == "m3" }
+	p := start(t, dir, 0, one(s), "a")
+	died := make(chan struct{})
+	s.after = func(*sink.Batch) error { close(died); return errors.New("answer lost") }
+	p.d.Start()
+	p.appendN(1, 6)
+	<-died
+	p.die() // the batch is in, its letter is only a try
+	s.set(func() { s.after = nil })
+	if l, _ := Letters(p.spool.Dir()); len(l) != 0 {
+		t.Fatalf("%d letters count already", len(l))
+	}
+	p = start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
+	once(t, s, 5)
+	if l, _ := Letters(p.spool.Dir()); len(l) != 1 {
+		t.Errorf("%d letters, want 1", len(l))
+	}
+}
+
+func TestGrow(t *testing.T) {
+	for n := range 70 {
+		d := grow(100*time.Millisecond, 30*time.Second, n)
+		if d < 50*time.Millisecond || d > 30*time.Second {
+			t.Errorf("try %d waits %v", n, d)
+		}
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	if a, b := kindOf(`column n: want int, got "7a"`), kindOf(`column n: want int, got "x"`); a != b {
+		t.Errorf("%q and %q differ", a, b)
+	}
+	if kindOf("column a: x") == kindOf("column b: x") {
+		t.Error("different columns are alike")
+	}
+}

@@ -1,0 +1,334 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// store is a destination of class position in memory. It is a fake for faults
+// that a real store can't be made to show at will: an answer lost after the
+// commit, refusals that heal, rows refused for no reason.
+type store struct {
+	mu        sync.Mutex
+	rows      []string // messages
+	ids       map[string]int
+	positions map[string]position // handler/run
+	writes    int
+	opened    int
+
+	openErr error                     // what Open returns
+	before  func(b *sink.Batch) error // in the transaction
+	after   func(b *sink.Batch) error // after the commit: the answer is lost
+	reject  func(msg string) (why string, bad bool)
+	blind   bool // Reject does not say which rows
+	stall   chan struct{}
+}
+
+type position struct {
+	next  record.Place
+	owner string
+}
+
+func newStore() *store { return &store{ids: map[string]int{}, positions: map[string]position{}} }
+
+type fakeConfig struct {
+	Batch sink.Limits `yaml:"batch"`
+	At    string      `yaml:"at"`
+}
+
+func (c fakeConfig) Endpoint(sink.Env) string { return c.At }
+func (c fakeConfig) Target() string           { return "rows" }
+func (c fakeConfig) Limits() sink.Limits      { return c.Batch }
+func (c fakeConfig) Guarantee() string        { return "fake" }
+
+// kind makes a sink kind whose handlers write to the stores by the key `at`.
+func kind(stores map[string]*store) sink.Kind {
+	def := fakeConfig{Batch: sink.Limits{Records: 1000, Bytes: 1 << 20, Age: config.Duration(10 * time.Millisecond)}}
+	return sink.Define("fake", "a fake", sink.Position, def, func(_ context.Context, env sink.Env, c fakeConfig) (sink.Sink, error) {
+		s := stores[c.At]
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.opened++
+		if s.openErr != nil {
+			return nil, s.openErr
+		}
+		return &fakeSink{s: s, handler: env.Handler}, nil
+	})
+}
+
+type fakeSink struct {
+	s       *store
+	handler string
+	owner   string
+}
+
+func (f *fakeSink) key(run record.RunID) string { return f.handler + "/" + run.String() }
+
+func (f *fakeSink) Claim(_ context.Context, owner string, runs []sink.Claim) (at []record.Place, err error) {
+	s := f.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range runs {
+		p, ok := s.positions[f.key(c.Run)]
+		if !ok && c.Known {
+			return nil, &sink.Refused{Err: errors.New("no position for a run that was known")}
+		}
+		if !ok {
+			p.next = c.Start
+		}
+		p.owner = owner
+		s.positions[f.key(c.Run)] = p
+		at = append(at, p.next)
+	}
+	f.owner = owner
+	return at, nil
+}
+
+func (f *fakeSink) Forget(_ context.Context, runs []record.RunID) error {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	for _, r := range runs {
+		delete(f.s.positions, f.key(r))
+	}
+	return nil
+}
+
+func (f *fakeSink) Write(ctx context.Context, b *sink.Batch) error {
+	s := f.s
+	if s.stall != nil {
+		select {
+		case <-s.stall:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	if s.before != nil {
+		if err := s.before(b); err != nil {
+			return err
+		}
+	}
+	msgs, ids, err := s.check(b)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for _, m := range b.Moves {
+		p := s.positions[f.key(m.Run)]
+		switch {
+		case p.owner != f.owner || p.next != m.From && p.next != m.To:
+			return &sink.Fenced{Run: m.Run, Owner: p.owner, Next: p.next}
+		case p.next == m.To:
+			done++
+		}
+	}
+	if done == len(b.Moves) && done > 0 {
+		return nil
+	}
+	for _, m := range b.Moves {
+		s.positions[f.key(m.Run)] = position{m.To, f.owner}
+	}
+	s.rows = append(s.rows, msgs...)
+	for _, id := range ids {
+		s.ids[id]++
+	}
+	if s.after != nil {
+		return s.after(b)
+	}
+	return nil
+}
+
+func (s *store) check(b *sink.Batch) (msgs, ids []string, err error) {
+	var bad []sink.RowError
+	var v record.View
+	for i := range b.Len() {
+		if err := b.At(i, &v); err != nil {
+			return nil, nil, err
+		}
+		msg := string(v.Message)
+		if s.reject != nil {
+			if why, is := s.reject(msg); is {
+				bad = append(bad, sink.RowError{Index: i, Reason: why})
+			}
+		}
+		msgs = append(msgs, msg)
+		ids = append(ids, string(b.AppendID(nil, i, &v)))
+	}
+	if len(bad) == 0 {
+		return msgs, ids, nil
+	}
+	if s.blind {
+		bad = nil
+	}
+	return nil, nil, &sink.Reject{Err: errors.New("constraint failed"), Rows: bad}
+}
+
+func (f *fakeSink) Close() error { return nil }
+
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rows)
+}
+
+func (s *store) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+// program is one process: a spool and a deliverer over a folder.
+type program struct {
+	t      *testing.T
+	spool  *spool.Spool
+	d      *Deliverer
+	stores map[string]*store
+	log    *strings.Builder
+	n      int
+}
+
+var fast = Pace{
+	RetryMin: time.Millisecond, RetryMax: 5 * time.Millisecond, RefuseMin: 5 * time.Millisecond, RefuseMax: 10 * time.Millisecond,
+	Scan: 10 * time.Millisecond, Lock: 5 * time.Millisecond,
+}
+
+// logLevel shows what delivery says with -v.
+func logLevel() slog.Level {
+	if testing.Verbose() {
+		return slog.LevelDebug
+	}
+	return slog.LevelError + 1
+}
+
+// start begins a program whose handlers h0, h1 … write to the named stores.
+func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, at ...string) *program {
+	t.Helper()
+	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: dir}
+	for i, name := range at {
+		cfg.Handlers = append(cfg.Handlers, spool.HandlerConfig{
+			Bit: i, Name: fmt.Sprintf("h%d", i), Class: "fake", Keys: fmt.Appendf(nil, `{"class":"fake","at":%q}`, name),
+		})
+	}
+	p := &program{t: t, stores: stores, log: &strings.Builder{}}
+	sp, err := spool.Open(spool.Options{Dir: dir, Config: cfg, MaxBytes: maxBytes, Wake: func() {
+		if p.d != nil {
+			p.d.Wake()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.spool = sp
+	p.d = New(Options{Spool: sp, Kinds: []sink.Kind{kind(stores)}, Pace: fast, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))})
+	return p
+}
+
+// log appends n numbered records for the handlers of mask.
+func (p *program) append(mask uint64, msgs ...string) {
+	p.t.Helper()
+	for _, msg := range msgs {
+		e := record.NewEncoder(nil)
+		e.Begin(&record.Header{Mask: mask, Level: record.Info, Time: time.Now(), Message: msg})
+		if _, err := p.spool.Writer().Append(e.Finish()); err != nil {
+			p.t.Fatal(err)
+		}
+		e.Release()
+	}
+}
+
+func (p *program) appendN(mask uint64, n int) {
+	p.t.Helper()
+	for range n {
+		p.append(mask, fmt.Sprintf("m%d", p.n))
+		p.n++
+	}
+}
+
+// stop ends the program in order.
+func (p *program) stop() {
+	p.t.Helper()
+	p.spool.Seal()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	p.d.Close(ctx)
+	p.spool.Release()
+}
+
+// die ends the program as a kill would: nothing of the own run is delivered or
+// noted any more.
+func (p *program) die() {
+	p.spool.Seal()
+	p.d.cancel()
+	<-p.d.done
+	p.d.wg.Wait()
+	p.d.unlock()
+	p.spool.Release()
+}
+
+func (p *program) flush() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.d.Flush(ctx); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// eventually waits until f is true.
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatalf("not within 5 s: %s", what)
+}
+
+// once checks that a store holds exactly the messages, each once.
+func once(t *testing.T, s *store, n int) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := map[string]int{}
+	for _, r := range s.rows {
+		seen[r]++
+	}
+	for r, k := range seen {
+		if k > 1 {
+			t.Errorf("%q is in %d times", r, k)
+		}
+	}
+	for id, k := range s.ids {
+		if k > 1 {
+			t.Errorf("id %s is in %d times", id, k)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d rows, want %d", len(seen), n)
+	}
+}
+
+func runFolders(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "svc", "runs", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
