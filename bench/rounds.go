@@ -1,0 +1,182 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// arm is one of the things that take turns in a round. The first arm of a list
+// is the control.
+type arm struct {
+	name string
+	// loop makes n calls. With several workers each calls it.
+	loop func(n int)
+	// settle, if there is one, waits until the background has done what the
+	// calls gave it to do, so that this does not run while the next arm does.
+	// Its CPU time counts as the process's, its wall time does not count.
+	settle func() error
+}
+
+// plan is how rounds are made.
+type plan struct {
+	rounds, slices int // each arm has so many slices a round
+	calls          int // of one slice, of all workers together
+	workers        int
+}
+
+// sample is what one arm took in one round.
+type sample struct {
+	calls  int
+	wall   time.Duration
+	caller time.Duration // CPU of the threads that called
+	all    time.Duration // CPU of the process
+	faults int64         // page faults of the threads that called
+}
+
+func (s *sample) add(o sample) {
+	s.calls += o.calls
+	s.wall += o.wall
+	s.caller += o.caller
+	s.all += o.all
+	s.faults += o.faults
+}
+
+func (s *sample) per(d time.Duration) float64 { return float64(d) / float64(s.calls) }
+
+// results is a sample for each arm and round.
+type results [][]sample
+
+// compete lets the arms take turns. The order moves on by one each slice, so
+// that no arm always has the place after the same other. A round before the
+// first is not counted.
+func compete(arms []arm, p plan) (results, error) {
+	all := make(results, len(arms))
+	for i := range all {
+		all[i] = make([]sample, p.rounds)
+	}
+	for round := -1; round < p.rounds; round++ {
+		for slice := range p.slices {
+			for k := range arms {
+				i := (k + slice + round + len(arms)) % len(arms)
+				s, err := arms[i].slice(p)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", arms[i].name, err)
+				}
+				if round >= 0 {
+					all[i][round].add(s)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// slice makes one arm's calls of one turn.
+func (a *arm) slice(p plan) (sample, error) {
+	runtime.GC() // what others left is not this arm's to collect
+	before := processCPU()
+	s := a.call(p)
+	if a.settle != nil {
+		if err := a.settle(); err != nil {
+			return s, err
+		}
+	}
+	s.all = processCPU() - before
+	return s, nil
+}
+
+func (a *arm) call(p plan) sample {
+	each := p.calls / p.workers
+	if p.workers == 1 {
+		s := a.thread(each)
+		return s
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var sum sample
+	start := make(chan struct{})
+	for range p.workers {
+		wg.Go(func() {
+			<-start
+			s := a.thread(each)
+			mu.Lock()
+			sum.add(s)
+			mu.Unlock()
+		})
+	}
+	from := time.Now()
+	close(start)
+	wg.Wait()
+	sum.wall = time.Since(from)
+	return sum
+}
+
+// thread makes n calls on a thread that does nothing else.
+func (a *arm) thread(n int) sample {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cpu, faults := threadUsage()
+	from := time.Now()
+	a.loop(n)
+	s := sample{calls: n, wall: time.Since(from)}
+	cpuNow, faultsNow := threadUsage()
+	s.caller, s.faults = cpuNow-cpu, faultsNow-faults
+	return s
+}
+
+// ratios is what arm i took by the measure of of, over what the control took, in
+// each round.
+func (r results) ratios(i int, of func(*sample) float64) spread {
+	v := make([]float64, len(r[i]))
+	for k := range v {
+		v[k] = of(&r[i][k]) / of(&r[0][k])
+	}
+	return spreadOf(v)
+}
+
+// absolute is what arm i took in each round.
+func (r results) absolute(i int, of func(*sample) float64) spread {
+	v := make([]float64, len(r[i]))
+	for k := range v {
+		v[k] = of(&r[i][k])
+	}
+	return spreadOf(v)
+}
+
+func wall(s *sample) float64   { return s.per(s.wall) }
+func caller(s *sample) float64 { return s.per(s.caller) }
+func all(s *sample) float64    { return s.per(s.all) }
+func faults(s *sample) float64 { return float64(s.faults) / float64(s.calls) * 1000 }
+
+// row describes arm i with its control. limit 0: there is no bar. The bar holds
+// for wall time and for the CPU time of the threads that call.
+func (r results) row(i int, what, control string, limit float64) row {
+	w, c, a := r.ratios(i, wall), r.ratios(i, caller), r.ratios(i, all)
+	out := row{
+		what: what, control: control, ratio: w.String(),
+		absolute: fmt.Sprintf("%.0f ns (control %.0f)", r.absolute(i, wall).median, r.absolute(0, wall).median),
+		cpu:      fmt.Sprintf("calling threads %.3f, all %.3f: %.0f and %.0f ns", c.median, a.median, r.absolute(i, caller).median, r.absolute(i, all).median),
+	}
+	if limit > 0 {
+		out.bar = fmt.Sprintf("≤ %.2f, wall and CPU of the calling threads", limit)
+		out.met = met(w.median <= limit && c.median <= limit)
+	}
+	return out
+}
+
+// allocations is how many a call makes, as testing.AllocsPerRun counts them:
+// the process's over many calls, rounded down.
+func allocations(loop func(n int)) uint64 {
+	const calls = 2000
+	loop(calls)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	loop(calls)
+	runtime.ReadMemStats(&after)
+	return (after.Mallocs - before.Mallocs) / calls
+}
