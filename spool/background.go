@@ -54,7 +54,9 @@ func (w *Writer) tick(tail uint64, moved bool) {
 	cur := w.cur.Load()
 	if moved {
 		w.prepare(cur, tail)
-		raise(w.run.count.u64(16), w.walkTo(tail))
+	}
+	if w.run.count.Committed() < tail {
+		w.run.count.raise(committedOffset, w.walkTo(tail))
 	}
 	w.free(cur)
 	w.unmapOld(cur)
@@ -100,7 +102,7 @@ func (w *Writer) drop(i int) {
 // goroutine is still copying into it. The caller holds mu.
 func (w *Writer) unmapOld(cur *segment) {
 	for i := 0; i < len(w.segs)-maxMapped+1; i++ {
-		if s := w.segs[i]; s != cur && s.path != "" && s.mem != nil && s.walk(s.end(), &w.faults) == s.end() {
+		if s := w.segs[i]; s != cur && s.path != "" && !s.unmapped && s.walk(s.end(), &w.faults) == s.end() {
 			s.unmap()
 		}
 	}
@@ -135,7 +137,7 @@ func (w *Writer) victim() (int, bool) {
 			break
 		}
 		w.run.count.freeing().Store(s.end())
-		if !w.pinned(s) && (s.mem == nil || s.walk(s.end(), &w.faults) == s.end()) {
+		if !w.pinned(s) && (s.unmapped || s.walk(s.end(), &w.faults) == s.end()) {
 			return i, true
 		}
 	}

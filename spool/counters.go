@@ -33,11 +33,12 @@ import (
 //	     64  8  pin end: up to where (deliverer)
 //	     72 40  why, UTF-8, filled with zeros (deliverer)
 const (
-	countersSize  = 8 << 10
-	slotsOffset   = 1024
-	slotSize      = 112
-	slotTextStart = 72
-	freeingOffset = 40
+	countersSize    = 8 << 10
+	slotsOffset     = 1024
+	slotSize        = 112
+	slotTextStart   = 72
+	committedOffset = 16
+	freeingOffset   = 40
 	// MaxHandlers is how many spooled handlers a run can have.
 	MaxHandlers = 64
 )
@@ -118,7 +119,7 @@ func (c *Counters) load(off int) uint64 {
 }
 
 // Committed is the position below which every frame is committed.
-func (c *Counters) Committed() uint64 { return c.load(16) }
+func (c *Counters) Committed() uint64 { return c.load(committedOffset) }
 
 // FlushWanted is the position up to which somebody waits for delivery.
 func (c *Counters) FlushWanted() uint64 { return c.load(32) }

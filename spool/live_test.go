@@ -140,7 +140,7 @@ func TestFaultIsPassedByOthers(t *testing.T) {
 			defer r.Close()
 			got := readAll(t, r)
 			got.inOrder(t, 0, 1)
-			run.count.raise(16, committed)
+			run.count.raise(committedOffset, committed)
 			got = readAll(t, r)
 			if got.inOrder(t, 2, 3); got.status != Wait || r.Position() != committed {
 				t.Errorf("status %d at %d, want to wait at %d", got.status, r.Position(), committed)

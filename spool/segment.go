@@ -19,12 +19,19 @@ import (
 // memory ring) it is memory only.
 type segment struct {
 	header
-	mem    []byte // nil once unmapped
+	mem    []byte // never changes: an append reads it without a lock
 	path   string // empty in memory
 	walked uint64 // below it every frame is committed; only the background's
 	filled uint64 // below it the pages are resident and writable
 	fault  atomic.Bool
+
+	unmapped  bool   // mem is not to be touched any more
+	holeAt    uint64 // where walk stopped last
+	holeSince time.Time
 }
+
+// giveUp is how long a hole is waited for where storage failed.
+const giveUp = time.Second
 
 func segmentName(seq uint64) string { return fmt.Sprintf("%06d.seg", seq) }
 
@@ -138,21 +145,41 @@ func (s *segment) walk(limit uint64, faults *faults) (pos uint64) {
 			continue
 		}
 		if w == 0 || w&busyBit != 0 {
-			break
+			if !s.lostHole() {
+				break
+			}
+			s.walked = limit
+			continue
 		}
 		s.walked += frameSize(int(w & lengthMask))
 	}
 	return s.walked
 }
 
+// lostHole reports whether the hole at walked will stay: frames that were there
+// went when the file was cut off, and the rest of their page reads as zeros.
+func (s *segment) lostHole() bool {
+	if s.holeAt != s.walked {
+		s.holeAt, s.holeSince = s.walked, time.Now()
+		return false
+	}
+	if s.path == "" || time.Since(s.holeSince) < giveUp {
+		return false
+	}
+	if st, err := os.Stat(s.path); err == nil && uint64(st.Size()) < s.size {
+		s.fault.Store(true)
+	}
+	return s.fault.Load()
+}
+
 // unmap gives the mapping back. No goroutine may be in put: the segment was
 // walked to its end. Where storage failed that is not known, and the mapping
 // stays: a late store must not meet what is mapped there next.
 func (s *segment) unmap() {
-	if s.path != "" && s.mem != nil && !s.fault.Load() {
+	if s.path != "" && !s.unmapped && !s.fault.Load() {
 		unmapFile(s.mem)
 	}
-	s.mem = nil
+	s.unmapped = true
 }
 
 // remove deletes the segment.

@@ -209,7 +209,7 @@ func (w *Writer) seal() {
 	for deadline := time.Now().Add(time.Second); w.walkTo(end) < end && time.Now().Before(deadline); {
 		time.Sleep(200 * time.Microsecond)
 	}
-	raise(w.run.count.u64(16), w.walkTo(end))
+	w.run.count.raise(committedOffset, w.walkTo(end))
 	w.finished.Store(true)
 }
 
@@ -227,7 +227,7 @@ func (w *Writer) release() {
 // walkTo is how far frames are committed without a hole. The caller holds mu.
 func (w *Writer) walkTo(limit uint64) (pos uint64) {
 	for _, s := range w.segs {
-		if s.mem == nil {
+		if s.unmapped {
 			pos = s.end()
 			continue
 		}

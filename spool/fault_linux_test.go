@@ -1,0 +1,261 @@
+package spool
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The file of the segment that is appended to is cut off behind its last record.
+// The program goes on in a new segment, and no record is lost or doubled: not for
+// the reader of the own run, not for another process's, not after death.
+func TestSegmentCutOffUnderTheMapping(t *testing.T) {
+	const writers, each = 4, 500
+	s, ev := openSpool(t, Options{Dir: t.TempDir()})
+	w := s.Writer()
+	own, next := w.Run().Reader(0), make([]int, writers)
+	defer own.Close()
+	other, err := openRun(w.Run().Path())
+	must(t, err)
+	before := 0
+	for round := range 3 {
+		cur := w.cur.Load()
+		page := (w.Tail() - cur.base + 4095) &^ 4095
+		must(t, os.Truncate(cur.path, int64(page)))
+		var wg sync.WaitGroup
+		for g := range writers {
+			wg.Go(func() {
+				for n := range each {
+					mustAppend(t, w, payload(3, g, round*each+n, 24+(n*31+g)%3000))
+				}
+			})
+		}
+		wg.Wait()
+		if n := ev.count(EventFault); n <= before {
+			t.Fatalf("round %d: no fault was reported", round)
+		}
+		before = ev.count(EventFault)
+	}
+	check := func(who string, r *Reader, status Status, o *once) {
+		t.Helper()
+		got := readAll(t, r)
+		for _, f := range got.refs {
+			o.see(t, f)
+		}
+		if o.count != 3*writers*each || got.status != status || len(got.gaps) != 0 {
+			t.Errorf("%s: %d records of %d, status %d, gaps %v", who, o.count, 3*writers*each, got.status, got.gaps)
+		}
+	}
+	check("own", own, Wait, &once{next: next})
+	waitCommitted(t, w)
+	r := other.Reader(0)
+	defer r.Close()
+	check("other", r, Wait, &once{next: make([]int, writers)})
+	s.Seal()
+	s.Release()
+	other.probed = time.Time{}
+	dead := other.Reader(0)
+	defer dead.Close()
+	check("dead", dead, End, &once{next: make([]int, writers)})
+	if ev.count(EventLost) != 0 {
+		t.Errorf("events %v", ev.list)
+	}
+}
+
+func waitCommitted(t *testing.T, w *Writer) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); w.Run().Counters().Committed() < w.Tail(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("committed %d, tail %d", w.Run().Counters().Committed(), w.Tail())
+		}
+	}
+}
+
+// Files are cut off at any time, while eight goroutines append: some records go
+// with the bytes, and that is all that happens.
+func TestFilesCutOffAtAnyTime(t *testing.T) {
+	s, ev := openSpool(t, Options{Dir: t.TempDir(), MaxBytes: 32 << 20})
+	w := s.Writer()
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for n := 0; !stop.Load(); n++ {
+				// Holes where bytes went are given up only after a second: until
+				// then all may be full.
+				if _, err := w.Append(payload(1, g, n, 300)); err != nil && !errors.Is(err, ErrFull) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 3 {
+		time.Sleep(30 * time.Millisecond)
+		cur := w.cur.Load()
+		_ = os.Truncate(cur.path, int64(w.Tail()-min(w.Tail(), cur.base))/2)
+	}
+	stop.Store(true)
+	wg.Wait()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := w.Append(payload(1, 0, 1<<30, big)); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the spool stays full")
+		}
+	}
+	waitCommitted(t, w)
+	s.Seal()
+	r := w.Run().Reader(0)
+	defer r.Close()
+	last := map[int]int{}
+	got := readAll(t, r)
+	for _, f := range got.refs {
+		who, n := whose(t, f.Payload)
+		if old, ok := last[who]; ok && n <= old {
+			t.Fatalf("record %d of %d after %d", n, who, old)
+		}
+		last[who] = n
+	}
+	if got.status != End || ev.count(EventFault) == 0 {
+		t.Errorf("status %d, %d faults", got.status, ev.count(EventFault))
+	}
+}
+
+// A full disk is a clean error, counted; the program goes on, and records are
+// stored again when there is room.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=20m,mode=700"); err != nil {
+		t.Skip("NOT TESTED, needs root and mount: a full disk: ", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	if d, err := LookDisk(dir); err != nil || d.Type != "tmpfs" || !d.Trusted || d.Free == 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30})
+	w := s.Writer()
+	stored, failed := 0, 0
+	for i := range 300 {
+		switch _, err := w.Append(payload(2, 0, stored, big)); {
+		case err == nil:
+			stored++
+		case errors.Is(err, syscall.ENOSPC):
+			failed++
+		default:
+			t.Fatal(err)
+		}
+		if i%50 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if n, _, _ := w.Run().Counters().Slot(1).Lost(); failed == 0 || int(n) != failed {
+		t.Errorf("%d appends failed, %d counted", failed, n)
+	}
+	// There is room again.
+	passAll(w.Run(), w.Tail())
+	must(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=60m,mode=700"))
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := w.Append(payload(2, 0, stored, big)); err == nil {
+			stored++
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it does not go on")
+		}
+	}
+	s.Seal()
+	r := w.Run().Reader(0)
+	defer r.Close()
+	got := readAll(t, r)
+	got.inOrder(t, stored-len(got.refs), stored)
+}
+
+// A disk with no room for the first segment: records stay in memory, and nothing
+// is left behind.
+func TestNoRoomForBirth(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=512k,mode=700"); err != nil {
+		t.Skip("NOT TESTED, needs root and mount: a run on a full disk: ", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	ev := &events{}
+	s, err := Open(Options{Dir: dir, Config: testConfig(), Report: ev.report})
+	must(t, err)
+	defer s.Seal()
+	if !s.Degraded() || !errors.Is(ev.list[0].Err, syscall.ENOSPC) {
+		t.Errorf("degraded %v, events %v", s.Degraded(), ev.list)
+	}
+	mustAppend(t, s.Writer(), payload(1, 0, 0, 100))
+	if got := names(t, filepath.Join(dir, "shop", "runs")); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, "size=4m"); err != nil {
+		t.Skip("NOT TESTED, needs root and mount: a disk that can't be written: ", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	ev := &events{}
+	s, err := Open(Options{Dir: dir, Config: testConfig(), Report: ev.report})
+	must(t, err)
+	defer s.Seal()
+	if !s.Degraded() || !errors.Is(ev.list[0].Err, syscall.EROFS) {
+		t.Errorf("degraded %v, events %v", s.Degraded(), ev.list)
+	}
+}
+
+// When no file can be opened for a moment nothing counts as gone.
+func TestNoFilesLeft(t *testing.T) {
+	run := deadRun(t, threeFiles()...)
+	r := run.Reader(0)
+	defer r.Close()
+	if _, st := r.Next(); st != Frame {
+		t.Fatal(st)
+	}
+	var old unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
+	low := unix.Rlimit{Cur: 3, Max: old.Max}
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
+	got := readAll(t, r)
+	passAll(run, run.Counters().Slot(0).Delivered())
+	_, ferr := run.FreeDelivered(1 << 20)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &old))
+	if got.inOrder(t, 1, 10); got.status != Wait || r.Err == nil || ferr == nil {
+		t.Errorf("status %d, gaps %v, error %v, freeing: %v", got.status, got.gaps, r.Err, ferr)
+	}
+	got = readAll(t, r)
+	if got.inOrder(t, 10, 30); got.status != End || len(got.gaps) != 0 {
+		t.Errorf("status %d, gaps %v", got.status, got.gaps)
+	}
+}
+
+func TestDescribeDisk(t *testing.T) {
+	tests := []struct {
+		magic   int64
+		name    string
+		trusted bool
+	}{
+		{unix.EXT4_SUPER_MAGIC, "ext4", true}, {unix.XFS_SUPER_MAGIC, "xfs", true}, {unix.TMPFS_MAGIC, "tmpfs", true},
+		{unix.OVERLAYFS_SUPER_MAGIC, "overlay", true}, {unix.NFS_SUPER_MAGIC, "NFS", false}, {unix.CIFS_SUPER_MAGIC, "SMB", false},
+		{unix.FUSE_SUPER_MAGIC, "FUSE", false}, {unix.V9FS_MAGIC, "9p", false}, {0x6a656a63, "virtiofs", false}, {0x1234, "type 0x1234", true},
+	}
+	for _, tt := range tests {
+		d := describeDisk(tt.magic)
+		if d.Type != tt.name || d.Trusted != tt.trusted || d.Survives == "" {
+			t.Errorf("%#x: %+v", tt.magic, d)
+		}
+		if !d.Trusted && !containsAll(d.Survives, "memory", "kill", "spool.trust") {
+			t.Errorf("%s: %q does not tell what it means and what to do", d.Type, d.Survives)
+		}
+	}
+}
