@@ -232,7 +232,8 @@ func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 	}
 	if l.b.len() == 0 {
 		l.passIdle(g)
-		return l.b.cut
+		// With a run at its end, the next look finds other runs, or none.
+		return l.b.cut || slices.ContainsFunc(g, func(c *cursor) bool { return c.ended })
 	}
 	if !l.pin(g) {
 		return true // something went meanwhile: read again
