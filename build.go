@@ -19,6 +19,7 @@ import (
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/console"
 	"github.com/girok/girok/sink/file"
+	"github.com/girok/girok/source"
 	"github.com/girok/girok/spool"
 	"github.com/girok/girok/tree"
 )
@@ -32,6 +33,7 @@ type blueprint struct {
 	redact   *record.Redactor
 	handlers map[string]*handlerPlan
 	loggers  []tree.LoggerConfig
+	sources  []source.Plan
 }
 
 // handlerPlan is one handler before it is opened.
@@ -69,6 +71,7 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	for _, name := range slices.Sorted(maps.Keys(b.keys.Loggers)) {
 		b.logger(name, b.keys.Loggers[name], &ps)
 	}
+	b.readSources(sourceKindsOf(opts), &ps)
 	return b, ps.Err()
 }
 

@@ -49,6 +49,7 @@ type Logs struct {
 	lost      atomic.Uint64 // records that the spool could not keep
 	lostTold  uint64        // of them, those that girok.gap has told
 	failures  atomic.Uint64 // records that a direct handler could not write
+	ends      sync.Map      // of dead runs: record.RunID → uint64
 	stop      chan struct{}
 	housekept chan struct{}
 	closeOnce sync.Once
@@ -137,18 +138,7 @@ func (l *Logs) openSpool(opts []Option) error {
 
 // spoolDir is where the spool lies: as configured, or the first place that can
 // be written.
-func (b *blueprint) spoolDir() string {
-	if d := b.keys.Spool.Dir; d != "" {
-		return config.Abs(b.dir(), d)
-	}
-	candidates := []string{os.Getenv("GIROK_SPOOL"), os.Getenv("STATE_DIRECTORY"), filepath.Join(b.dir(), "spool"), stateHome()}
-	for _, d := range candidates {
-		if d != "" && writable(d) {
-			return d
-		}
-	}
-	return ""
-}
+func (b *blueprint) spoolDir() string { return b.spoolPlace(writable) }
 
 func stateHome() string {
 	if d := os.Getenv("XDG_STATE_HOME"); d != "" {

@@ -253,5 +253,21 @@ func (t *Tree) Loggers() []LoggerConfig {
 // Level is the effective level of the logger.
 func (n *Node) Level() record.Level { return n.plan.Load().level }
 
+// Handlers lists the handlers that the logger's records come to, its own first,
+// then those of the loggers above it. One may stand in it twice: a direct handler
+// then writes twice, as in Python.
+func (n *Node) Handlers() (list []*Handler) {
+	t := n.tree
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for at := n; at != nil; at = t.parent(at.name) {
+		list = append(list, at.handlers...)
+		if !at.propagate {
+			break
+		}
+	}
+	return list
+}
+
 // Handler returns the logger as a slog.Handler.
 func (n *Node) Handler() slog.Handler { return &handler{node: n} }

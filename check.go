@@ -1,0 +1,161 @@
+package girok
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/source"
+	"github.com/girok/girok/tree"
+)
+
+// Checked is a configuration that was read and found right. Nothing of it was
+// opened.
+type Checked struct {
+	File     string
+	Service  string
+	SpoolDir string // the service's folder in the spool; "" when nothing is spooled
+	Handlers []CheckedHandler
+	Loggers  []CheckedLogger
+	Sources  []source.Plan
+	Warnings []config.Problem // what works and is perhaps not meant
+}
+
+// CheckedHandler is one handler of a configuration.
+type CheckedHandler struct {
+	Name, Class string
+	Place       string // where it writes: a file, a stream, a table
+	Guarantee   string // in words
+	Level       record.Level
+	Accepts     []string // kinds of records
+	Spooled     bool
+	Used        bool        // a logger names it
+	Kind        sink.Kind   // if Spooled
+	Config      sink.Config // if Spooled
+	Env         sink.Env    // if Spooled
+}
+
+// CheckedLogger is one logger of a configuration, and where its records go.
+type CheckedLogger struct {
+	Name      string       // "" is the root
+	Level     record.Level // that it has or inherits
+	Own       []string     // its own handlers
+	All       []string     // those that its records come to
+	Propagate bool
+}
+
+// Check reads a configuration and reports every mistake in it, as Open does, and
+// touches nothing else: no folder is made, no file opened.
+func Check(path string, opts ...Option) (*Checked, error) {
+	doc, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := read(doc, opts)
+	if err != nil {
+		return nil, err
+	}
+	return b.checked(), nil
+}
+
+func (b *blueprint) checked() *Checked {
+	c := &Checked{File: b.doc.File, Service: b.keys.Service, Sources: b.sources}
+	for _, h := range b.sorted() {
+		c.Handlers = append(c.Handlers, b.checkedHandler(h))
+		if h.spooled && h.used && c.SpoolDir == "" {
+			if dir := b.spoolPlace(possible); dir != "" {
+				c.SpoolDir = filepath.Join(dir, c.Service)
+			}
+		}
+	}
+	t := tree.New(tree.Config{Loggers: b.loggers})
+	for _, l := range t.Loggers() {
+		n := t.Node(l.Name)
+		c.Loggers = append(c.Loggers, CheckedLogger{
+			Name: l.Name, Level: n.Level(), Own: namesOf(l.Handlers), All: namesOf(n.Handlers()), Propagate: l.Propagate,
+		})
+	}
+	c.Warnings = b.warnings()
+	return c
+}
+
+func namesOf(hs []*tree.Handler) []string {
+	names := []string{}
+	for _, h := range hs {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+func (b *blueprint) checkedHandler(h *handlerPlan) CheckedHandler {
+	c := CheckedHandler{Name: h.name, Class: h.class, Level: h.tree.Level, Spooled: h.spooled, Used: h.used}
+	for i, name := range record.KindNames() {
+		if h.tree.Accepts&(1<<i) != 0 {
+			c.Accepts = append(c.Accepts, name)
+		}
+	}
+	switch {
+	case h.spooled:
+		c.Kind, c.Config = h.kind, h.cfg
+		c.Env = sink.Env{Service: b.keys.Service, Handler: h.name, Location: b.location, Dir: b.dir()}
+		c.Place = h.cfg.Endpoint(c.Env) + ", " + h.cfg.Target()
+		c.Guarantee = h.cfg.Guarantee()
+	case h.stream != "":
+		c.Place, c.Guarantee = h.stream, "written in the call; nothing is kept"
+	case h.path != "":
+		c.Place, c.Guarantee = h.path, "written in the call, once"
+	default:
+		c.Guarantee = "writes nothing"
+	}
+	return c
+}
+
+// warnings finds what is no mistake and perhaps not meant.
+func (b *blueprint) warnings() []config.Problem {
+	ps := config.Problems(slices.Clone(b.doc.Warnings))
+	if n := b.doc.Root.Get("service"); n.IsZero() {
+		ps.Add(b.doc.Root.Pos(), "service", "is missing: the program's file name (%s) stands for it, so another program that reads this file has a spool of its own", b.keys.Service)
+	}
+	for _, h := range b.sorted() {
+		if !h.used {
+			ps.Add(h.node.KeyPos(), h.node.Path(), "no logger uses this handler")
+		}
+	}
+	if len(b.handlers) == 0 {
+		ps.Add(b.doc.Root.Pos(), "handlers", "is missing: records of WARNING and above go to standard error, others nowhere")
+	}
+	ps.Sort()
+	return ps
+}
+
+// spoolPlace is where the spool lies: as configured, or the first place that
+// usable accepts.
+func (b *blueprint) spoolPlace(usable func(dir string) bool) string {
+	if d := b.keys.Spool.Dir; d != "" {
+		return config.Abs(b.dir(), d)
+	}
+	candidates := []string{os.Getenv("GIROK_SPOOL"), os.Getenv("STATE_DIRECTORY"), filepath.Join(b.dir(), "spool"), stateHome()}
+	for _, d := range candidates {
+		if d != "" && usable(d) {
+			return d
+		}
+	}
+	return ""
+}
+
+// possible reports whether a folder could be written, or made, without trying.
+func possible(dir string) bool {
+	for {
+		st, err := os.Stat(dir)
+		if err == nil {
+			return st.IsDir() && mayWrite(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+		dir = filepath.Dir(dir)
+	}
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/spool"
+)
+
+var checkCommand = command{
+	name:    "check",
+	summary: "every mistake of a configuration, or what it does",
+	help: `
+check reads a configuration and touches nothing else. It tells every mistake with
+its line and column; of a configuration without one it shows where records go:
+each logger with the handlers that its records come to, each handler with its
+guarantee, what the disk of the spool survives, and what works and is perhaps not
+meant.
+
+examples:
+  girok check -c config.yaml
+  girok check --json | jq .warnings
+
+exit codes: 0 it is right, perhaps with warnings; 1 it has mistakes`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		path := configFlag(f)
+		asJSON := f.Bool("json", false, "one JSON object")
+		return func(_ context.Context, args []string) int {
+			if len(args) > 0 {
+				return p.misused("check", "want no operands, got %q", args)
+			}
+			return p.checkFile(*path, *asJSON)
+		}
+	},
+}
+
+func (p *program) checkFile(path string, asJSON bool) int {
+	c, err := p.check(path)
+	var ps config.Problems
+	switch {
+	case err != nil && asJSON && errors.As(err, &ps):
+		p.printJSON(map[string]any{"ok": false, "problems": problemsOf(ps)})
+		return exitMistake
+	case err != nil:
+		return p.failed(err)
+	case asJSON:
+		p.printJSON(reportOf(c))
+		return exitOK
+	}
+	writeReport(p.stdout, reportOf(c))
+	return exitOK
+}
+
+func (p *program) printJSON(v any) {
+	enc := json.NewEncoder(p.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // plain values; a closed pipe has nobody to tell
+}
+
+// report is what check says of a configuration without mistakes.
+type report struct {
+	OK       bool            `json:"ok"`
+	File     string          `json:"file"`
+	Service  string          `json:"service"`
+	Spool    string          `json:"spool,omitempty"`
+	Disk     string          `json:"disk,omitempty"`
+	Survives string          `json:"survives,omitempty"`
+	Sources  []sourceReport  `json:"sources"`
+	Loggers  []loggerReport  `json:"loggers"`
+	Handlers []handlerReport `json:"handlers"`
+	Warnings []problem       `json:"warnings"`
+}
+
+type sourceReport struct {
+	Name  string `json:"name"`
+	Class string `json:"class"`
+}
+
+type loggerReport struct {
+	Name      string   `json:"name"`
+	Level     string   `json:"level"`
+	Own       []string `json:"own"`
+	Handlers  []string `json:"handlers"`
+	Propagate bool     `json:"propagate"`
+}
+
+type handlerReport struct {
+	Name      string   `json:"name"`
+	Class     string   `json:"class"`
+	Place     string   `json:"place,omitempty"`
+	Guarantee string   `json:"guarantee"`
+	Level     string   `json:"level"`
+	Accepts   []string `json:"accepts"`
+	Spooled   bool     `json:"spooled"`
+}
+
+type problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Key     string `json:"key"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	text    string
+}
+
+func problemsOf(ps []config.Problem) []problem {
+	list := []problem{}
+	for _, p := range ps {
+		list = append(list, problem{File: p.File, Line: p.Line, Column: p.Col, Key: p.Path, Message: p.Msg, Hint: p.Hint, text: p.Error()})
+	}
+	return list
+}
+
+func reportOf(c *girok.Checked) *report {
+	r := &report{OK: true, File: c.File, Service: c.Service, Spool: c.SpoolDir, Sources: []sourceReport{}, Warnings: problemsOf(c.Warnings)}
+	if c.SpoolDir != "" {
+		if d, err := spool.LookDisk(existing(c.SpoolDir)); err == nil {
+			r.Disk, r.Survives = d.Type, d.Survives
+		}
+	}
+	for _, s := range c.Sources {
+		r.Sources = append(r.Sources, sourceReport{s.Name, s.Kind.Name()})
+	}
+	for _, l := range c.Loggers {
+		name := l.Name
+		if name == "" {
+			name = "root"
+		}
+		r.Loggers = append(r.Loggers, loggerReport{name, l.Level.String(), l.Own, l.All, l.Propagate})
+	}
+	for _, h := range c.Handlers {
+		r.Handlers = append(r.Handlers, handlerReport{h.Name, h.Class, h.Place, h.Guarantee, h.Level.String(), h.Accepts, h.Spooled})
+	}
+	return r
+}
+
+// existing is the nearest folder that is there.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func writeReport(w io.Writer, r *report) {
+	fmt.Fprintf(w, "%s is right\n\n", r.File)
+	fmt.Fprintf(w, "service   %s\n", r.Service)
+	if r.Spool != "" {
+		fmt.Fprintf(w, "spool     %s\n          %s: %s\n", r.Spool, r.Disk, r.Survives)
+	}
+	for _, s := range r.Sources {
+		fmt.Fprintf(w, "source    %s, class %s\n", s.Name, s.Class)
+	}
+	fmt.Fprint(w, "\nloggers\n")
+	t := newTable(w, "", "", "")
+	for _, l := range r.Loggers {
+		to := strings.Join(l.Handlers, ", ")
+		if to == "" {
+			to = "nothing is configured: WARNING and above to standard error"
+		}
+		if !l.Propagate && l.Name != "root" {
+			to += "  (propagate: false)"
+		}
+		t.add([]string{"  " + l.Name, l.Level, "→ " + to})
+	}
+	_ = t.flushRows()
+	if len(r.Handlers) > 0 {
+		fmt.Fprint(w, "\nhandlers\n")
+	}
+	for _, h := range r.Handlers {
+		way := "direct"
+		if h.Spooled {
+			way = "spooled"
+		}
+		fmt.Fprintf(w, "  %s: %s, %s, takes %s", h.Name, h.Class, way, strings.Join(h.Accepts, ", "))
+		if h.Level != "NOTSET" {
+			fmt.Fprintf(w, " from %s", h.Level)
+		}
+		if h.Place != "" {
+			fmt.Fprintf(w, "\n      to %s", h.Place)
+		}
+		fmt.Fprintf(w, "\n      %s\n", h.Guarantee)
+	}
+	if len(r.Warnings) > 0 {
+		fmt.Fprint(w, "\nwarnings\n")
+	}
+	for _, p := range r.Warnings {
+		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(p.text, "\n", "\n  "))
+	}
+}

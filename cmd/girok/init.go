@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// template is what init writes; SERVICE stands for the name of the service.
+//
+//go:embed init.yaml
+var template string
+
+var initCommand = command{
+	name: "init", args: "[FOLDER]",
+	summary: "write a config.yaml to begin with",
+	help: `
+init writes config.yaml into a folder, with comments: lines on the console, and
+every record in a table of an SQLite database beside it. It never overwrites.
+
+examples:
+  girok init
+  girok init --service shop deploy/
+
+exit codes: 0 it is written; 1 there is one already, or the folder can't be written`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		service := f.String("service", "", "`NAME` of the service; if absent that of the folder")
+		return func(_ context.Context, args []string) int {
+			if len(args) > 1 {
+				return p.misused("init", "want one folder, got %q", args)
+			}
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			if err := p.init(dir, *service); err != nil {
+				return p.failed(err)
+			}
+			return exitOK
+		}
+	},
+}
+
+func (p *program) init(dir, service string) error {
+	if service == "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return err
+		}
+		service = serviceName(filepath.Base(abs))
+	}
+	if service != serviceName(service) {
+		return fmt.Errorf("%q can't name a service: use letters, digits, - and _", service)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "config.yaml")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already, and is left as it is: name another folder, or move it away", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strings.ReplaceAll(template, "SERVICE", service))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "wrote %s\nnext: girok check -c %s\n      echo hello | girok run -c %s\n      girok query -c %s \"select * from logs\"\n", path, path, path, path)
+	return nil
+}
+
+// serviceName makes a name of what a folder is called.
+func serviceName(s string) string {
+	s = strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, s), "-")
+	if s == "" {
+		return "app"
+	}
+	return s
+}

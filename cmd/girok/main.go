@@ -1,0 +1,32 @@
+// The program girok takes records of other programs, delivers what lies in the
+// spool, and shows what there is.
+//
+//	stdin ─► source ─► tree ─► spool ─► deliver ─► sqlite …
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitMistake = 1 // a mistake, or something was found that somebody should look at
+	exitUsage   = 2 // of the command line
+	exitWaits   = 3 // records are not delivered yet
+)
+
+// commands are those of the program, in the order of help.
+func commands() []command {
+	return []command{initCommand, runCommand, checkCommand, queryCommand, versionCommand}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	os.Exit(p.main(ctx, os.Args[1:]))
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/config"
+)
+
+// program is girok with what it touches.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+// command is one command. Its name may be of two words.
+type command struct {
+	name    string
+	args    string // in the usage line
+	summary string
+	help    string // what it does, examples, exit codes
+	// prepare defines the flags and returns what runs after they are parsed.
+	prepare func(p *program, f *flag.FlagSet) func(ctx context.Context, args []string) int
+}
+
+// main runs the command that args name and returns the exit code.
+func (p *program) main(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		p.overview(p.stderr)
+		return exitUsage
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		return p.help(args[1:])
+	}
+	c, rest := find(args)
+	if c == nil {
+		return p.unknown(args)
+	}
+	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	run := c.prepare(p, f)
+	operands, err := parse(f, rest)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		p.usage(c, p.stdout)
+		return exitOK
+	case err != nil:
+		return p.misused(c.name, "%v", err)
+	}
+	return run(ctx, operands)
+}
+
+// find returns the command that args begin with, and the rest.
+func find(args []string) (*command, []string) {
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return &c, args[len(words):]
+		}
+	}
+	return nil, nil
+}
+
+// parse parses flags wherever they stand between the operands; what follows --
+// are operands.
+func parse(f *flag.FlagSet, args []string) (operands []string, err error) {
+	for {
+		before := len(args)
+		if err := f.Parse(args); err != nil {
+			return nil, err
+		}
+		if n := before - f.NArg(); n > 0 && args[n-1] == "--" {
+			return append(operands, f.Args()...), nil
+		}
+		if f.NArg() == 0 {
+			return operands, nil
+		}
+		operands = append(operands, f.Arg(0))
+		args = f.Args()[1:]
+	}
+}
+
+func (p *program) unknown(args []string) int {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+		if strings.HasPrefix(c.name, args[0]+" ") {
+			return p.misusedAs(args[0], "girok help", "want one of %s", strings.Join(group(args[0]), ", "))
+		}
+	}
+	name := args[0]
+	if s := config.Suggest(name, names); s != "" {
+		return p.misusedAs("", "girok help", "there is no command %q; did you mean %q?", name, s)
+	}
+	return p.misusedAs("", "girok help", "there is no command %q", name)
+}
+
+// group lists the commands whose first word is name.
+func group(name string) (names []string) {
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, name+" ") {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+func (p *program) overview(w io.Writer) {
+	fmt.Fprint(w, "girok takes every record a service makes, through one config.yaml, exactly once into the stores where people use it.\n\nusage: girok COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
+	}
+	fmt.Fprintf(w, "  %-11s %s\n", "help", "what a command does, with examples: girok help run")
+	fmt.Fprint(w, "\nexit codes: 0 all is well; 1 a mistake, or a finding; 2 the command line; 3 records are not delivered yet\n")
+}
+
+func (p *program) help(args []string) int {
+	if len(args) == 0 {
+		p.overview(p.stdout)
+		return exitOK
+	}
+	c, _ := find(args)
+	if c == nil {
+		return p.unknown(args)
+	}
+	p.usage(c, p.stdout)
+	return exitOK
+}
+
+func (p *program) usage(c *command, w io.Writer) {
+	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	c.prepare(p, f)
+	line := "usage: girok " + c.name
+	flags := false
+	f.VisitAll(func(*flag.Flag) { flags = true })
+	if flags {
+		line += " [flags]"
+	}
+	if c.args != "" {
+		line += " " + c.args
+	}
+	fmt.Fprintf(w, "%s\n\n%s\n", line, strings.TrimSpace(c.help))
+	if !flags {
+		return
+	}
+	fmt.Fprint(w, "\nflags:\n")
+	f.VisitAll(func(fl *flag.Flag) {
+		value, what := flag.UnquoteUsage(fl)
+		dash := "-"
+		if len(fl.Name) > 1 {
+			dash = "--"
+		}
+		text := strings.TrimSpace(dash + fl.Name + " " + value)
+		if fl.DefValue != "" && fl.DefValue != "false" && fl.DefValue != "0" {
+			what += " (default " + fl.DefValue + ")"
+		}
+		fmt.Fprintf(w, "  %-18s %s\n", text, what)
+	})
+}
+
+// misused tells of a mistake in the command line.
+func (p *program) misused(name, format string, args ...any) int {
+	return p.misusedAs(name, "girok "+name+" --help", format, args...)
+}
+
+func (p *program) misusedAs(name, see, format string, args ...any) int {
+	fmt.Fprintf(p.stderr, "%s: %s; see `%s`\n", strings.TrimSpace("girok "+name), fmt.Sprintf(format, args...), see)
+	return exitUsage
+}
+
+// failed tells of an error and returns the exit code.
+func (p *program) failed(err error) int {
+	var ps config.Problems
+	switch {
+	case errors.As(err, &ps):
+		fmt.Fprintln(p.stderr, ps.Error())
+	case errors.Is(err, fs.ErrNotExist):
+		fmt.Fprintf(p.stderr, "girok: %s\n", strings.TrimPrefix(err.Error(), "config: "))
+	default:
+		fmt.Fprintf(p.stderr, "girok: %s\n", strings.TrimPrefix(err.Error(), "girok: "))
+	}
+	return exitMistake
+}
+
+// configFlag is -c, which nearly all commands have.
+func configFlag(f *flag.FlagSet) *string {
+	return f.String("c", "", "the configuration, `FILE`; if absent $GIROK_CONFIG, else config.yaml")
+}
+
+// configPath is where the configuration lies.
+func (p *program) configPath(given string) string {
+	if given != "" {
+		return given
+	}
+	if env := p.getenv("GIROK_CONFIG"); env != "" {
+		return env
+	}
+	return "config.yaml"
+}
+
+// check reads a configuration for a command that needs something of it.
+func (p *program) check(path string) (*girok.Checked, error) {
+	path = p.configPath(path)
+	c, err := girok.Check(path, kinds...)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noConfig(path, err)
+	}
+	return c, err
+}
+
+// noConfig says what to do without a configuration.
+func noConfig(path string, err error) error {
+	if _, serr := os.Stat(path); serr == nil {
+		return err // a file that it extends
+	}
+	return fmt.Errorf("there is no configuration %s: name one with -c or $GIROK_CONFIG, or make one with `girok init`", path)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"time"
+
+	"github.com/girok/girok/collector"
+)
+
+var runCommand = command{
+	name:    "run",
+	summary: "take the records of the configuration's sources, and deliver",
+	help: `
+run starts what the configuration describes: its sources, the logger tree, and
+delivery. A configuration without sources reads standard input, unless that is a
+terminal. When all sources have ended it delivers what lies in the spool, also
+what earlier runs left that were killed, and says what came of it.
+
+SIGINT or SIGTERM stops reading and closes; a second one ends the program at
+once. What is then not delivered is in the spool.
+
+examples:
+  girok run -c config.yaml < app.log
+  tail -F app.log | girok run
+  girok run < /dev/null              # deliver what a killed run left
+  girok run --stay < /dev/null       # deliver for programs that write the same spool
+
+exit codes: 0 all is delivered; 1 a mistake, or records were lost; 3 records wait in
+the spool, or went to the dead letters`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		path := configFlag(f)
+		drain := f.Duration("drain", 30*time.Second, "how long to wait for delivery at the end, `5m`")
+		stay := f.Bool("stay", false, "go on delivering when the sources have ended, until a signal")
+		return func(ctx context.Context, args []string) int {
+			if len(args) > 0 {
+				return p.misused("run", "want no operands, got %q", args)
+			}
+			return p.run(ctx, collector.Options{ConfigPath: p.configPath(*path), Drain: *drain, Stay: *stay})
+		}
+	},
+}
+
+func (p *program) run(ctx context.Context, o collector.Options) int {
+	o.Kinds, o.Stdin, o.Stderr = kinds, p.stdin, p.stderr
+	s, err := collector.Run(ctx, o)
+	if s != nil {
+		_, _ = s.WriteTo(p.stderr)
+	}
+	switch {
+	case err != nil && s == nil && errors.Is(err, fs.ErrNotExist):
+		return p.failed(noConfig(o.ConfigPath, err))
+	case err != nil:
+		return p.failed(err)
+	case s.Lost > 0 || s.Failed > 0:
+		return exitMistake
+	case len(s.Left) > 0 || s.Letters() > 0:
+		return exitWaits
+	}
+	return exitOK
+}

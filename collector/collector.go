@@ -1,0 +1,163 @@
+// Package collector is the program's heart: it takes the records of sources
+// through the tree into the handlers, and delivers what lies in the spool.
+package collector
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/source"
+	"github.com/girok/girok/source/stdin"
+)
+
+// Options of Run.
+type Options struct {
+	ConfigPath string
+	Kinds      []girok.Option // sink and source kinds
+	Stdin      io.Reader      // nil: there is none
+	Stderr     io.Writer      // what is to be told
+	// Drain is how long to wait for delivery when the sources have ended;
+	// whoever stops Run waits at most 5 s.
+	Drain time.Duration
+	// Stay goes on delivering, for programs that write the same spool, until
+	// Run is stopped.
+	Stay bool
+}
+
+// stopDrain is how long delivery may take once Run is stopped.
+const stopDrain = 5 * time.Second
+
+// collector is a Run while it lasts.
+type collector struct {
+	opts  Options
+	logs  *girok.Logs
+	out   *status
+	names []string // of the sources
+	count []*source.Counts
+}
+
+// Run reads the sources until all have ended or ctx ends, then delivers what
+// lies in the spool, of dead runs too, and returns what came of it. The error is
+// that of the configuration or of a source.
+func Run(ctx context.Context, opts Options) (*Summary, error) {
+	logs, err := girok.Open(opts.ConfigPath, opts.Kinds...)
+	if err != nil {
+		return nil, err
+	}
+	c := &collector{opts: opts, logs: logs, out: newStatus(opts.Stderr)}
+	begun := time.Now()
+	err = c.read(ctx)
+	c.drain(ctx)
+	c.out.clear()
+	return c.summary(time.Since(begun)), err
+}
+
+// read runs the sources.
+func (c *collector) read(ctx context.Context) error {
+	plans := c.logs.Sources()
+	typed := len(plans) == 0 && isTerminal(c.opts.Stdin)
+	if len(plans) == 0 && c.opts.Stdin != nil && !typed {
+		plans = []source.Plan{stdin.Kind.Default()}
+	}
+	var all sync.WaitGroup
+	errs := make([]error, len(plans))
+	for i, p := range plans {
+		count := &source.Counts{}
+		c.names, c.count = append(c.names, p.Name), append(c.count, count)
+		s, err := c.logs.OpenSource(p, source.Env{Stdin: c.opts.Stdin, Count: count})
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		all.Go(func() { errs[i] = s.Run(ctx) })
+	}
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	c.watch(done)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if typed || c.opts.Stay {
+		c.out.say("delivering what programs leave in the spool, until it is stopped")
+		c.watch(ctx.Done())
+	}
+	return nil
+}
+
+// watch shows how things stand until done.
+func (c *collector) watch(done <-chan struct{}) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-t.C:
+			c.show(nil)
+		}
+	}
+}
+
+// drain waits for delivery, as far as the limit allows, and closes.
+func (c *collector) drain(stopped context.Context) {
+	limit := c.opts.Drain
+	if stopped.Err() != nil {
+		limit = min(limit, stopDrain)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(stopped), limit)
+	defer cancel()
+	defer context.AfterFunc(stopped, func() { // a stop while it drains
+		time.AfterFunc(stopDrain, cancel)
+	})()
+	begun := time.Now()
+	for {
+		c.hurry(ctx)
+		left := c.logs.Backlog()
+		c.show(left)
+		if len(left) == 0 || ctx.Err() != nil || stuck(left) && time.Since(begun) > stuckAfter {
+			break
+		}
+		wait(ctx, 50*time.Millisecond)
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(stopped), closeAfter)
+	defer cancel()
+	_ = c.logs.Shutdown(closing) // what it could not close is told by its handlers
+}
+
+const (
+	// stuckAfter is when a destination that refuses everything is not waited
+	// for any longer: it is tried again after half a minute at the earliest.
+	stuckAfter = 3 * time.Second
+	// closeAfter is how long closing may take when all is delivered, or won't be.
+	closeAfter = time.Second
+)
+
+// hurry asks for what is in the own run without waiting for batches to fill.
+func (c *collector) hurry(ctx context.Context) {
+	var names []string
+	for _, s := range c.logs.Stats() {
+		names = append(names, s.Handler)
+	}
+	if len(names) == 0 {
+		return
+	}
+	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	_ = c.logs.Flush(short, names...) // Backlog tells what is left
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,93 @@
+package collector
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/spool"
+)
+
+// Summary is what came of a Run.
+type Summary struct {
+	Read     uint64          // lines or requests that the sources took
+	Spooled  uint64          // records of them that came into the spool
+	Handlers []girok.Stat    // delivery by handler, of other runs' records too
+	Lost     uint64          // records that the spool could not keep
+	Failed   uint64          // records that a direct handler could not write
+	Left     []girok.Backlog // what still waits
+	Took     time.Duration
+}
+
+// Letters is how many records went to the dead letters.
+func (s *Summary) Letters() (n uint64) {
+	for _, h := range s.Handlers {
+		n += h.Letters
+	}
+	return n
+}
+
+func (c *collector) summary(took time.Duration) *Summary {
+	s := &Summary{Handlers: c.logs.Stats(), Lost: c.logs.Lost(), Failed: c.logs.Failed(), Left: c.logs.Backlog(), Took: took}
+	for _, n := range c.count {
+		s.Read += n.Read.Load()
+		s.Spooled += n.Spooled.Load()
+	}
+	return s
+}
+
+// WriteTo writes the summary as lines for the operator.
+func (s *Summary) WriteTo(w io.Writer) (int64, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "girok: read %d lines, %d records to the spool", s.Read, s.Spooled)
+	for _, h := range s.Handlers {
+		fmt.Fprintf(&b, "; %s: delivered %d", h.Handler, h.Records)
+	}
+	fmt.Fprintf(&b, "; dead letters %d, lost %d", s.Letters(), s.Lost)
+	if s.Failed > 0 {
+		fmt.Fprintf(&b, ", not written by a direct handler %d", s.Failed)
+	}
+	fmt.Fprintf(&b, " (%.1f s)\n", s.Took.Seconds())
+	for _, l := range s.Left {
+		b.WriteString("girok: " + Left(l) + "\n")
+	}
+	n, err := io.WriteString(w, b.String())
+	return int64(n), err
+}
+
+// Left says what waits of one run, why, and what to do.
+func Left(l girok.Backlog) string {
+	text := fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler)
+	if l.State != spool.Delivering {
+		text += fmt.Sprintf(" (%s: %s)", l.State, l.Cause)
+	}
+	if l.Memory {
+		return text + "; they were in memory only and are gone"
+	}
+	return text + "; they are safe in the spool, and the next `girok run` delivers them"
+}
+
+// Bytes writes a size as people read it.
+func Bytes(n uint64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// stuck reports whether nothing of what is left moves by itself soon.
+func stuck(left []girok.Backlog) bool {
+	for _, l := range left {
+		if l.State != spool.Refused && l.State != spool.Fenced {
+			return false
+		}
+	}
+	return true
+}
