@@ -73,7 +73,7 @@ func (w *Writer) prepare(cur *segment, tail uint64) {
 		cur.refill(tail, min(tail+window, cur.filled))
 	}
 	if w.next == nil && tail > cur.base+cur.size/4 {
-		_ = w.makeNext() // an append that needs it tries again and tells
+		_ = w.makeNext(w.pressed) // an append that needs it tries again and tells
 	}
 }
 

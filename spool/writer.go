@@ -47,6 +47,9 @@ type Writer struct {
 	segs   []*segment // all that are not freed, oldest first; cur is among them
 	broken error      // why the last segment could not be made
 	again  time.Time  // when to try that again
+	// pressed: an Append has found the spool full, so room is made ahead of the
+	// next. TryAppend never wants that.
+	pressed bool
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -69,8 +72,20 @@ const kickEvery = 256 << 10
 // A record that can't be stored is counted as lost for each handler of its mask
 // before the error is returned.
 func (w *Writer) Append(payload []byte) (pos uint64, err error) {
+	if pos, err = w.commit(payload, true); err != nil {
+		return 0, w.lose(payload, pos, err)
+	}
+	return pos, nil
+}
+
+// TryAppend is Append for a record that somebody still has and can give again:
+// a full spool takes no older record's place, and on an error nothing is counted.
+func (w *Writer) TryAppend(payload []byte) (pos uint64, err error) { return w.commit(payload, false) }
+
+// commit appends. force: a full spool lets its oldest segment go.
+func (w *Writer) commit(payload []byte, force bool) (pos uint64, err error) {
 	if len(payload) > record.MaxPayload || len(payload) < minPayload {
-		return 0, w.lose(payload, w.tail.Load(), ErrLength)
+		return w.tail.Load(), ErrLength
 	}
 	sum := crc32.Checksum(payload, castagnoli)
 	need := frameSize(len(payload))
@@ -79,8 +94,8 @@ func (w *Writer) Append(payload []byte) (pos uint64, err error) {
 		start := w.tail.Load()
 		end := start + need
 		if start < seg.base || end > seg.base+seg.size {
-			if err := w.roll(need); err != nil {
-				return 0, w.lose(payload, start, err)
+			if err := w.roll(need, force); err != nil {
+				return start, err
 			}
 			continue
 		}
@@ -116,7 +131,7 @@ func (w *Writer) lose(payload []byte, pos uint64, err error) error {
 
 // roll moves the tail into the next segment if need bytes do not fit into this
 // one. It makes the segment itself when the background has not.
-func (w *Writer) roll(need uint64) error {
+func (w *Writer) roll(need uint64, force bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	cur := w.cur.Load()
@@ -126,7 +141,7 @@ func (w *Writer) roll(need uint64) error {
 		return nil
 	}
 	if w.next == nil {
-		if err := w.makeNext(); err != nil {
+		if err := w.makeNext(force); err != nil {
 			return err
 		}
 	}
@@ -151,8 +166,14 @@ func (w *Writer) roll(need uint64) error {
 	return nil
 }
 
-// makeNext makes the segment after the last one. The caller holds mu.
-func (w *Writer) makeNext() error {
+// makeNext makes the segment after the last one; a full spool lets its oldest one
+// go for it if force. The caller holds mu.
+func (w *Writer) makeNext(force bool) error {
+	full := w.spool.over(w.run, int64(w.size))
+	if full && !force {
+		return ErrFull
+	}
+	w.pressed = full
 	if w.broken != nil && time.Now().Before(w.again) {
 		return w.broken
 	}

@@ -53,7 +53,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		e.Attr(a)
 		return true
 	})
-	t.send(p, level, record.Log, e, mask, direct)
+	_ = t.send(p, level, record.Log, e, mask, direct, false) // the spool has counted it
 	return nil
 }
 
@@ -85,8 +85,10 @@ func (t *target) takes(kind record.Kind, level record.Level) bool {
 	return t.h.Accepts&(1<<kind) != 0 && (kind != record.Log || level >= t.h.Level)
 }
 
-// send finishes a record, writes it and gives the encoder back.
-func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct bool) (err error) {
+// send finishes a record, writes it and gives the encoder back. try: when the
+// spool does not take it now, nobody gets it.
+func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct, try bool) (err error) {
+	defer e.Release()
 	payload := e.Finish()
 	var v *record.View
 	if direct || p.filtered() {
@@ -96,7 +98,13 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 		mask = p.filter(v, mask)
 		record.SetMask(payload, mask)
 	}
-	if mask != 0 {
+	switch {
+	case mask == 0:
+	case try:
+		if _, err = t.cfg.Appender.TryAppend(payload); err != nil {
+			return err
+		}
+	default:
 		_, err = t.cfg.Appender.Append(payload)
 	}
 	for i := range p.direct {
@@ -107,7 +115,6 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 			}
 		}
 	}
-	e.Release()
 	return err
 }
 
@@ -150,7 +157,9 @@ type Entry struct {
 }
 
 // Emit routes a record of the logger. When it returns nil and spooled is true,
-// the record is in the spool: the sender may be told that it is taken.
+// the record is in the spool: the sender may be told that it is taken. After an
+// error no handler has it, and nothing is counted as lost: the sender, who still
+// has it, gives it again or waits.
 func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 	p := n.plan.Load()
 	mask, direct := p.route(en.Kind, en.Level)
@@ -166,6 +175,6 @@ func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 	for _, a := range en.Attrs {
 		e.Attr(a)
 	}
-	err = n.tree.send(p, en.Level, en.Kind, e, mask, direct)
+	err = n.tree.send(p, en.Level, en.Kind, e, mask, direct, true)
 	return mask != 0, err
 }

@@ -16,10 +16,14 @@ import (
 	"github.com/girok/girok/record"
 )
 
-// Appender takes frames for the spooled handlers: the spool. Append must be safe
-// for concurrent use and must not keep payload.
+// Appender takes frames for the spooled handlers: the spool. Its methods must be
+// safe for concurrent use and must not keep payload.
 type Appender interface {
+	// Append counts what it can't take as lost.
 	Append(payload []byte) (position uint64, err error)
+	// TryAppend is for what its sender can give again: it loses nothing for it,
+	// and counts nothing.
+	TryAppend(payload []byte) (position uint64, err error)
 }
 
 // Direct is a handler that writes in the call. It must be safe for concurrent
