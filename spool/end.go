@@ -25,7 +25,7 @@ func (r *Run) End() uint64 {
 func (r *Run) Waiting(bit int, end uint64) uint64 {
 	at := r.count.Slot(bit).Delivered()
 	if at < end {
-		at = max(at, r.Oldest())
+		at = max(at, r.Oldest()+headerSize) // a header is nobody's
 	}
 	return end - min(at, end)
 }

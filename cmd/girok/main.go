@@ -21,7 +21,7 @@ const (
 
 // commands are those of the program, in the order of help.
 func commands() []command {
-	return []command{initCommand, runCommand, checkCommand, queryCommand, versionCommand}
+	return []command{initCommand, runCommand, checkCommand, queryCommand, spoolLsCommand, spoolDumpCommand, deadLsCommand, deadShowCommand, versionCommand}
 }
 
 func main() {

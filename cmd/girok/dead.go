@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/deliver"
+)
+
+var deadLsCommand = command{
+	name:    "dead ls",
+	summary: "the dead letters: records that their destination refused for good",
+	help: `
+dead ls lists the dead letters of a service, oldest first: when, which handler, and
+why the destination did not take the record. They stay until somebody drops them.
+
+examples:
+  girok dead ls
+  girok dead ls --handler warehouse --json | jq -r .[].reason | sort | uniq -c
+
+exit codes: 0 there are none; 1 there are some, or a mistake`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		var where place
+		where.flags(f)
+		handler := f.String("handler", "", "only those of the handler `NAME`")
+		asJSON := f.Bool("json", false, "one JSON array")
+		return func(_ context.Context, args []string) int {
+			if len(args) > 0 {
+				return p.misused("dead ls", "want no operands, got %q", args)
+			}
+			return p.deadLs(where, *handler, *asJSON)
+		}
+	},
+}
+
+var deadShowCommand = command{
+	name: "dead show", args: "ID",
+	summary: "one dead letter: the reason, and the record",
+	help: `
+dead show writes what is known of a letter: where the record was meant to go, why it
+is not there, and the record itself. ID is that of dead ls, or its beginning.
+
+examples:
+  girok dead show 8cf81a2eb5068edc-0000000000001000-0
+  girok dead show 8cf81a --json
+
+exit codes: 0; 1 there is no such letter, or a mistake`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		var where place
+		where.flags(f)
+		asJSON := f.Bool("json", false, "one JSON array")
+		return func(_ context.Context, args []string) int {
+			if len(args) != 1 {
+				return p.misused("dead show", "want the ID of one letter, got %d operands", len(args))
+			}
+			return p.deadShow(where, args[0], *asJSON)
+		}
+	},
+}
+
+// letterReport is a letter for JSON; the record is readable.
+type letterReport struct {
+	ID      string     `json:"id"`
+	Handler string     `json:"handler"`
+	Target  string     `json:"target"`
+	At      time.Time  `json:"at"`
+	Reason  string     `json:"reason"`
+	Service string     `json:"service"`
+	Version string     `json:"version,omitempty"`
+	Host    string     `json:"host,omitempty"`
+	Run     string     `json:"run"`
+	Place   uint64     `json:"position"`
+	Index   uint32     `json:"index"`
+	Record  jsonRecord `json:"record"`
+	File    string     `json:"file"`
+}
+
+// jsonRecord is a payload that is written as a JSON object.
+type jsonRecord []byte
+
+func (r jsonRecord) MarshalJSON() ([]byte, error) {
+	return append(appendMembers([]byte("{"), r), '}'), nil
+}
+
+func letterReportOf(l *deliver.Letter) letterReport {
+	return letterReport{
+		ID: letterID(l), Handler: l.Handler, Target: l.Target, At: l.At, Reason: l.Reason, Service: l.Service, Version: l.Version,
+		Host: l.Host, Run: l.Run, Place: l.Position, Index: l.Index, Record: jsonRecord(l.Frame), File: l.File,
+	}
+}
+
+// letterID is the letter's file without its suffix: run, position, index.
+func letterID(l *deliver.Letter) string {
+	return strings.TrimSuffix(filepath.Base(l.File), ".json")
+}
+
+// letters lists those of the services that are meant. What can't be read is told.
+func (p *program) letters(w place) ([]deliver.Letter, error) {
+	dirs, err := p.services(w)
+	if err != nil {
+		return nil, err
+	}
+	var all []deliver.Letter
+	for _, dir := range dirs {
+		list, err := deliver.Letters(dir)
+		if err != nil {
+			fmt.Fprintf(p.stderr, "girok: %v\n", err)
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+func (p *program) deadLs(w place, handler string, asJSON bool) int {
+	letters, err := p.letters(w)
+	if err != nil {
+		return p.failed(err)
+	}
+	reports := []letterReport{}
+	t := newTable(p.stdout, "AT", "HANDLER", "ID", "REASON", "MESSAGE")
+	for i := range letters {
+		l := &letters[i]
+		if handler != "" && l.Handler != handler {
+			continue
+		}
+		reports = append(reports, letterReportOf(l))
+		t.add([]string{l.At.UTC().Format("2006-01-02T15:04:05Z"), l.Handler, letterID(l), l.Reason, messageOf(l.Frame)})
+	}
+	switch {
+	case asJSON:
+		p.printJSON(reports)
+	case len(reports) == 0:
+		fmt.Fprintln(p.stdout, "no dead letters")
+	default:
+		_ = t.flush() // a closed pipe has nobody to tell
+	}
+	if len(reports) > 0 {
+		return exitMistake
+	}
+	return exitOK
+}
+
+func (p *program) deadShow(w place, id string, asJSON bool) int {
+	letters, err := p.letters(w)
+	if err != nil {
+		return p.failed(err)
+	}
+	reports := []letterReport{}
+	for i := range letters {
+		if l := &letters[i]; strings.HasPrefix(letterID(l), strings.ToLower(id)) {
+			reports = append(reports, letterReportOf(l))
+		}
+	}
+	if len(reports) == 0 {
+		return p.failed(fmt.Errorf("there is no dead letter %s; `girok dead ls` lists them", id))
+	}
+	if asJSON {
+		p.printJSON(reports)
+		return exitOK
+	}
+	for i, r := range reports {
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
+		fmt.Fprintf(p.stdout, "letter   %s\nhandler  %s, to %s\nreason   %s\nat       %s\nservice  %s\nfile     %s\nrecord   %s\n",
+			r.ID, r.Handler, r.Target, plain(r.Reason), r.At.UTC().Format(time.RFC3339), r.Service, r.File, appendText(nil, r.Record))
+	}
+	return exitOK
+}

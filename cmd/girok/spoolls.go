@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/collector"
+	"github.com/girok/girok/spool"
+)
+
+var spoolLsCommand = command{
+	name:    "spool ls",
+	summary: "the runs in the spool, and what waits in them for whom",
+	help: `
+spool ls lists the runs of a service: each is what one program wrote from its start
+to its end. A dead run that is delivered is removed, so what is listed as dead
+waits for somebody who delivers it: ` + "`girok run < /dev/null`" + ` does.
+
+A line stands for a run and one of its handlers: how far it is delivered (a
+position in the run), how many bytes wait, how many records were lost to a full
+spool, how many are dead letters, and how the handler fares.
+
+examples:
+  girok spool ls
+  girok spool ls -d /var/lib/shop/spool --json
+
+exit codes: 0 nothing waits; 1 a mistake; 3 something waits`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		var where place
+		where.flags(f)
+		asJSON := f.Bool("json", false, "one JSON array")
+		return func(_ context.Context, args []string) int {
+			if len(args) > 0 {
+				return p.misused("spool ls", "want no operands, got %q", args)
+			}
+			return p.spoolLs(where, *asJSON)
+		}
+	},
+}
+
+// place says which spool is meant.
+type place struct{ config, dir string }
+
+func (w *place) flags(f *flag.FlagSet) {
+	f.StringVar(&w.config, "c", "", "the configuration, `FILE`; if absent $GIROK_CONFIG, else config.yaml")
+	f.StringVar(&w.dir, "d", "", "the spool's `FOLDER`, or that of one service in it, in place of a configuration")
+}
+
+// services lists the folders of the services that are meant.
+func (p *program) services(w place) ([]string, error) {
+	dir := w.dir
+	if dir == "" {
+		c, err := p.check(w.config)
+		if err != nil {
+			return nil, err
+		}
+		if c.SpoolDir == "" {
+			return nil, fmt.Errorf("%s: no handler that a logger uses goes through the spool", c.File)
+		}
+		return []string{c.SpoolDir}, nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, "runs")); err == nil {
+		return []string{dir}, nil
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*", "runs"))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%s is no folder of a spool: want one that holds runs/, or services that do", dir)
+	}
+	for i := range found {
+		found[i] = filepath.Dir(found[i])
+	}
+	return found, err
+}
+
+// runs lists the runs of the services that are meant. What can't be read is told.
+func (p *program) runs(w place) ([]*spool.Run, error) {
+	dirs, err := p.services(w)
+	if err != nil {
+		return nil, err
+	}
+	var all []*spool.Run
+	for _, dir := range dirs {
+		runs, err := spool.List(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(p.stderr, "girok: %v\n", err)
+		}
+		all = append(all, runs...)
+	}
+	return all, nil
+}
+
+type runReport struct {
+	Run      string             `json:"run"`
+	Service  string             `json:"service"`
+	Created  time.Time          `json:"created"`
+	Alive    bool               `json:"alive"`
+	PID      int                `json:"pid"`
+	Host     string             `json:"host"`
+	Bytes    int64              `json:"bytes"`
+	Folder   string             `json:"folder"`
+	Handlers []runHandlerReport `json:"handlers"`
+}
+
+type runHandlerReport struct {
+	Handler   string `json:"handler"`
+	Class     string `json:"class"`
+	Delivered uint64 `json:"delivered"`
+	Waiting   uint64 `json:"waiting_bytes"`
+	Lost      uint64 `json:"lost"`
+	Letters   uint64 `json:"letters"`
+	State     string `json:"state"`
+	Cause     string `json:"cause,omitempty"`
+}
+
+func runReportOf(r *spool.Run) runReport {
+	c := &r.Config
+	rep := runReport{
+		Run: r.ID.String(), Service: c.Service, Created: c.Created, Alive: r.Alive(), PID: c.PID, Host: c.Host,
+		Bytes: r.Held(), Folder: r.Path(), Handlers: []runHandlerReport{},
+	}
+	end := r.End()
+	for _, h := range c.Handlers {
+		slot := r.Counters().Slot(h.Bit)
+		lost, _, _ := slot.Lost()
+		state, cause := slot.State()
+		rep.Handlers = append(rep.Handlers, runHandlerReport{
+			Handler: h.Name, Class: h.Class, Delivered: slot.Delivered(), Waiting: r.Waiting(h.Bit, end),
+			Lost: lost, Letters: slot.Letters(), State: state.String(), Cause: cause,
+		})
+	}
+	return rep
+}
+
+func (p *program) spoolLs(w place, asJSON bool) int {
+	runs, err := p.runs(w)
+	if err != nil {
+		return p.failed(err)
+	}
+	code := exitOK
+	reports := []runReport{}
+	for _, r := range runs {
+		rep := runReportOf(r)
+		reports = append(reports, rep)
+		for _, h := range rep.Handlers {
+			if h.Waiting > 0 {
+				code = exitWaits
+			}
+		}
+	}
+	if asJSON {
+		p.printJSON(reports)
+		return code
+	}
+	if len(reports) == 0 {
+		fmt.Fprintln(p.stdout, "no runs: all is delivered")
+		return code
+	}
+	writeRuns(p, reports)
+	return code
+}
+
+func writeRuns(p *program, reports []runReport) {
+	t := newTable(p.stdout, "RUN", "SERVICE", "CREATED", "WRITER", "HELD", "HANDLER", "DELIVERED", "WAITING", "LOST", "LETTERS", "STATE")
+	for _, r := range reports {
+		writer := fmt.Sprintf("dead (pid %d)", r.PID)
+		if r.Alive {
+			writer = fmt.Sprintf("pid %d", r.PID)
+		}
+		for _, h := range r.Handlers {
+			state := h.State
+			if h.Cause != "" {
+				state += ": " + strings.ToValidUTF8(h.Cause, "…")
+			}
+			t.add([]string{
+				r.Run, r.Service, r.Created.UTC().Format("2006-01-02T15:04:05Z"), writer, collector.Bytes(uint64(r.Bytes)), h.Handler,
+				fmt.Sprint(h.Delivered), collector.Bytes(h.Waiting), fmt.Sprint(h.Lost), fmt.Sprint(h.Letters), state,
+			})
+		}
+	}
+	_ = t.flush() // a closed pipe has nobody to tell
+}
