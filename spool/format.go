@@ -151,7 +151,7 @@ func decodeHeader(b []byte) (header, error) {
 	if v := le.Uint32(b[8:]); v > formatVersion {
 		return h, fmt.Errorf("%w (version %d)", ErrNewer, v)
 	}
-	if le.Uint32(b[64:]) != crc32.Checksum(b[:64], castagnoli) {
+	if le.Uint32(b[8:]) != formatVersion || le.Uint32(b[64:]) != crc32.Checksum(b[:64], castagnoli) {
 		return h, errRubbish
 	}
 	h = header{
