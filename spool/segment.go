@@ -92,21 +92,28 @@ func (s *segment) word(pos uint64) *uint64 {
 // false when the storage faulted (the file was cut off under the mapping, the
 // disk failed): the frame is not committed then.
 func (s *segment) put(pos uint64, word uint64, payload []byte) (ok bool) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	old := debug.SetPanicOnFault(true)
 	defer func() {
-		if p := recover(); p != nil {
-			if !isFault(p) {
-				panic(p)
-			}
-			ok = false
+		debug.SetPanicOnFault(old)
+		if !ok {
+			onlyFault(recover())
 		}
 	}()
-	w := s.word(pos)
+	b := s.mem[pos-s.base:]
+	w := (*uint64)(unsafe.Pointer(&b[0]))
 	atomic.StoreUint64(w, uint64(len(payload))|busyBit)
 	crash.At(crash.Reserved)
-	copy(s.mem[pos-s.base+wordSize:], payload)
+	copy(b[wordSize:], payload)
 	atomic.StoreUint64(w, word)
-	return true
+	ok = true
+	return
+}
+
+// onlyFault goes on with a panic that is not that of an access to memory.
+func onlyFault(p any) {
+	if p != nil && !isFault(p) {
+		panic(p)
+	}
 }
 
 // isFault reports whether a panic is that of an access to memory.
