@@ -53,9 +53,7 @@ type handlerPlan struct {
 
 // read checks a document whole and reports every mistake at once.
 func read(doc *config.Document, opts []Option) (*blueprint, error) {
-	b := &blueprint{doc: doc, handlers: map[string]*handlerPlan{}}
-	b.keys.Redact.With = "mask"
-	b.keys.Spool.Durability = "process"
+	b := &blueprint{doc: doc, keys: defaultKeys(), handlers: map[string]*handlerPlan{}}
 	var ps config.Problems
 	decode("top", doc.Root, &ps, &b.keys)
 	checkVersion(doc.Root, b.keys.Version, &ps)
@@ -150,7 +148,7 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 	var d directKeys
 	switch h.class {
 	case "console", "logging.StreamHandler":
-		k := consoleKeys{Stream: "ext://sys.stderr"}
+		k := consoleKeys{Stream: defaultStream}
 		decode("handler", n, ps, &d, &k)
 		h.stream = k.Stream
 	case "file", "logging.FileHandler":

@@ -26,6 +26,11 @@ type fileKeys struct {
 	Spool      spoolKeys               `yaml:"spool" doc:"the durable log that spooled handlers read"`
 }
 
+// defaultKeys is the top of a file that says nothing.
+func defaultKeys() fileKeys {
+	return fileKeys{Redact: redactKeys{With: "mask"}, Spool: spoolKeys{Durability: "process"}}
+}
+
 type redactKeys struct {
 	Keys []string `yaml:"keys" doc:"keys of attributes, at any depth, in any case; * stands for any text"`
 	With string   `yaml:"with" enum:"mask|hash|drop" doc:"mask: ***; hash: equal values stay equal; drop: the attribute goes"`
@@ -53,6 +58,9 @@ type directKeys struct {
 	Formatter string       `yaml:"formatter" doc:"name of a formatter"`
 	Accepts   []string     `yaml:"accepts" doc:"kinds of records that the handler takes"`
 }
+
+// defaultStream is Python's for a StreamHandler.
+const defaultStream = "ext://sys.stderr"
 
 type consoleKeys struct {
 	Stream string `yaml:"stream" enum:"ext://sys.stderr|ext://sys.stdout" doc:"where it writes"`

@@ -89,9 +89,10 @@ func (k Kind) Name() string { return k.name }
 // Summary says in a few words what the kind is.
 func (k Kind) Summary() string { return k.summary }
 
-// Defaults is a pointer to a new struct with the default values, for
-// config.Reference.
-func (k Kind) Defaults() any { return k.defaults() }
+// Reference lists the keys of a source.
+func (k Kind) Reference() []config.Option {
+	return append(config.Reference("", &Common{}), config.Reference("", k.defaults())...)
+}
 
 // GirokOption marks a Kind as an Option of girok.Open.
 func (Kind) GirokOption() {}

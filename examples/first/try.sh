@@ -1,0 +1,44 @@
+#!/bin/sh
+# Runs a log through girok and counts; then again with kill -9 in the middle.
+#
+#   examples/first/try.sh [LOG]        LOG is /var/log/dpkg.log if absent
+set -eu
+cd "$(dirname "$0")/../.."
+log=${1:-/var/log/dpkg.log}
+out=examples/first/out
+config=examples/first/config.yaml
+rm -rf "$out"
+mkdir -p "$out"
+go build -o "$out/girok" ./cmd/girok
+girok() { "$out/girok" "$@"; }
+lines='select count(*) as "rows", count(distinct json_extract(attributes, '\''$.line'\'')) as different,
+  min(json_extract(attributes, '\''$.line'\'')) as first, max(json_extract(attributes, '\''$.line'\'')) as last from logs'
+
+echo "== $log"
+girok run -c "$config" < "$log"
+echo "lines in the log: $(wc -l < "$log")"
+girok query -c "$config" "$lines"
+
+echo
+echo "== the same, much longer, with kill -9 in the middle"
+rm -rf "$out/first.db"* "$out/first.log" "$out/spool"
+i=0
+: > "$out/long.log"
+while [ "$(wc -l < "$out/long.log")" -lt 1000000 ] && [ $i -lt 1000000 ]; do
+  cat "$log" "$out/long.log" > "$out/longer.log" && mv "$out/longer.log" "$out/long.log"
+  cat "$out/long.log" "$out/long.log" > "$out/longer.log" && mv "$out/longer.log" "$out/long.log"
+  i=$((i + 1))
+done
+echo "lines in the long log: $(wc -l < "$out/long.log")"
+"$out/girok" run -c "$config" < "$out/long.log" &
+pid=$!
+sleep 1
+kill -9 $pid
+wait $pid || echo "killed"
+girok spool ls -c "$config" || true
+echo "-- a second start, with nothing to read, delivers what the first one left"
+girok run -c "$config" < /dev/null
+echo "lines that the first one wrote to its file in the call: $(wc -l < "$out/first.log")"
+girok query -c "$config" "$lines"
+rm -f "$out/long.log"
+echo "(a row more than lines: the kill came between the spool and the file)"

@@ -1,0 +1,45 @@
+package girok
+
+import (
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/sink"
+)
+
+// Section is one part of the reference of config.yaml.
+type Section struct {
+	Title string // what the part is, as it is written in the file
+	Doc   string
+	Keys  []config.Option
+}
+
+// Reference lists the keys of config.yaml, from the structs that they are decoded
+// into: those of the file, of formatters, loggers and direct handlers, and those
+// of each kind among opts.
+func Reference(opts ...Option) []Section {
+	file := defaultKeys()
+	list := []Section{
+		{"the file", "The keys at the top.", config.Reference("", &file)},
+		{"formatters.<name>", "How lines look; handlers name one.", config.Reference("", &formatterKeys{})},
+		{"loggers.<name>, root", "Where records come from. The names are dotted; a record goes to the handlers of its logger, then to those of the loggers above it.", config.Reference("", &loggerKeys{})},
+	}
+	direct := []struct {
+		class, doc string
+		keys       any
+	}{
+		{"console", "Also `logging.StreamHandler`. Written in the call.", &consoleKeys{Stream: defaultStream}},
+		{"file", "Also `logging.FileHandler`. Written in the call.", &fileHandlerKeys{}},
+		{"null", "Also `logging.NullHandler`. Writes nothing.", &struct{}{}},
+	}
+	for _, d := range direct {
+		keys := config.Reference("", &directKeys{})
+		list = append(list, Section{"handlers.<name>, class: " + d.class, d.doc, append(keys, config.Reference("", d.keys)...)})
+	}
+	for _, k := range kindsOf(opts) {
+		keys := append(config.Reference("", &sink.Common{}), config.Reference("", k.Defaults())...)
+		list = append(list, Section{"handlers.<name>, class: " + k.Name(), k.Summary() + ". Spooled.", keys})
+	}
+	for _, k := range sourceKindsOf(opts) {
+		list = append(list, Section{"sources.<name>, class: " + k.Name(), k.Summary() + ". For `girok run`.", k.Reference()})
+	}
+	return list
+}
