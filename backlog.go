@@ -23,6 +23,10 @@ func (l *Logs) Backlog() (list []Backlog) {
 	if l.spool == nil {
 		return nil
 	}
+	causes := map[string]string{} // whole; the run's page has room for its beginning
+	for _, s := range l.Stats() {
+		causes[s.Handler] = s.Cause
+	}
 	for _, r := range l.spool.Runs() {
 		if !r.Own() && r.Alive() {
 			continue
@@ -34,7 +38,9 @@ func (l *Logs) Backlog() (list []Backlog) {
 				continue
 			}
 			b := Backlog{Run: r.ID, Own: r.Own(), Memory: r.Path() == "", Handler: h.Name, Bytes: n}
-			b.State, b.Cause = r.Counters().Slot(h.Bit).State()
+			if b.State, b.Cause = r.Counters().Slot(h.Bit).State(); b.State != spool.Delivering && causes[h.Name] != "" {
+				b.Cause = causes[h.Name]
+			}
 			list = append(list, b)
 		}
 	}

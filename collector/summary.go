@@ -61,7 +61,8 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 func Left(l girok.Backlog) string {
 	text := fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler)
 	if l.State != spool.Delivering {
-		text += fmt.Sprintf(" (%s: %s)", l.State, l.Cause)
+		cause, _, _ := strings.Cut(l.Cause, "\n")
+		text += fmt.Sprintf(" (%s: %s)", l.State, strings.TrimSuffix(cause, ":"))
 	}
 	if l.Memory {
 		return text + "; they were in memory only and are gone"

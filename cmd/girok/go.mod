@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/girok/girok v0.0.0
 	github.com/girok/girok/store v0.0.0
+	github.com/rogpeppe/go-internal v1.16.0
 )
 
 require (
@@ -15,6 +16,7 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/tools v0.50.0 // indirect
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect

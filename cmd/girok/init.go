@@ -73,7 +73,11 @@ func (p *program) init(dir, service string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "wrote %s\nnext: girok check -c %s\n      echo hello | girok run -c %s\n      girok query -c %s \"select * from logs\"\n", path, path, path, path)
+	c := "" // the default of -c
+	if path != "config.yaml" {
+		c = " -c " + shellWord(path)
+	}
+	fmt.Fprintf(p.stdout, "wrote %s\nnext: girok check%s\n      echo hello | girok run%s\n      girok query%s \"select * from logs\"\n", path, c, c, c)
 	return nil
 }
 
@@ -89,4 +93,14 @@ func serviceName(s string) string {
 		return "app"
 	}
 	return s
+}
+
+// shellWord quotes a text so that a shell takes it as one word.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./@%+:,", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
