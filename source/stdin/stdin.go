@@ -12,7 +12,8 @@
 //     (trace, debug, info, notice, warn, error, fatal …, also slog's INFO+1), or
 //     a number as the key `levels` says;
 //   - msg, message, log or text is its message;
-//   - logger is the rest of its logger's name, after that of the source;
+//   - logger is the rest of its logger's name, after that of the source (the
+//     first thousand names; then it stays an attribute);
 //   - everything else is an attribute with its type. Objects are groups, lists
 //     stay JSON, and so do numbers that neither 64 bits nor a float can hold.
 //
@@ -30,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -97,23 +99,29 @@ func (r *reader) take(ctx context.Context, line []byte, size int) error {
 	r.env.Count.Read.Add(1)
 	e, logger := r.parser.parse(line, size, r.line)
 	e.Source = r.env.Name
-	return r.emit(ctx, r.node(logger), e)
+	n := r.node(logger)
+	if n == nil {
+		e.Attrs = append(e.Attrs, slog.String("logger", logger))
+		n = r.node("")
+	}
+	return r.emit(ctx, n, e)
 }
 
 // maxNodes is how many loggers of their own the lines may name.
 const maxNodes = 1000
 
-// node finds the emitter of a logger below that of the source.
+// node finds the emitter of a logger below that of the source; nil if there are
+// too many.
 func (r *reader) node(logger string) source.Emitter {
-	name := r.config.Logger
 	if n := r.nodes[logger]; n != nil {
 		return n
 	}
-	if len(r.nodes) > maxNodes {
-		return r.nodes[""]
-	}
+	name := r.config.Logger
 	if logger != "" {
 		name += "." + logger
+		if len(r.nodes) >= maxNodes {
+			return nil
+		}
 	}
 	n := r.env.Node(name)
 	r.nodes[logger] = n
