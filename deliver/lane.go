@@ -426,7 +426,7 @@ func (l *lane) finish(c *cursor) {
 		return // it is removed when the program ends
 	}
 	if damaged > 0 {
-		l.setAside(c, damaged)
+		l.setAside(c, end, damaged)
 		return
 	}
 	if _, err := c.run.FreeDelivered(end); err != nil {
@@ -436,8 +436,8 @@ func (l *lane) finish(c *cursor) {
 
 // setAside keeps a run in which something did not check: what could be read is
 // delivered, the rest may be worth somebody's look.
-func (l *lane) setAside(c *cursor, damaged uint64) {
-	to, err := c.run.SetAside()
+func (l *lane) setAside(c *cursor, end, damaged uint64) {
+	to, err := c.run.SetAside(end)
 	if to == "" && err == nil {
 		return // other handlers still read it
 	}

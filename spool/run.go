@@ -273,7 +273,9 @@ func (r *Run) Trim(end uint64) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	for i, h := range list {
+	// The last goes first: a segment that ends early and is not the last one would
+	// look as if something had been cut off behind it.
+	for i, h := range slices.Backward(list) {
 		name := filepath.Join(r.path, segmentName(h.seq))
 		switch {
 		case h.base >= end && i > 0:
@@ -313,14 +315,14 @@ func removeFile(name string) error {
 }
 
 // SetAside moves a dead run in which something did not check out of the way, once
-// every handler is past it: its readable records are delivered, and nothing of
-// it is deleted. It returns the new folder; empty when handlers still read it.
-func (r *Run) SetAside() (string, error) {
+// every handler is past end, that of its frames: its readable records are
+// delivered, and nothing of it is deleted. It returns the new folder; empty when
+// handlers still read it.
+func (r *Run) SetAside(end uint64) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list, err := r.segments()
-	if err != nil || r.removed || len(list) > 0 && !r.passed(list[len(list)-1].end()) {
-		return "", err
+	if r.removed || !r.passed(end) {
+		return "", nil
 	}
 	to := filepath.Join(filepath.Dir(filepath.Dir(r.path)), "damaged")
 	if err := os.MkdirAll(to, 0o700); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -115,11 +116,12 @@ func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time) {
 // drain delivers what all lives have left, and waits until their runs are gone.
 func drain(logs *girok.Logs, runs string) error {
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		entries, err := os.ReadDir(runs)
+		// A folder without config is no run: its birth was cut short.
+		left, err := filepath.Glob(filepath.Join(runs, "*", "config"))
 		if err != nil {
 			return err
 		}
-		if len(entries) <= 1 {
+		if len(left) <= 1 {
 			return logs.Close()
 		}
 	}

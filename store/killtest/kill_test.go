@@ -23,6 +23,7 @@ import (
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
+	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
 const configYAML = `version: 1
@@ -51,7 +52,8 @@ type arena struct {
 	lives int
 	marks []byte
 	rng   *rand.Rand
-	hits  map[string]int // kills by window
+	hits  map[string]int           // kills by window
+	spent map[string]time.Duration // and what they took
 }
 
 // TestKill: what a log call has returned from is in the table, or in the dead
@@ -61,7 +63,11 @@ func TestKill(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d", *seed)
-	a := &arena{t: t, dir: t.TempDir(), lives: *kills, rng: rand.New(rand.NewPCG(*seed, 1)), hits: map[string]int{}}
+	dir := *keep
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	a := &arena{t: t, dir: dir, lives: *kills, rng: rand.New(rand.NewPCG(*seed, 1)), hits: map[string]int{}, spent: map[string]time.Duration{}}
 	if err := os.WriteFile(filepath.Join(a.dir, "config.yaml"), []byte(configYAML), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +118,11 @@ func (a *arena) run(life int, aim string, after time.Duration) {
 	cmd.Env = append(os.Environ(), "GIROK_CRASH="+aim, "GIROK_KILLTEST="+strings.Join([]string{
 		filepath.Join(a.dir, "config.yaml"), filepath.Join(a.dir, "marks"), fmt.Sprint(a.lives), fmt.Sprint(life), filepath.Join(a.dir, "spool/kill/runs"),
 	}, "\n"))
+	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		a.t.Fatal(err)
 	}
+	defer func() { a.spent[strings.Split(aim, ":")[0]] += time.Since(begin) }()
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	if after == 0 {
@@ -190,8 +198,12 @@ func (a *arena) check() {
 		}
 	}
 	a.t.Logf("kills by window: %s", a.table())
+	a.t.Logf("time by window: %v", a.spent)
 	a.t.Logf("acknowledged %d, lost %d, doubled %d; there without having been acknowledged: %d; positions left: %s",
 		acknowledged, lost, doubled, extra, queryOne(a.t, filepath.Join(a.dir, "kill.db"), "select count(*) from girok_position"))
+	if aside, _ := filepath.Glob(filepath.Join(a.dir, "spool/kill/damaged/*")); len(aside) > 0 {
+		a.t.Errorf("runs were set aside as damaged, and a kill damages nothing: %v", aside)
+	}
 	if lost+doubled > 0 || len(seen) != acknowledged+extra {
 		a.t.Fatalf("lost %d, doubled %d, in all %d of %d+%d", lost, doubled, len(seen), acknowledged, extra)
 	}
