@@ -122,7 +122,7 @@ func (b *bench) calls(name string, w workload) ([]row, error) {
 	if name == "call/5" {
 		arms = append(arms, peers()...)
 	}
-	r, err := compete(arms, plan{rounds: b.turns(15), slices: 4, calls: b.amount(10_000), workers: w.workers})
+	r, err := compete(arms, plan{rounds: b.turns(15), slices: 4, calls: b.amount(10_000), chunk: 250, workers: w.workers})
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func disabledLine(b *bench) ([]row, error) {
 	loop := func(n int) { debug(ours, n) }
 	allocs := allocations(loop)
 	r, err := compete([]arm{{name: "control", loop: func(n int) { debug(control, n) }}, {name: "girok", loop: loop}},
-		plan{rounds: b.turns(15), slices: 10, calls: b.amount(200_000), workers: 1})
+		plan{rounds: b.turns(15), slices: 10, calls: b.amount(200_000), chunk: 5000, workers: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func fileLine(workers int) func(b *bench) ([]row, error) {
 		if err := ours.check(); err != nil {
 			return nil, err
 		}
-		r, err := compete(arms, plan{rounds: b.turns(15), slices: 4, calls: b.amount(5_000), workers: workers})
+		r, err := compete(arms, plan{rounds: b.turns(15), slices: 4, calls: b.amount(5_000), chunk: 250, workers: workers})
 		if err != nil {
 			return nil, err
 		}
