@@ -52,6 +52,7 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 	begun := time.Now()
 	err = c.read(ctx)
 	c.drain(ctx)
+	c.close()
 	c.out.clear()
 	return c.summary(time.Since(begun)), err
 }
@@ -105,7 +106,7 @@ func (c *collector) watch(done <-chan struct{}) {
 	}
 }
 
-// drain waits for delivery, as far as the limit allows, and closes.
+// drain waits for delivery, as far as the limit allows.
 func (c *collector) drain(stopped context.Context) {
 	limit := c.opts.Drain
 	if stopped.Err() != nil {
@@ -122,13 +123,17 @@ func (c *collector) drain(stopped context.Context) {
 		left := c.logs.Backlog()
 		c.show(left)
 		if len(left) == 0 || ctx.Err() != nil || stuck(left) && time.Since(begun) > stuckAfter {
-			break
+			return
 		}
 		wait(ctx, 50*time.Millisecond)
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(stopped), closeAfter)
+}
+
+// close ends delivery.
+func (c *collector) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeAfter)
 	defer cancel()
-	_ = c.logs.Shutdown(closing) // what it could not close is told by its handlers
+	_ = c.logs.Shutdown(ctx) // what could not be closed was told by its handler
 }
 
 const (
