@@ -143,11 +143,13 @@ func TestFullAndPinned(t *testing.T) {
 		w := s.Writer()
 		slot := w.Run().Counters().Slot(0)
 		slot.Pin(0, 1<<60)
-		stored, failed, slowest := 0, 0, time.Duration(0)
+		stored, failed, slow := 0, 0, 0
 		for i := range 400 {
 			begin := time.Now()
 			_, err := w.Append(payload(2, 0, i, big))
-			slowest = max(slowest, time.Since(begin))
+			if err != nil && time.Since(begin) > 20*time.Millisecond {
+				slow++ // the machine may be busy, but not always
+			}
 			switch {
 			case err == nil:
 				stored++
@@ -157,8 +159,8 @@ func TestFullAndPinned(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if failed == 0 || slowest > 500*time.Millisecond {
-			t.Errorf("%d failed, slowest append %v", failed, slowest)
+		if failed == 0 || slow > failed/4 {
+			t.Errorf("%d failed, %d of them slowly", failed, slow)
 		}
 		if n, first, last := w.Run().Counters().Slot(1).Lost(); int(n) != failed || first == 0 || last < first {
 			t.Errorf("lost %d, %d to %d; %d appends failed", n, first, last, failed)

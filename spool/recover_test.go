@@ -93,8 +93,14 @@ func (got *read) numbers(t testing.TB) (list []int) {
 
 func rec(n int) []byte { return payload(1, 0, n, 100) }
 
-// What a kill or a bad disk can leave in the middle of a segment.
-func TestRecovery(t *testing.T) {
+// harm is what stands between two good frames.
+type harm struct {
+	name    string
+	between func(*file)
+	damaged uint64 // bytes that the reader says did not check
+}
+
+func harms() []harm {
 	need := frameSize(100)
 	hole := func(f *file) { f.n += need }
 	busy := func(copied int) func(*file) {
@@ -110,11 +116,7 @@ func TestRecovery(t *testing.T) {
 			f.n += need
 		}
 	}
-	tests := []struct {
-		name    string
-		between func(*file)
-		damaged uint64
-	}{
+	return []harm{
 		{"nothing", func(*file) {}, 0},
 		{"zero word", hole, 0},
 		{"three zero words", func(f *file) { hole(f); hole(f); hole(f) }, 0},
@@ -158,7 +160,11 @@ func TestRecovery(t *testing.T) {
 			f.n += 64
 		}, 64},
 	}
-	for _, tt := range tests {
+}
+
+// What a kill or a bad disk can leave in the middle of a segment.
+func TestRecovery(t *testing.T) {
+	for _, tt := range harms() {
 		for _, kind := range []uint32{crc32c, crc32ieee} {
 			t.Run(fmt.Sprint(tt.name, kind), func(t *testing.T) {
 				f := newFile(1, 0, 1<<20)

@@ -25,6 +25,7 @@ type segment struct {
 	filled uint64 // below it the pages are resident and writable
 	fault  atomic.Bool
 
+	told      bool   // its fault was reported
 	unmapped  bool   // mem is not to be touched any more
 	holeAt    uint64 // where walk stopped last
 	holeSince time.Time

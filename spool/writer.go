@@ -158,6 +158,7 @@ func (w *Writer) roll(need uint64, force bool) error {
 	crash.At(crash.Rolled)
 	if t < cur.end() && !cur.pad(t) {
 		w.faults.add(t, cur.end())
+		w.reportFault(cur)
 	}
 	w.next = nil
 	w.cur.Store(next)
@@ -190,8 +191,8 @@ func (w *Writer) makeNext(force bool) error {
 // faulted takes a range out of service whose storage failed, and with it the
 // rest of its segment.
 func (w *Writer) faulted(seg *segment, start, end uint64) {
-	w.faults.add(start, end)
 	seg.fault.Store(true)
+	w.faults.add(start, end)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cur.Load() != seg {
@@ -208,6 +209,16 @@ func (w *Writer) faulted(seg *segment, start, end uint64) {
 			break
 		}
 	}
+	w.reportFault(seg)
+}
+
+// reportFault tells it once a segment. The caller holds mu.
+func (w *Writer) reportFault(seg *segment) {
+	seg.fault.Store(true)
+	if seg.told {
+		return
+	}
+	seg.told = true
 	w.spool.report(Event{Kind: EventFault, Err: errors.New("the storage of " + seg.path + " failed under the mapping; going on in a new segment")})
 }
 
