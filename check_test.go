@@ -1,0 +1,92 @@
+package girok
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/source/stdin"
+)
+
+func checkText(t *testing.T, text string, opts ...Option) (*Checked, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte("version: 1\n"+text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Check(path, opts...)
+	entries, derr := os.ReadDir(filepath.Dir(path))
+	if derr != nil || len(entries) != 1 {
+		t.Errorf("Check made something: %v %v", entries, derr)
+	}
+	return c, err
+}
+
+func TestCheckRoutes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := checkText(t, `
+service: shop
+handlers:
+  a: {class: console}
+  b: {class: file, filename: b.log, level: ERROR}
+  c: {class: "null"}
+root: {level: INFO, handlers: [a]}
+loggers:
+  x: {handlers: [b]}
+  x.y.z: {level: DEBUG, propagate: false}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, l := range c.Loggers {
+		got[l.Name] = l.Level.String() + " " + strings.Join(l.All, ",")
+	}
+	for name, want := range map[string]string{"": "INFO a", "x": "INFO b,a", "x.y.z": "DEBUG "} {
+		if got[name] != want {
+			t.Errorf("%q: got %q, want %q", name, got[name], want)
+		}
+	}
+	if len(c.Warnings) != 1 || c.Warnings[0].Path != "handlers.c" || c.SpoolDir != "" {
+		t.Errorf("warnings %v, spool %q", c.Warnings, c.SpoolDir)
+	}
+	if b := c.Handlers[1]; b.Place != "b.log" || b.Level.String() != "ERROR" || b.Spooled || !b.Used || !slices.Equal(b.Accepts, []string{"log"}) {
+		t.Errorf("%+v", b)
+	}
+}
+
+// A program without source kinds has no use for sources: the file may be meant
+// for girok run too. With one, each mistake has its place.
+func TestCheckSources(t *testing.T) {
+	const text = "service: s\nhandlers: {a: {class: console}}\nroot: {handlers: [a]}\nsources: {in: {class: stdin, fromat: text}, x: {class: http}}\n"
+	if _, err := checkText(t, text); err != nil {
+		t.Error(err)
+	}
+	_, err := checkText(t, text, stdin.Kind)
+	ps, _ := err.(config.Problems)
+	if len(ps) != 2 || ps[0].Pos.Line != 5 || ps[0].Col != 30 || ps[0].Path != "sources.in.fromat" || ps[1].Path != "sources.x.class" {
+		t.Errorf("got %v", err)
+	}
+	c, err := checkText(t, strings.ReplaceAll(strings.ReplaceAll(text, "fromat", "format"), ", x: {class: http}", ""), stdin.Kind)
+	if err != nil || len(c.Sources) != 1 || c.Sources[0].Name != "in" {
+		t.Errorf("got %v %v", c, err)
+	}
+}
+
+func TestReferenceKnowsEveryKey(t *testing.T) {
+	var titles []string
+	for _, s := range Reference(stdin.Kind) {
+		titles = append(titles, s.Title)
+		for _, k := range s.Keys {
+			if k.Doc == "" {
+				t.Errorf("%s: %s has no doc", s.Title, k.Key)
+			}
+		}
+	}
+	if !slices.Contains(titles, "sources.<name>, class: stdin") || titles[0] != "the file" {
+		t.Errorf("%q", titles)
+	}
+}
