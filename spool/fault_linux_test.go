@@ -81,6 +81,9 @@ func waitCommitted(t *testing.T, w *Writer) {
 // Files are cut off at any time, while eight goroutines append: some records go
 // with the bytes, and that is all that happens.
 func TestFilesCutOffAtAnyTime(t *testing.T) {
+	if raceEnabled {
+		t.Skip("NOT TESTED with -race: a fault can meet the detector's own code in the middle of a store, which nothing recovers; run it without")
+	}
 	s, ev := openSpool(t, Options{Dir: t.TempDir(), MaxBytes: 32 << 20})
 	w := s.Writer()
 	var stop atomic.Bool
