@@ -131,7 +131,7 @@ func (l *Logs) openSpool(opts []Option) error {
 		l.spool.Seal()
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
-	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: kindsOf(opts), Log: l.report, LetterBytes: int64(keys.MaxBytes) / 10})
+	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: kindsOf(opts), Log: l.report})
 	wake.Store(l.deliver)
 	return nil
 }

@@ -28,7 +28,7 @@ type builder struct {
 type move struct {
 	c        *cursor
 	from, to record.Place
-	lo       uint64 // from where its records were read: behind a gap, if there is one
+	lo       uint64 // where its first record lies: what is needed of the spool begins here
 }
 
 func (b *builder) reset(handler string, limits sink.Limits) {
@@ -55,19 +55,15 @@ func (b *builder) add(c *cursor, ref spool.Ref) {
 	if len(b.items) == 0 {
 		b.first = time.Now()
 	}
-	m := b.move(c)
+	m := b.find(c)
+	if m == nil {
+		b.moves = append(b.moves, move{c: c, from: c.stored, lo: ref.Position})
+		m = &b.moves[len(b.moves)-1]
+	}
 	m.to = record.Place{Position: ref.Next}
 	b.offsets = append(b.offsets, len(b.data))
 	b.data = append(b.data, ref.Payload...)
 	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position}})
-}
-
-func (b *builder) move(c *cursor) *move {
-	if m := b.find(c); m != nil {
-		return m
-	}
-	b.moves = append(b.moves, move{c: c, from: c.stored, lo: max(c.stored.Position, c.since)})
-	return &b.moves[len(b.moves)-1]
 }
 
 func (b *builder) find(c *cursor) *move {

@@ -28,9 +28,6 @@ type Options struct {
 	Kinds   []sink.Kind
 	Durable bool
 	Log     *slog.Logger // what the operator should know; nil: nothing
-	// LetterBytes is how much the dead letters may take, in bytes, before a
-	// handler that has more of them pauses.
-	LetterBytes int64
 	// Pace is for tests; the zero value is that of operation.
 	Pace Pace
 }
@@ -71,12 +68,13 @@ type Deliverer struct {
 	done   chan struct{}
 	wg     sync.WaitGroup
 
+	ending  chan struct{} // closed when Close is called
 	ownGone chan struct{} // closed when the own run is delivered and removed
 	scanMu  sync.Mutex
 
 	mu      sync.Mutex
 	dests   map[string]*destination // by hash of kind and endpoint
-	met     map[record.RunID]bool   // runs that are assigned to lanes
+	met     map[record.RunID]uint64 // runs, and the bits that are assigned to lanes
 	told    map[string]bool         // what was said once
 	closing bool
 }
@@ -90,8 +88,8 @@ func New(opts Options) *Deliverer {
 	_, _ = rand.Read(token[:]) // never fails
 	d := &Deliverer{
 		opts: opts, pace: opts.Pace.orDefaults(), owner: hex.EncodeToString(token[:]),
-		poke: make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}),
-		dests: map[string]*destination{}, met: map[record.RunID]bool{}, told: map[string]bool{},
+		poke: make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}),
+		dests: map[string]*destination{}, met: map[record.RunID]uint64{}, told: map[string]bool{},
 	}
 	d.ctx, d.cancel = context.WithCancel(record.Quiet(context.Background()))
 	return d
@@ -150,9 +148,7 @@ func (d *Deliverer) scan() {
 	d.scanMu.Lock()
 	defer d.scanMu.Unlock()
 	for _, r := range d.opts.Spool.Runs() {
-		if d.meet(r.ID) {
-			d.assign(r)
-		}
+		d.assign(r)
 		if len(r.Config.Handlers) == 0 && !r.Alive() {
 			if err := r.Remove(); err != nil {
 				d.once("remove "+r.Path(), "a run without handlers can't be removed", "run", r.Path(), "error", err)
@@ -164,17 +160,6 @@ func (d *Deliverer) scan() {
 			l.forget(id)
 		}
 	}
-}
-
-// meet reports whether a run was not met before.
-func (d *Deliverer) meet(id record.RunID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.met[id] {
-		return false
-	}
-	d.met[id] = true
-	return true
 }
 
 // vanished lists the runs that were met and are gone. That a run could not be
@@ -195,13 +180,27 @@ func (d *Deliverer) vanished() (ids []record.RunID) {
 	return ids
 }
 
-// assign gives a run to a lane for each of its handlers.
+// assign gives a run to a lane for each of its handlers. What fails for a
+// passing reason is tried again by the next scan.
 func (d *Deliverer) assign(r *spool.Run) {
+	d.mu.Lock()
+	done := d.met[r.ID]
+	d.met[r.ID] = done
+	d.mu.Unlock()
 	for i := range r.Config.Handlers {
 		h := &r.Config.Handlers[i]
-		if err := d.assignHandler(r, h); err != nil {
+		if done&(1<<h.Bit) != 0 {
+			continue
+		}
+		final, err := d.assignHandler(r, h)
+		if err != nil {
 			d.once(h.Name+"\x00"+err.Error(), "records wait: their handler can't be used in this program",
 				"handler", h.Name, "run", r.ID.String(), "error", err)
+		}
+		if err == nil || final {
+			d.mu.Lock()
+			d.met[r.ID] |= 1 << h.Bit
+			d.mu.Unlock()
 		}
 	}
 }
@@ -216,26 +215,27 @@ func (d *Deliverer) once(key, msg string, args ...any) {
 	}
 }
 
-func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) error {
+// assignHandler finds the lane of one handler. final: the error stays.
+func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final bool, err error) {
 	i := slices.IndexFunc(d.opts.Kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
 	if i < 0 {
-		return fmt.Errorf("class %q is not in this program", h.Class)
+		return true, fmt.Errorf("class %q is not in this program", h.Class)
 	}
 	kind := d.opts.Kinds[i]
 	cfg, err := decodeKeys(kind, h)
 	if err != nil {
-		return err
+		return true, err
 	}
 	env, err := environment(r, h, d.opts)
 	if err != nil {
-		return err
+		return true, err
 	}
 	dest, err := d.destination(kind, cfg.Endpoint(env))
 	if err != nil {
-		return err
+		return false, err
 	}
 	dest.lane(h.Name, cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: rowsKey(r, h), kind: kind, cfg: cfg, env: env})
-	return nil
+	return false, nil
 }
 
 // rowsKey is all that shapes a handler's rows.
@@ -284,6 +284,7 @@ func (d *Deliverer) Close(ctx context.Context) {
 	d.mu.Lock()
 	d.closing = true
 	d.mu.Unlock()
+	close(d.ending)
 	d.wakeLanes()
 	if d.awaitOwn(ctx) {
 		if err := d.opts.Spool.RemoveOwn(); err != nil {

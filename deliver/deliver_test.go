@@ -263,10 +263,15 @@ func TestFencedStops(t *testing.T) {
 	})
 	p.appendN(1, 10)
 	eventually(t, "fenced", func() bool { return p.d.Stats()[0].State == spool.Fenced })
-	if s.count() != 10 {
+	time.Sleep(50 * time.Millisecond) // it must not come back by itself
+	if s.count() != 10 || p.d.Stats()[0].State != spool.Fenced {
 		t.Errorf("%d rows: a fenced handler must not write", s.count())
 	}
-	p.die()
+	begin := time.Now()
+	p.stop()
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("Close took %v", d)
+	}
 }
 
 func TestStoreReplacedIsRefused(t *testing.T) {
@@ -465,4 +470,109 @@ func TestKindOf(t *testing.T) {
 	if kindOf("column a: x") == kindOf("column b: x") {
 		t.Error("different columns are alike")
 	}
+}
+
+func TestMendedConfigurationHeals(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a!")
+	p.d.Start()
+	p.appendN(1, 40)
+	eventually(t, "paused", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Refused })
+	p.die()
+	q := start(t, dir, 0, one(s), "a")
+	q.n = 1000
+	q.d.Start()
+	q.appendN(1, 10)
+	eventually(t, "the old run goes out with the new columns", func() bool { return s.count() == 50 })
+	q.stop()
+	once(t, s, 50)
+	if l, _ := Letters(p.spool.Dir()); len(l) > 0 {
+		t.Errorf("%d letters", len(l))
+	}
+	if left := runFolders(t, dir); len(left) > 0 {
+		t.Errorf("runs are left: %v", left)
+	}
+}
+
+func TestMemorySpoolPassesABadRow(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore()
+	s.reject = func(msg string) (string, bool) { return "bad", msg == "m5" }
+	p := start(t, file, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	p.flush()
+	once(t, s, 9)
+	if n := p.spool.Writer().Run().Counters().Slot(0).Letters(); n != 1 {
+		t.Errorf("%d letters counted, want 1", n)
+	}
+	p.stop()
+}
+
+func TestCloseDoesNotSleepThroughARefusal(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.openErr = &sink.Refused{Err: errors.New("no such table")}
+	p := start(t, dir, 0, one(s), "a")
+	p.d.pace.RefuseMin, p.d.pace.RefuseMax = time.Hour, time.Hour
+	p.d.Start()
+	p.appendN(1, 10)
+	eventually(t, "refused", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Refused })
+	begin := time.Now()
+	p.stop()
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("Close took %v", d)
+	}
+}
+
+func TestCloseTriesOnceMore(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.before = func(*sink.Batch) error { return errors.New("down") }
+	p := start(t, dir, 0, one(s), "a")
+	p.d.pace.RetryMin, p.d.pace.RetryMax = time.Hour, time.Hour
+	p.d.Start()
+	p.appendN(1, 10)
+	eventually(t, "retrying", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Retrying })
+	s.set(func() { s.before = nil })
+	p.stop()
+	once(t, s, 10)
+}
+
+func TestSinkOpenedAnewKnowsItsRuns(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	p.flush()
+	s.set(func() { s.before = func(*sink.Batch) error { return &sink.Refused{Err: errors.New("read-only")} } })
+	p.appendN(1, 10)
+	eventually(t, "refused", func() bool { return p.d.Stats()[0].State == spool.Refused })
+	s.set(func() { s.before = nil })
+	p.flush()
+	p.stop()
+	once(t, s, 20)
+}
+
+// A run that lost its beginning before anybody claimed it is delivered from where
+// it has records.
+func TestRunWithoutItsBeginning(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 8<<20, one(s), "a") // the deliverer does not start
+	wide := strings.Repeat("x", 4000)
+	total := 4000 // 16 MB
+	for i := range total {
+		p.append(1, fmt.Sprintf("%06d %s", i, wide))
+	}
+	lost, _, _ := p.spool.Writer().Run().Counters().Slot(0).Lost()
+	if lost == 0 {
+		t.Fatal("nothing was lost")
+	}
+	p.die2()
+	q := start(t, dir, 8<<20, one(s), "a")
+	q.d.Start()
+	eventually(t, "the rest is delivered", func() bool { return s.count() == total-int(lost) && len(runFolders(t, dir)) == 1 })
+	q.stop()
+	once(t, s, total-int(lost))
 }

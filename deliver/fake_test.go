@@ -47,6 +47,7 @@ func newStore() *store { return &store{ids: map[string]int{}, positions: map[str
 type fakeConfig struct {
 	Batch sink.Limits `yaml:"batch"`
 	At    string      `yaml:"at"`
+	Wrong bool        `yaml:"wrong"` // its columns fit no row
 }
 
 func (c fakeConfig) Endpoint(sink.Env) string { return c.At }
@@ -65,7 +66,7 @@ func kind(stores map[string]*store) sink.Kind {
 		if s.openErr != nil {
 			return nil, s.openErr
 		}
-		return &fakeSink{s: s, handler: env.Handler}, nil
+		return &fakeSink{s: s, handler: env.Handler, wrong: c.Wrong}, nil
 	})
 }
 
@@ -73,6 +74,7 @@ type fakeSink struct {
 	s       *store
 	handler string
 	owner   string
+	wrong   bool
 }
 
 func (f *fakeSink) key(run record.RunID) string { return f.handler + "/" + run.String() }
@@ -123,7 +125,7 @@ func (f *fakeSink) Write(ctx context.Context, b *sink.Batch) error {
 			return err
 		}
 	}
-	msgs, ids, err := s.check(b)
+	msgs, ids, err := s.check(b, f.wrong)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (f *fakeSink) Write(ctx context.Context, b *sink.Batch) error {
 	return nil
 }
 
-func (s *store) check(b *sink.Batch) (msgs, ids []string, err error) {
+func (s *store) check(b *sink.Batch, wrong bool) (msgs, ids []string, err error) {
 	var bad []sink.RowError
 	var v record.View
 	for i := range b.Len() {
@@ -161,6 +163,9 @@ func (s *store) check(b *sink.Batch) (msgs, ids []string, err error) {
 			return nil, nil, err
 		}
 		msg := string(v.Message)
+		if wrong {
+			bad = append(bad, sink.RowError{Index: i, Reason: "column n: want int"})
+		}
 		if s.reject != nil {
 			if why, is := s.reject(msg); is {
 				bad = append(bad, sink.RowError{Index: i, Reason: why})
@@ -221,7 +226,7 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: dir}
 	for i, name := range at {
 		cfg.Handlers = append(cfg.Handlers, spool.HandlerConfig{
-			Bit: i, Name: fmt.Sprintf("h%d", i), Class: "fake", Keys: fmt.Appendf(nil, `{"class":"fake","at":%q}`, name),
+			Bit: i, Name: fmt.Sprintf("h%d", i), Class: "fake", Keys: fakeKeys(name),
 		})
 	}
 	p := &program{t: t, stores: stores, log: &strings.Builder{}}
@@ -238,7 +243,14 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 	return p
 }
 
-// log appends n numbered records for the handlers of mask.
+// fakeKeys is a handler's configuration: "a" writes to store a, "a!" too, with
+// columns that fit no row.
+func fakeKeys(name string) []byte {
+	at, wrong := strings.CutSuffix(name, "!")
+	return fmt.Appendf(nil, `{"class":"fake","at":%q,"wrong":%v}`, at, wrong)
+}
+
+// append appends records for the handlers of mask.
 func (p *program) append(mask uint64, msgs ...string) {
 	p.t.Helper()
 	for _, msg := range msgs {

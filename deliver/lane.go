@@ -26,6 +26,8 @@ type lane struct {
 	state   *state
 	letters *letters
 	sinks   map[string]sink.Sink // by row configuration
+	instead map[string]*cursor   // row configurations that were refused, and whose is used in their place
+	stopped bool                 // fenced
 	b       builder
 
 	mu    sync.Mutex
@@ -51,21 +53,24 @@ type cursor struct {
 	cfg  sink.Config
 	env  sink.Env
 
-	origin  sink.Origin
-	reader  *spool.Reader
-	claimed bool
-	stored  record.Place // where the destination stands
-	since   uint64       // behind the last gap
-	ended   bool         // the reader has come to the end of a dead run
-	newer   bool         // a newer girok must go on
+	origin    sink.Origin
+	reader    *spool.Reader
+	claimedOn sink.Sink    // the sink that knows this process as the owner
+	stored    record.Place // where the destination stands
+	gapTo     uint64       // the end of the gap that was told last
+	ended     bool         // the reader has come to the end of a dead run
+	newer     bool         // a newer girok must go on
 }
+
+// claimed reports whether the destination was asked where it stands.
+func (c *cursor) claimed() bool { return c.claimedOn != nil }
 
 func (c *cursor) slot() spool.Slot { return c.run.Counters().Slot(c.bit) }
 
 func newLane(dest *destination, handler, target string) *lane {
 	return &lane{
 		dest: dest, handler: handler, target: target,
-		wake: make(chan struct{}, 1), ownDone: make(chan struct{}), left: make(chan struct{}), sinks: map[string]sink.Sink{},
+		wake: make(chan struct{}, 1), ownDone: make(chan struct{}), left: make(chan struct{}), sinks: map[string]sink.Sink{}, instead: map[string]*cursor{},
 	}
 }
 
@@ -128,6 +133,10 @@ func (l *lane) work() {
 			l.leave(ctx)
 			return
 		}
+		if l.stopped {
+			l.rest(ctx, idleRest)
+			continue
+		}
 		busy := false
 		for _, g := range groups {
 			busy = l.deliver(ctx, g) || busy
@@ -153,7 +162,7 @@ func (l *lane) leave(ctx context.Context) {
 func (l *lane) open() bool {
 	var err error
 	if l.state, err = openState(l.dest.dir, l.handler, l.target); err == nil {
-		l.letters, err = openLetters(l.dest.d.opts.Spool, l.handler, l.target, l.dest.d.opts.LetterBytes)
+		l.letters, err = openLetters(l.dest.d.opts.Spool, l.handler, l.target, l.dest.d.opts.Log)
 	}
 	if err != nil {
 		l.dest.d.opts.Log.Error("the state of a handler can't be read; trying again", "handler", l.handler, "error", err)
@@ -202,7 +211,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (l *lane) groups() (groups [][]*cursor) {
 	closing := l.dest.d.isClosing()
 	for _, c := range l.runs {
-		if c.ended || c.newer || closing && !c.run.Own() {
+		if c.ended || c.newer || closing && (l.stopped || !c.run.Own()) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*cursor) bool { return g[0].rows == c.rows })
@@ -226,7 +235,7 @@ func (l *lane) finishOwn() {
 // deliver reads a batch from the runs of g, sends it, and notes it. It reports
 // whether there was anything to do.
 func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
-	l.b.reset(l.handler, g[0].cfg.Limits())
+	l.b.reset(l.handler, l.configOf(g[0]).cfg.Limits())
 	if !l.fill(ctx, g) {
 		return true
 	}
@@ -324,7 +333,7 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 			if ref.Mask()&(1<<c.bit) == 0 {
 				continue
 			}
-			if !c.claimed {
+			if !c.claimed() {
 				if !l.claim(ctx, c) {
 					return false
 				}
@@ -361,18 +370,25 @@ func (l *lane) trim(c *cursor) {
 	}
 }
 
+// gap goes on behind segments that went before the handler had read them.
 func (l *lane) gap(c *cursor) {
 	if l.b.find(c) != nil {
 		l.b.cut = true // a batch has one range a run
 	}
-	if c.since == c.reader.GapTo {
+	if c.gapTo == c.reader.GapTo {
 		return // told already
 	}
-	c.since = c.reader.GapTo
-	n, _, _ := c.slot().Lost()
-	l.dest.d.opts.Log.Error("records were lost: the spool was full before this handler had read them",
-		"handler", l.handler, "run", c.run.ID.String(), "from", c.reader.GapFrom, "to", c.reader.GapTo, "lost_in_run", n)
+	c.gapTo = c.reader.GapTo
 	l.state.lost(c.run.ID, c.reader.GapFrom, c.reader.GapTo)
+	l.sayLost(c)
+}
+
+// sayLost tells what a run lost because the spool was full.
+func (l *lane) sayLost(c *cursor) {
+	if n, first, last := c.slot().Lost(); n > 0 {
+		l.dest.d.opts.Log.Error("records were lost: the spool was full before this handler had read them",
+			"handler", l.handler, "run", c.run.ID.String(), "records", n, "first", first, "last", last)
+	}
 }
 
 // pin holds what the batch was read from, and looks whether it is still there.

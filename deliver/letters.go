@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,21 +43,24 @@ type letters struct {
 	dir     string
 	handler string
 	target  string
-	limit   int64
-	held    int64
+	spool   *spool.Spool
+	log     *slog.Logger
+	held    int64       // bytes
 	open    []sink.Item // tries that are not settled
-	files   map[record.Place]string
 }
 
 const (
 	letterSuffix = ".json"
 	trySuffix    = ".try"
+	newSuffix    = ".new"
+	// letterShare is the part of the spool's limit that letters may take: a tenth.
+	letterShare = 10
 )
 
-func openLetters(sp *spool.Spool, handler, target string, limit int64) (*letters, error) {
-	l := &letters{handler: handler, target: target, limit: limit}
+func openLetters(sp *spool.Spool, handler, target string, log *slog.Logger) (*letters, error) {
+	l := &letters{handler: handler, target: target, spool: sp, log: log}
 	if sp.Degraded() {
-		return l, nil // made when the first comes
+		return l, nil
 	}
 	l.dir = filepath.Join(sp.Dir(), "dead", safeName(handler)+"-"+hash(target))
 	entries, err := os.ReadDir(l.dir)
@@ -64,7 +68,9 @@ func openLetters(sp *spool.Spool, handler, target string, limit int64) (*letters
 		return nil, err
 	}
 	for _, e := range entries {
-		if st, err := e.Info(); err == nil {
+		if strings.HasSuffix(e.Name(), newSuffix) {
+			os.Remove(filepath.Join(l.dir, e.Name())) // half written when a process died
+		} else if st, err := e.Info(); err == nil {
 			l.held += st.Size()
 		}
 	}
@@ -78,12 +84,14 @@ func letterName(run record.RunID, at record.Place) string {
 // try writes a letter that does not count yet.
 func (l *letters) try(it sink.Item, reason string) error {
 	if l.dir == "" {
-		return errors.New("a row is refused and there is no folder for dead letters: " + reason)
+		l.log.Error("a record is lost: its destination refuses it, and there is no folder for dead letters", "handler", l.handler, "reason", reason)
+		l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
+		return nil
 	}
-	if l.limit > 0 && l.held > l.limit {
+	if limit := l.spool.Limit() / letterShare; limit > 0 && l.held > limit {
 		return &sink.Refused{
 			Err:    fmt.Errorf("the dead letters take %d bytes, more than a tenth of the spool; the last: %s", l.held, reason),
-			Remedy: "look at them with `girok dead ls`, mend the cause, then drop them",
+			Remedy: "look at them with `girok dead ls`, mend the cause, and remove their files from " + l.dir,
 		}
 	}
 	b, err := json.Marshal(&Letter{
@@ -97,10 +105,10 @@ func (l *letters) try(it sink.Item, reason string) error {
 		return err
 	}
 	name := filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix)
-	if err := os.WriteFile(name+".new", b, 0o600); err != nil {
+	if err := os.WriteFile(name+newSuffix, b, 0o600); err != nil {
 		return err
 	}
-	if err := os.Rename(name+".new", name); err != nil {
+	if err := os.Rename(name+newSuffix, name); err != nil {
 		return err
 	}
 	l.held += int64(len(b))
@@ -108,11 +116,13 @@ func (l *letters) try(it sink.Item, reason string) error {
 	return nil
 }
 
-// settle makes the tries count that the destination has moved past.
-func (l *letters) settle(moves []sink.Move) (n int, err error) {
+// settle makes the tries count that the destination has moved past, and returns
+// how many there were of each run.
+func (l *letters) settle(moves []sink.Move) (settled map[record.RunID]int, err error) {
 	if len(l.open) == 0 {
-		return 0, nil
+		return nil, nil
 	}
+	settled = map[record.RunID]int{}
 	keep := l.open[:0]
 	for _, it := range l.open {
 		i := slices.IndexFunc(moves, func(m sink.Move) bool { return m.Run == it.Origin.Run && it.Place.Compare(m.To) < 0 })
@@ -121,19 +131,27 @@ func (l *letters) settle(moves []sink.Move) (n int, err error) {
 			continue
 		}
 		name := filepath.Join(l.dir, letterName(it.Origin.Run, it.Place))
+		if l.dir == "" {
+			settled[it.Origin.Run]++
+			continue
+		}
 		if rerr := os.Rename(name+trySuffix, name+letterSuffix); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
 			err = errors.Join(err, rerr)
 			keep = append(keep, it)
 			continue
 		}
-		n++
+		settled[it.Origin.Run]++
 	}
 	l.open = keep
-	return n, err
+	return settled, err
 }
 
 // dropTries takes the tries back.
 func (l *letters) dropTries() {
+	if l.dir == "" {
+		l.open = l.open[:0]
+		return
+	}
 	for _, it := range l.open {
 		os.Remove(filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix))
 	}

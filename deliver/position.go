@@ -8,35 +8,22 @@ import (
 	"github.com/girok/girok/sink"
 )
 
+// errRecut says that positions are not where the open batch begins: it must be cut
+// anew.
+var errRecut = errors.New("the destination stands elsewhere")
+
 // claim finds out where the destination stands in a run, and makes this process
 // the one that moves it. It happens when the first record for the handler is
 // met, so a run without one leaves no trace. It returns false when delivery
 // ends.
 func (l *lane) claim(ctx context.Context, c *cursor) bool {
-	err := l.persist(ctx, []*cursor{c}, func(s sink.Sink) error {
-		known, isKnown := l.state.next(c.run.ID)
-		p, ok := s.(sink.Positioned)
-		if !ok {
-			c.stored = known
-			return nil
-		}
-		at, err := p.Claim(ctx, l.dest.d.owner, []sink.Claim{{Run: c.run.ID, Known: isKnown}})
-		if err != nil {
-			return err
-		}
-		if isKnown && at[0].Compare(known) < 0 {
-			l.dest.d.opts.Log.Warn("the destination stands before what it had taken (was a backup restored?); going back as far as the spool still has records",
-				"handler", l.handler, "run", c.run.ID.String(), "had", known.Position, "has", at[0].Position)
-		}
-		c.stored = at[0]
-		return nil
-	})
-	if err != nil {
+	one := []*cursor{c}
+	if l.persist(ctx, one, func(s sink.Sink) error { return l.own(ctx, s, one) }) != nil {
 		return false
 	}
-	c.claimed = true
 	c.reader.Close()
 	c.reader = c.run.Reader(c.stored.Position)
+	l.sayLost(c)
 	if err := l.letters.resume(c.run.ID, c.stored); err != nil {
 		l.dest.d.opts.Log.Warn("dead letters can't be settled; trying again at the next start", "handler", l.handler, "error", err)
 	}
@@ -45,6 +32,58 @@ func (l *lane) claim(ctx context.Context, c *cursor) bool {
 		l.dest.d.opts.Log.Warn("the state of a handler can't be written", "handler", l.handler, "error", err)
 	}
 	return true
+}
+
+// own claims the runs on this sink that are not claimed on it: each sink that is
+// opened has to know them. errRecut: one does not stand where it was left.
+func (l *lane) own(ctx context.Context, s sink.Sink, runs []*cursor) error {
+	var todo []*cursor
+	var claims []sink.Claim
+	for _, c := range runs {
+		if c.claimedOn == s {
+			continue
+		}
+		_, known := l.state.next(c.run.ID)
+		todo = append(todo, c)
+		claims = append(claims, sink.Claim{Run: c.run.ID, Known: known})
+	}
+	if len(todo) == 0 {
+		return nil
+	}
+	at, err := l.places(ctx, s, claims)
+	if err != nil {
+		return err
+	}
+	for i, c := range todo {
+		if c.claimed() && c.stored != at[i] {
+			err = errRecut
+		}
+		c.claimedOn, c.stored = s, at[i]
+	}
+	return err
+}
+
+// places is where the destination stands in each run.
+func (l *lane) places(ctx context.Context, s sink.Sink, claims []sink.Claim) ([]record.Place, error) {
+	p, ok := s.(sink.Positioned)
+	if !ok {
+		at := make([]record.Place, len(claims))
+		for i, c := range claims {
+			at[i], _ = l.state.next(c.Run)
+		}
+		return at, nil
+	}
+	at, err := p.Claim(ctx, l.dest.d.owner, claims)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range claims {
+		if known, ok := l.state.next(c.Run); ok && at[i].Compare(known) < 0 {
+			l.dest.d.opts.Log.Warn("the destination stands before what it had taken (was a backup restored?); going back as far as the spool still has records",
+				"handler", l.handler, "run", c.Run.String(), "had", known.Position, "has", at[i].Position)
+		}
+	}
+	return at, nil
 }
 
 // sink is the sink for a run's row configuration, opened if it is not.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,14 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 		m := &l.b.moves[i]
 		m.from = m.c.stored
 	}
+	batch := make([]*cursor, len(l.b.moves))
+	for i, m := range l.b.moves {
+		batch[i] = m.c
+	}
 	return l.persist(ctx, g, func(s sink.Sink) error {
+		if err := l.own(ctx, s, batch); err != nil {
+			return err
+		}
 		sp := splitter{l: l, s: s, ctx: ctx}
 		err := sp.part(items, true)
 		if errors.Is(err, errPaused) {
@@ -41,41 +49,55 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 }
 
 // persist calls do with the sink of g until it succeeds. It gives up when ctx
-// ends, when positions are fenced, or with errRecut.
+// ends, when positions are fenced, and with errRecut.
 func (l *lane) persist(ctx context.Context, g []*cursor, do func(sink.Sink) error) error {
 	back := backoff{pace: l.dest.d.pace}
 	for {
-		s, err := l.sink(ctx, g[0])
+		used := l.configOf(g[0])
+		s, err := l.sink(ctx, used)
 		if err == nil {
 			if err = do(s); err == nil {
 				l.setState(g, spool.Delivering, nil)
 				return nil
 			}
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if ctx.Err() != nil || errors.Is(err, errRecut) {
+			return err
 		}
 		var fenced *sink.Fenced
 		if errors.As(err, &fenced) {
-			return l.fenced(ctx, g, err)
+			l.fenced(g, err)
+			return err
 		}
-		wait := l.failed(g, err, &back)
-		if l.dest.d.isClosing() && back.refused > 0 {
-			l.finishOwn() // nothing will go out before the program ends
-		}
-		if !sleep(ctx, wait) {
+		wait := l.failed(g, used, err, &back)
+		if !l.wait(ctx, wait, back.refused > 0) {
 			return ctx.Err()
 		}
 	}
 }
 
-// failed says what went wrong and how long to wait.
-func (l *lane) failed(g []*cursor, err error, back *backoff) time.Duration {
+// configOf is the run whose configuration g's rows are written with: its own, or
+// after a refusal that of a newer run.
+func (l *lane) configOf(c *cursor) *cursor {
+	if n := l.instead[c.rows]; n != nil {
+		return n
+	}
+	return c
+}
+
+// failed says what went wrong and how long to wait. What a refusal was about may
+// have been mended in the configuration since the run was written: then the
+// newest run's is tried at once.
+func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.Duration {
 	l.stats.retries.Add(1)
 	var refused *sink.Refused
 	if errors.As(err, &refused) {
 		l.setState(g, spool.Refused, err)
-		l.dropSink(g[0]) // opened anew: secrets are read again
+		l.dropSink(used) // opened anew: secrets are read again
+		if n := l.newest(); n.rows != used.rows {
+			l.instead[g[0].rows] = n
+			return 0
+		}
 		return back.refusal()
 	}
 	l.setState(g, spool.Retrying, err)
@@ -86,15 +108,45 @@ func (l *lane) failed(g []*cursor, err error, back *backoff) time.Duration {
 	return back.retry()
 }
 
-// fenced stops the lane's runs: somebody else moves their positions.
-func (l *lane) fenced(ctx context.Context, g []*cursor, err error) error {
-	l.setState(g, spool.Fenced, err)
-	l.finishOwn()
-	for _, c := range g {
-		c.claimed = false
+// newest is the run that was begun last.
+func (l *lane) newest() *cursor {
+	l.take()
+	return slices.MaxFunc(l.runs, func(a, b *cursor) int { return a.run.Config.Created.Compare(b.run.Config.Created) })
+}
+
+// wait sleeps between two tries. When the program ends, a destination that
+// refuses is not waited for, and any other is tried once more at once.
+func (l *lane) wait(ctx context.Context, d time.Duration, refused bool) bool {
+	closing := l.dest.d.ending
+	if l.dest.d.isClosing() {
+		closing = nil
+		d = min(d, closingRetry)
 	}
-	sleep(ctx, l.dest.d.pace.RefuseMax)
-	return err
+	if closing == nil && refused {
+		l.finishOwn() // nothing will go out before the program ends
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-closing:
+	case <-t.C:
+	}
+	if refused && l.dest.d.isClosing() {
+		l.finishOwn()
+	}
+	return ctx.Err() == nil
+}
+
+// closingRetry bounds the wait between tries when the program ends.
+const closingRetry = 200 * time.Millisecond
+
+// fenced stops the lane for good: somebody else moves the positions, and to take
+// them back would only make two owners alternate.
+func (l *lane) fenced(g []*cursor, err error) {
+	l.setState(g, spool.Fenced, err)
+	l.stopped = true
 }
 
 func (l *lane) setState(g []*cursor, st spool.State, err error) {
@@ -142,13 +194,13 @@ func (b *backoff) refusal() time.Duration {
 	return d
 }
 
-// grow doubles lo n times up to hi, and takes a random part of the upper half.
+// grow doubles lo n times up to hi, and adds up to a quarter at random.
 func grow(lo, hi time.Duration, n int) time.Duration {
 	d := lo << min(n, 16)
 	if d > hi || d <= 0 {
 		d = hi
 	}
-	return d/2 + rand.N(d/2+1)
+	return min(d+rand.N(d/4+1), hi)
 }
 
 // splitter writes one batch in as many parts as bad rows force it to. Parts are
@@ -274,12 +326,13 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor) error {
 	l.stats.records.Add(uint64(b.Len()))
 	l.stats.batches.Add(1)
 	crash.At(crash.Noted)
-	n, err := l.letters.settle(b.Moves)
+	settled, err := l.letters.settle(b.Moves)
 	if err != nil {
 		return err
 	}
-	l.stats.letters.Add(uint64(n))
 	for i, m := range b.Moves {
+		touched[i].slot().AddLetters(settled[m.Run])
+		l.stats.letters.Add(uint64(settled[m.Run]))
 		l.state.set(m.Run, m.To)
 		slot := touched[i].slot()
 		slot.SetDelivered(m.To.Position)

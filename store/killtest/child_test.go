@@ -25,7 +25,7 @@ const (
 	// badEvery: this many records apart, one does not fit its column.
 	badEvery = 97
 	// wideEvery: and one is so long that segments fill.
-	wideEvery = 5
+	wideEvery = 7
 )
 
 // A life is one child. It has a row of marks in a file that parent and children
@@ -91,7 +91,7 @@ func child(spec string) error {
 	return logs.Close()
 }
 
-var wide = strings.Repeat("wide ", 800)
+var wide = strings.Repeat("wide ", 500)
 
 // logUntil logs numbered records and marks each once its call has returned.
 func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time) {

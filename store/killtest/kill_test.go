@@ -34,6 +34,7 @@ handlers:
     path: kill.db
     table: kills
     create: true
+    rest: drop
     columns:
       life: {from: attr.life, type: int}
       g: {from: attr.g, type: int}
@@ -42,8 +43,12 @@ handlers:
     batch: {records: 100, bytes: 1MiB, age: 20ms}
 loggers:
   kill: {level: INFO, handlers: [table]}
-spool: {dir: spool, max_bytes: 512MiB}
+spool: {dir: spool, max_bytes: 4GiB}
 `
+
+// drainEvery: lives are short and log faster than one of them delivers; so that
+// the backlog does not reach the spool's limit, now and then one drains it.
+const drainEvery = 10
 
 // arena is the folder in which all lives are spent.
 type arena struct {
@@ -77,6 +82,9 @@ func TestKill(t *testing.T) {
 	}
 	for life := range a.lives {
 		a.live(life)
+		if life%drainEvery == drainEvery-1 {
+			a.run(-1, "", 0) // a life that ends in order
+		}
 	}
 	a.run(-1, "", 0)
 	a.check()
