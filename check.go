@@ -101,7 +101,9 @@ func (b *blueprint) checkedHandler(h *handlerPlan) CheckedHandler {
 	case h.spooled:
 		c.Kind, c.Config = h.kind, h.cfg
 		c.Env = sink.Env{Service: b.keys.Service, Handler: h.name, Location: b.location, Dir: b.dir()}
-		c.Place = h.cfg.Endpoint(c.Env) + ", " + h.cfg.Target()
+		if c.Place = h.cfg.Endpoint(c.Env); h.cfg.Target() != "" {
+			c.Place += ", " + h.cfg.Target()
+		}
 		c.Guarantee = h.cfg.Guarantee()
 	case h.stream != "":
 		c.Place, c.Guarantee = h.stream, "written in the call; nothing is kept"

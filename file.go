@@ -209,6 +209,7 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 		known = append(known, k.Name())
 	}
 	slices.Sort(known)
+	known = slices.Compact(known)
 	msg := fmt.Sprintf("%q is not in this program; it has %s", class, strings.Join(known, ", "))
 	if s := config.Suggest(class, known); s != "" {
 		msg = fmt.Sprintf("%q is not in this program; did you mean %q? it has %s", class, s, strings.Join(known, ", "))

@@ -28,7 +28,7 @@ func Reference(opts ...Option) []Section {
 	}{
 		{"console", "Also `logging.StreamHandler`. Written in the call.", &consoleKeys{Stream: defaultStream}},
 		{"file", "Also `logging.FileHandler`. Written in the call.", &fileHandlerKeys{}},
-		{"null", "Also `logging.NullHandler`. Writes nothing.", &struct{}{}},
+		{"logging.NullHandler", "Also `null`, unless the program has the store of this name. Writes nothing.", &struct{}{}},
 	}
 	for _, d := range direct {
 		keys := config.Reference("", &directKeys{})

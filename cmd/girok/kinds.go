@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/sink/null"
 	"github.com/girok/girok/source/stdin"
 	"github.com/girok/girok/store/sqlite"
 )
@@ -14,6 +15,7 @@ import (
 var kinds = []girok.Option{
 	stdin.Kind,
 
+	null.Kind,
 	sqlite.Kind,
 }
 
