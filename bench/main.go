@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -126,11 +127,15 @@ func (o *options) wants(name string) bool {
 		return true
 	}
 	for want := range strings.SplitSeq(o.only, ",") {
-		if strings.HasPrefix(name, want) {
+		if name == want || !isLine(want) && strings.HasPrefix(name, want) {
 			return true
 		}
 	}
 	return false
+}
+
+func isLine(name string) bool {
+	return slices.ContainsFunc(lines, func(l line) bool { return l.name == name })
 }
 
 // bench is what the lines share.

@@ -53,6 +53,17 @@ func (s *sample) per(d time.Duration) float64 { return float64(d) / float64(s.ca
 // results is a sample for each arm and round.
 type results [][]sample
 
+// and is the rounds of both, which have the same arms.
+func (r results) and(more results) results {
+	if r == nil {
+		return more
+	}
+	for i := range r {
+		r[i] = append(r[i], more[i]...)
+	}
+	return r
+}
+
 // compete lets the arms take turns. The order moves on by one each slice, so
 // that no arm always has the place after the same other. A round before the
 // first is not counted.
