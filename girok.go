@@ -98,7 +98,7 @@ func (b *blueprint) start(opts []Option) (*Logs, error) {
 	l.closers = b.openDirect(func(msg string, args ...any) { l.report.Error(msg, args...) })
 	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed}
 	if l.spool != nil {
-		cfg.Appender = l.spool.Writer()
+		cfg.Appender = l.spool
 	}
 	l.tree = tree.New(cfg)
 	if l.deliver != nil {
@@ -170,6 +170,8 @@ func (l *Logs) spoolEvent(e spool.Event) {
 		if !errors.Is(e.Err, spool.ErrClosed) {
 			l.report.Error("records are lost: the spool can't keep them", "error", e.Err, "so_far", e.N)
 		}
+	case spool.EventRestored:
+		l.report.Warn("the spool's folder can be used again: records survive a kill from now on")
 	case spool.EventDegraded:
 		l.report.Error("the spool can't be used: records stay in memory, and a kill loses them", "error", e.Err)
 	default:

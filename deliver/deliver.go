@@ -68,8 +68,9 @@ type Deliverer struct {
 	done   chan struct{}
 	wg     sync.WaitGroup
 
-	ending  chan struct{} // closed when Close is called
-	ownGone chan struct{} // closed when the own run is delivered and removed
+	ending  chan struct{}  // closed when Close is called
+	ownGone chan struct{}  // closed when the own runs are delivered and removed
+	ownIDs  []record.RunID // theirs; set before ownGone is closed
 	scanMu  sync.Mutex
 
 	mu      sync.Mutex
@@ -230,7 +231,7 @@ func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final b
 	if err != nil {
 		return true, err
 	}
-	dest, err := d.destination(kind, cfg.Endpoint(env))
+	dest, err := d.destination(kind, cfg.Endpoint(env), r.Path() == "")
 	if err != nil {
 		return false, err
 	}
@@ -281,6 +282,9 @@ func environment(r *spool.Run, h *spool.HandlerConfig, opts Options) (sink.Env, 
 // run that is delivered is removed.
 func (d *Deliverer) Close(ctx context.Context) {
 	d.scan() // a program may be shorter than the first scan
+	for _, r := range d.opts.Spool.Own() {
+		d.ownIDs = append(d.ownIDs, r.ID)
+	}
 	d.mu.Lock()
 	d.closing = true
 	d.mu.Unlock()

@@ -565,11 +565,11 @@ func TestRunWithoutItsBeginning(t *testing.T) {
 	for i := range total {
 		p.append(1, fmt.Sprintf("%06d %s", i, wide))
 	}
+	p.die2()
 	lost, _, _ := p.spool.Writer().Run().Counters().Slot(0).Lost()
 	if lost == 0 {
 		t.Fatal("nothing was lost")
 	}
-	p.die2()
 	q := start(t, dir, 8<<20, one(s), "a")
 	q.d.Start()
 	eventually(t, "the rest is delivered", func() bool { return s.count() == total-int(lost) && len(runFolders(t, dir)) == 1 })

@@ -17,7 +17,7 @@ import (
 // database. Only the holder of its lock writes its state.
 type destination struct {
 	d     *Deliverer
-	dir   string // empty when the spool is in memory: nothing to lock or to keep
+	dir   string // empty for runs in memory: nothing to lock or to keep
 	kind  string
 	lanes []*lane // guarded by d.mu
 
@@ -49,18 +49,22 @@ func hash(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// destination finds or makes the destination of a kind and endpoint.
-func (d *Deliverer) destination(kind sink.Kind, endpoint string) (*destination, error) {
+// destination finds or makes the destination of a kind and endpoint. For a run in
+// memory it is one of its own, without lock and state: it ends with the process.
+func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) (*destination, error) {
 	key := kind.Name() + "-" + hash(kind.Name(), endpoint)
+	dir := filepath.Join(d.opts.Spool.Dir(), "to", key)
+	if inMemory {
+		key, dir = key+" in memory", ""
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if dest := d.dests[key]; dest != nil {
 		return dest, nil
 	}
 	dest := &destination{d: d, kind: kind.Name(), held: make(chan struct{}), tried: make(chan struct{})}
-	if !d.opts.Spool.Degraded() {
-		dest.dir = filepath.Join(d.opts.Spool.Dir(), "to", key)
-		if err := os.MkdirAll(dest.dir, 0o700); err != nil {
+	if dest.dir = dir; dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 	}

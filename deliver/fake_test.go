@@ -230,7 +230,7 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 		})
 	}
 	p := &program{t: t, stores: stores, log: &strings.Builder{}}
-	sp, err := spool.Open(spool.Options{Dir: dir, Config: cfg, MaxBytes: maxBytes, Wake: func() {
+	sp, err := spool.Open(spool.Options{RestoreEvery: 10 * time.Millisecond, Dir: dir, Config: cfg, MaxBytes: maxBytes, Wake: func() {
 		if p.d != nil {
 			p.d.Wake()
 		}

@@ -32,16 +32,18 @@ const slowAge = 10 * time.Second
 // letters, for the named handlers; without names for those whose batches are at
 // most 10 s old when they are cut. When ctx ends first it returns *Unflushed.
 func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
-	w := d.opts.Spool.Writer()
-	run, end := w.Run(), w.Tail()
-	run.Counters().WantFlush(end)
+	ends := map[*spool.Run]uint64{}
+	for _, r := range d.opts.Spool.Own() {
+		ends[r] = r.Tail()
+		r.Counters().WantFlush(ends[r])
+	}
 	d.scan()
 	d.wakeLanes()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	start := time.Now()
 	for {
-		waiting := d.waiting(run, end, names)
+		waiting := d.waiting(ends, names)
 		if waiting == nil {
 			return nil
 		}
@@ -60,8 +62,17 @@ func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
 	}
 }
 
-// waiting finds a handler that is not past end.
-func (d *Deliverer) waiting(run *spool.Run, end uint64, names []string) *Unflushed {
+// waiting finds a handler that is not past the end of a run.
+func (d *Deliverer) waiting(ends map[*spool.Run]uint64, names []string) *Unflushed {
+	for run, end := range ends {
+		if u := d.waitingIn(run, end, names); u != nil {
+			return u
+		}
+	}
+	return nil
+}
+
+func (d *Deliverer) waitingIn(run *spool.Run, end uint64, names []string) *Unflushed {
 	for _, h := range run.Config.Handlers {
 		if len(names) > 0 && !slices.Contains(names, h.Name) {
 			continue

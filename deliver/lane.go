@@ -38,10 +38,10 @@ type lane struct {
 }
 
 type lanesStats struct {
-	records, bytes, batches, retries atomic.Uint64
-	letters                          atomic.Uint64
-	state                            atomic.Uint64
-	cause                            atomic.Pointer[string]
+	records, batches, retries atomic.Uint64
+	letters                   atomic.Uint64
+	state                     atomic.Uint64
+	cause                     atomic.Pointer[string]
 }
 
 // cursor is how far a lane is in one run.
@@ -154,7 +154,7 @@ func (l *lane) leave(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-l.dest.d.ownGone:
-		l.forgetRuns([]record.RunID{l.dest.d.opts.Spool.Writer().Run().ID})
+		l.forgetRuns(l.dest.d.ownIDs)
 	}
 }
 
@@ -162,7 +162,7 @@ func (l *lane) leave(ctx context.Context) {
 func (l *lane) open() bool {
 	var err error
 	if l.state, err = openState(l.dest.dir, l.handler, l.target); err == nil {
-		l.letters, err = openLetters(l.dest.d.opts.Spool, l.handler, l.target, l.dest.d.opts.Log)
+		l.letters, err = openLetters(l.dest.d.opts.Spool, l.dest.dir == "", l.handler, l.target, l.dest.d.opts.Log)
 	}
 	if err != nil {
 		l.dest.d.opts.Log.Error("the state of a handler can't be read; trying again", "handler", l.handler, "error", err)
@@ -438,7 +438,7 @@ func (l *lane) finish(c *cursor) {
 	end, damaged := c.reader.FramesEnd(), c.reader.Damaged
 	c.reader.Close()
 	c.reader = nil
-	if c.run.Own() {
+	if c.run.Own() && c.run.Path() != "" {
 		return // it is removed when the program ends
 	}
 	if damaged > 0 {

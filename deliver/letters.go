@@ -57,9 +57,10 @@ const (
 	letterShare = 10
 )
 
-func openLetters(sp *spool.Spool, handler, target string, log *slog.Logger) (*letters, error) {
+// openLetters finds the letters' folder; inMemory: there is none.
+func openLetters(sp *spool.Spool, inMemory bool, handler, target string, log *slog.Logger) (*letters, error) {
 	l := &letters{handler: handler, target: target, spool: sp, log: log}
-	if sp.Degraded() {
+	if inMemory {
 		return l, nil
 	}
 	l.dir = filepath.Join(sp.Dir(), "dead", safeName(handler)+"-"+hash(target))

@@ -41,7 +41,7 @@ func TestConcurrentAppends(t *testing.T) {
 			each = 2_000
 		}
 		s, ev := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, Config: testConfig()})
-		s.writer.size = minSegment // many rolls
+		s.Writer().size = minSegment // many rolls
 		w := s.Writer()
 		var done atomic.Bool
 		var wg sync.WaitGroup
@@ -95,7 +95,7 @@ func TestReadersOfLivingAndDeadRun(t *testing.T) {
 	const writers, each = 4, 5_000
 	cfg := testConfig()
 	s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, Config: cfg})
-	s.writer.size = minSegment
+	s.Writer().size = minSegment
 	other, err := openRun(s.Writer().Run().Path()) // as another process sees it
 	if err != nil {
 		t.Fatal(err)

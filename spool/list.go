@@ -18,11 +18,13 @@ import (
 func (s *Spool) Runs() []*Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.Degraded() {
-		list := s.dirRuns()
-		return append(list, s.writer.run)
+	list := s.dirRuns()
+	for _, r := range s.own() {
+		if r.path == "" {
+			list = append(list, r)
+		}
 	}
-	return s.dirRuns()
+	return list
 }
 
 func (s *Spool) dirRuns() []*Run {
@@ -41,8 +43,8 @@ func (s *Spool) dirRuns() []*Run {
 		case !e.IsDir():
 		case strings.HasPrefix(name, gonePrefix):
 			clearUnborn(path)
-		case path == s.writer.run.path:
-			list = append(list, s.writer.run)
+		case path == s.Writer().run.path:
+			list = append(list, s.Writer().run)
 		case s.known[name] != nil:
 			list = append(list, s.known[name])
 		default:
@@ -115,8 +117,8 @@ func List(dir string) (runs []*Run, err error) {
 // an error nothing can be said.
 func (s *Spool) Present() (map[record.RunID]bool, error) {
 	ids := map[record.RunID]bool{}
-	if !s.writer.run.isRemoved() {
-		ids[s.writer.run.ID] = true
+	for _, r := range s.Own() {
+		ids[r.ID] = true
 	}
 	entries, err := os.ReadDir(filepath.Join(s.dir, "runs"))
 	if err != nil {

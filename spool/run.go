@@ -162,6 +162,9 @@ func probeDead(path string) bool {
 	return ok && err == nil
 }
 
+// Tail is the position after the last reservation of an own run.
+func (r *Run) Tail() uint64 { return r.writer.Tail() }
+
 // passed reports whether no handler needs what lies below end.
 func (r *Run) passed(end uint64) bool {
 	for _, h := range r.Config.Handlers {
@@ -245,7 +248,7 @@ func heldIn(path string) (n int64) {
 // and the run itself when that is all of them up to its end. It reports whether
 // the run is gone. Two processes may do it at once: what is gone is gone.
 func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
-	if r.Alive() || r.path == "" {
+	if r.Alive() {
 		return false, nil
 	}
 	list, err := r.segments()
@@ -254,6 +257,9 @@ func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 	}
 	if r.passed(end) {
 		return true, r.Remove()
+	}
+	if r.path == "" {
+		return false, nil
 	}
 	for _, h := range list {
 		if h.end() <= end && r.passed(h.end()) {

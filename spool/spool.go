@@ -46,22 +46,30 @@ type Options struct {
 	Report func(Event)
 	// Wake is called when there is something new to deliver.
 	Wake func()
+	// RestoreEvery is how often a program whose records stay in memory looks
+	// whether the folder can be used; 0: every 5 s.
+	RestoreEvery time.Duration
 }
 
 // Spool is the folder of one service, and this process's run in it.
 type Spool struct {
 	opts   Options
 	dir    string // Dir/service
-	sound  bool   // its rights are as they should be: its runs may be believed
-	writer *Writer
+	cur    atomic.Pointer[Writer]
 	others atomic.Int64 // bytes held by runs that are not this one
 	limit  atomic.Int64 // bytes that the service may hold
 
 	losses atomic.Uint64
 
-	mu    sync.Mutex
-	known map[string]*Run // by folder name
-	bad   map[string]bool // folders that were reported as unreadable
+	mu      sync.Mutex
+	sound   bool            // the folder's rights are as they should be: its runs may be believed
+	retired *Writer         // the memory run, after a run on disk has taken its place
+	known   map[string]*Run // by folder name
+	bad     map[string]bool // folders that were reported as unreadable
+
+	stop     chan struct{} // ends restoring
+	stopOnce sync.Once
+	restored sync.WaitGroup
 }
 
 const (
@@ -84,29 +92,105 @@ func Open(opts Options) (*Spool, error) {
 	if opts.Wake == nil {
 		opts.Wake = func() {}
 	}
+	if opts.RestoreEvery == 0 {
+		opts.RestoreEvery = 5 * time.Second
+	}
 	if err := opts.Config.validate(); err != nil {
 		return nil, err
 	}
-	s := &Spool{opts: opts, dir: filepath.Join(opts.Dir, service), known: map[string]*Run{}, bad: map[string]bool{}}
+	s := &Spool{opts: opts, dir: filepath.Join(opts.Dir, service), known: map[string]*Run{}, bad: map[string]bool{}, stop: make(chan struct{})}
 	s.limit.Store(opts.MaxBytes)
 	w, err := s.birth()
 	if err != nil {
 		s.report(Event{Kind: EventDegraded, Err: err})
 		w = s.memoryRun()
 	}
-	s.writer = w
+	s.cur.Store(w)
 	go w.background()
+	if s.Degraded() && opts.Dir != "" {
+		s.restored.Go(s.restore)
+	}
 	return s, nil
 }
 
 // Dir is the service's folder.
 func (s *Spool) Dir() string { return s.dir }
 
-// Writer is this process's run.
-func (s *Spool) Writer() *Writer { return s.writer }
+// Writer is what this process appends to now.
+func (s *Spool) Writer() *Writer { return s.cur.Load() }
 
 // Degraded reports whether records stay in memory.
-func (s *Spool) Degraded() bool { return s.writer.run.path == "" }
+func (s *Spool) Degraded() bool { return s.Writer().run.path == "" }
+
+// Append is Writer.Append to the run of the moment.
+func (s *Spool) Append(payload []byte) (pos uint64, err error) {
+	for {
+		w := s.cur.Load()
+		pos, err = w.commit(payload, true)
+		switch {
+		case err == nil:
+			return pos, nil
+		case err == ErrClosed && s.cur.Load() != w:
+			continue // another run took its place
+		}
+		return 0, w.lose(payload, pos, err)
+	}
+}
+
+// TryAppend is Writer.TryAppend to the run of the moment.
+func (s *Spool) TryAppend(payload []byte) (pos uint64, err error) {
+	for {
+		w := s.cur.Load()
+		pos, err = w.commit(payload, false)
+		if err != ErrClosed || s.cur.Load() == w {
+			return pos, err
+		}
+	}
+}
+
+// restore begins a run on disk as soon as it can, and retires the one in memory:
+// that is delivered to its end by this process.
+func (s *Spool) restore() {
+	t := time.NewTicker(s.opts.RestoreEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-t.C:
+		}
+		w, err := s.birth()
+		if err != nil {
+			continue // told at the start
+		}
+		go w.background()
+		old := s.cur.Swap(w)
+		s.mu.Lock()
+		s.retired = old
+		s.mu.Unlock()
+		old.seal()
+		s.report(Event{Kind: EventRestored})
+		s.notify()
+		return
+	}
+}
+
+// Own lists this process's runs that are not removed: one, or two after a run on
+// disk has taken the place of the one in memory.
+func (s *Spool) Own() []*Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own()
+}
+
+func (s *Spool) own() (list []*Run) {
+	for _, w := range []*Writer{s.retired, s.cur.Load()} {
+		if w != nil && !w.run.isRemoved() {
+			list = append(list, w.run)
+		}
+	}
+	return list
+}
 
 func (s *Spool) report(e Event) { s.opts.Report(e) }
 func (s *Spool) notify()        { s.opts.Wake() }
@@ -125,7 +209,9 @@ func (s *Spool) birth() (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
 	s.sound = true
+	s.mu.Unlock()
 	if d, err := LookDisk(s.dir); err != nil {
 		return nil, err
 	} else if !d.Trusted && !s.opts.Trust {
@@ -282,7 +368,7 @@ func (s *Spool) Account() {
 	var held int64
 	for _, e := range entries {
 		path := filepath.Join(s.dir, "runs", e.Name())
-		if path != s.writer.run.path {
+		if path != s.Writer().run.path {
 			held += heldIn(path)
 		}
 	}
@@ -298,21 +384,36 @@ func (s *Spool) Account() {
 // Limit is the most that the service's segments may take, in bytes.
 func (s *Spool) Limit() int64 { return s.limit.Load() }
 
-// Seal ends appending: later calls are counted and dropped. The own run can
-// still be delivered; it is dead.
-func (s *Spool) Seal() { s.writer.seal() }
+// Seal ends appending: later calls are counted and dropped. The own runs can
+// still be delivered; they are dead.
+func (s *Spool) Seal() {
+	s.stopOnce.Do(func() { close(s.stop) })
+	s.restored.Wait()
+	s.Writer().seal()
+}
 
 // Release lets the own run go after Seal: whoever delivers may remove it.
-func (s *Spool) Release() { s.writer.release() }
+func (s *Spool) Release() { s.Writer().release() }
 
-// OwnDelivered reports whether every handler is past the end of the own run,
+// OwnDelivered reports whether every handler is past the end of the own runs,
 // which must be sealed.
-func (s *Spool) OwnDelivered() bool { return s.writer.run.passed(s.writer.Tail()) }
+func (s *Spool) OwnDelivered() bool {
+	for _, r := range s.Own() {
+		if !r.passed(r.writer.Tail()) {
+			return false
+		}
+	}
+	return true
+}
 
-// RemoveOwn lets the own run go and removes it. It must be sealed and delivered.
-func (s *Spool) RemoveOwn() error {
+// RemoveOwn lets the own runs go and removes them. They must be sealed and
+// delivered.
+func (s *Spool) RemoveOwn() (err error) {
 	s.Release()
-	return s.writer.run.Remove()
+	for _, r := range s.Own() {
+		err = errors.Join(err, r.Remove())
+	}
+	return err
 }
 
 // TryLock opens a lock file and takes its lock without waiting; nil when another
