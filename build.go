@@ -136,11 +136,15 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 	h := &handlerPlan{name: name, node: n, tree: &tree.Handler{Name: name, Accepts: tree.Takes(record.Log)}}
 	b.handlers[name] = h
 	c := n.Get("class")
-	if c == nil || c.Kind() != config.Scalar {
+	switch {
+	case c != nil && c.Kind() == config.Scalar:
+		h.class = c.Raw()
+	case c != nil && c.Kind() == config.Null && c.Raw() == "null":
+		h.class = "null" // unquoted it is YAML's null, and what else could be meant
+	default:
 		ps.Add(n.KeyPos(), n.Path()+".class", "is missing; want console, file, null, or a kind of store")
 		return
 	}
-	h.class = c.Raw()
 	if i := slices.IndexFunc(kinds, func(k sink.Kind) bool { return k.Name() == h.class }); i >= 0 {
 		b.spooled(h, kinds[i], ps)
 		return

@@ -210,9 +210,10 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
-	msg := fmt.Sprintf("%q is not in this program; it has %s", class, strings.Join(known, ", "))
-	if s := config.Suggest(class, known); s != "" {
-		msg = fmt.Sprintf("%q is not in this program; did you mean %q? it has %s", class, s, strings.Join(known, ", "))
+	has := strings.Join(known, ", ")
+	if meant := config.Suggest(class, known); meant != "" {
+		ps.Add(at.Pos(), at.Path(), "%q is not in this program; did you mean %q? it has %s", class, meant, has)
+		return
 	}
-	ps.AddHint(at.Pos(), at.Path(), fmt.Sprintf("in Go: girok.Open(path, %s.Kind)", filepath.Base(class)), "%s", msg)
+	ps.AddHint(at.Pos(), at.Path(), fmt.Sprintf("in Go: girok.Open(path, %s.Kind)", filepath.Base(class)), "%q is not in this program; it has %s", class, has)
 }

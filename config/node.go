@@ -180,10 +180,11 @@ func (n *Node) Items() []*Node {
 	return n.items
 }
 
-// Raw gives the text of a scalar as it was written, references not replaced; ""
+// Raw gives the text of a scalar (null too) as it was written, references not
+// replaced; ""
 // for everything else.
 func (n *Node) Raw() string {
-	if n.Kind() != Scalar {
+	if k := n.Kind(); k != Scalar && k != Null {
 		return ""
 	}
 	return n.text

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/girok/girok"
-	"github.com/girok/girok/sink/null"
 	"github.com/girok/girok/source/stdin"
 	"github.com/girok/girok/store/sqlite"
 )
@@ -14,8 +13,6 @@ import (
 // here.
 var kinds = []girok.Option{
 	stdin.Kind,
-
-	null.Kind,
 	sqlite.Kind,
 }
 

@@ -27,7 +27,7 @@ exit codes: 0`,
 			sources, stores := kindNames()
 			fmt.Fprintf(p.stdout, "girok %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			fmt.Fprintf(p.stdout, "sources: %s\n", strings.Join(sources, ", "))
-			fmt.Fprintf(p.stdout, "handlers: console, file, %s\n", strings.Join(stores, ", "))
+			fmt.Fprintf(p.stdout, "handlers: console, file, null, %s\n", strings.Join(stores, ", "))
 			return exitOK
 		}
 	},
