@@ -1,19 +1,14 @@
 package spool
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/girok/girok/internal/crash"
-	"github.com/girok/girok/record"
 )
 
 // EventKind says what an Event tells of.
@@ -198,191 +193,6 @@ func (s *Spool) notify()        { s.opts.Wake() }
 func (s *Spool) lost(err error, n uint64) {
 	s.report(Event{Kind: EventLost, Err: err, N: s.losses.Add(n)})
 }
-
-// birth makes a run on disk: folder, lock, counters, first segment, and config
-// last, by rename. A folder without config is no run.
-func (s *Spool) birth() (*Writer, error) {
-	if s.opts.Dir == "" {
-		return nil, errors.New("no folder for the spool can be written: set spool.dir")
-	}
-	runs, err := prepareDirs(s.dir)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	s.sound = true
-	s.mu.Unlock()
-	if d, err := LookDisk(s.dir); err != nil {
-		return nil, err
-	} else if !d.Trusted && !s.opts.Trust {
-		return nil, fmt.Errorf("%s is on %s, which is %s", s.dir, d.Type, d.Survives)
-	}
-	w := s.newWriter(s.segmentSize())
-	cfg := &w.run.Config
-	w.run.path = filepath.Join(runs, cfg.Created.UTC().Format("20060102T150405Z")+"-"+cfg.ID)
-	if err := s.fillRun(w); err != nil {
-		w.abort()
-		return nil, err
-	}
-	return w, nil
-}
-
-// prepareDirs makes the service's folders and looks at their rights.
-func prepareDirs(dir string) (runs string, err error) {
-	runs = filepath.Join(dir, "runs")
-	for _, d := range []string{dir, runs, filepath.Join(dir, "to"), filepath.Join(dir, "dead")} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return "", err
-		}
-		if err := checkRights(d); err != nil {
-			return "", err
-		}
-	}
-	return runs, nil
-}
-
-func (s *Spool) newWriter(size uint64) *Writer {
-	run := &Run{ID: record.RunID(random64()), Config: s.opts.Config}
-	run.Config.Format, run.Config.ID = formatVersion, run.ID.String()
-	run.Config.Created, run.Config.PID = time.Now(), os.Getpid()
-	w := &Writer{run: run, spool: s, size: size, kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
-	run.writer = w
-	return w
-}
-
-func (s *Spool) fillRun(w *Writer) error {
-	path := w.run.path
-	if err := os.Mkdir(path, 0o700); err != nil {
-		return err
-	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFileName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	w.lock = lock
-	if err := takeLock(lock); err != nil {
-		return err
-	}
-	if w.run.count, err = createCounters(path); err != nil {
-		return err
-	}
-	if err := w.first(min(firstSegment, w.size)); err != nil {
-		return err
-	}
-	crash.At(crash.RunBirth)
-	b, err := json.MarshalIndent(&w.run.Config, "", " ")
-	if err != nil {
-		return err
-	}
-	tmp := filepath.Join(path, configFile+".new")
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(path, configFile))
-}
-
-// takeLock tries for a second: a prober may hold the lock for a moment.
-func takeLock(f *os.File) error {
-	for deadline := time.Now().Add(time.Second); ; time.Sleep(5 * time.Millisecond) {
-		ok, err := lockFile(f, false)
-		if ok || err != nil {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return &fs.PathError{Op: "lock", Path: f.Name(), Err: errors.New("held by somebody")}
-		}
-	}
-}
-
-// first makes segment 1.
-func (w *Writer) first(size uint64) error {
-	h := header{seq: 1, size: size, run: w.run.ID}
-	seg, err := newSegment(w.run.path, h, firstWindow)
-	if err != nil {
-		return err
-	}
-	w.segs = []*segment{seg}
-	w.cur.Store(seg)
-	w.tail.Store(seg.data())
-	return nil
-}
-
-// abort undoes a birth that failed.
-func (w *Writer) abort() {
-	if w.lock != nil {
-		w.lock.Close()
-	}
-	for _, s := range w.segs {
-		s.unmap()
-	}
-	os.RemoveAll(w.run.path)
-}
-
-// memoryRun is a run without a folder.
-func (s *Spool) memoryRun() *Writer {
-	w := s.newWriter(minSegment)
-	w.run.count = memoryCounters()
-	if err := w.first(minSegment); err != nil {
-		panic("spool: memory: " + err.Error()) // make does not fail
-	}
-	return w
-}
-
-// segmentSize is that of a full segment: an eighth of the limit at most.
-func (s *Spool) segmentSize() uint64 {
-	size := uint64(fullSegment)
-	if m := s.opts.MaxBytes; m > 0 {
-		size = min(size, max(uint64(m)/8, minSegment))
-	}
-	return size &^ 4095
-}
-
-// over reports whether a segment of n bytes more would exceed the limit. Two
-// segments of the own run are always allowed.
-func (s *Spool) over(own *Run, n int64) bool {
-	var held int64
-	segs := own.writer.segs
-	for _, seg := range segs {
-		held += int64(seg.size)
-	}
-	if len(segs) < 2 {
-		return false
-	}
-	if own.path == "" {
-		return held+n > memoryLimit
-	}
-	limit := s.limit.Load()
-	if limit == 0 {
-		limit = defaultLimit // until Account has looked at the disk
-	}
-	return held+s.others.Load()+n > limit
-}
-
-// Account looks at what the service's other runs hold, and when no limit is
-// configured at the disk. Whoever delivers calls it now and then.
-func (s *Spool) Account() {
-	if s.dir == "" || s.Degraded() {
-		return
-	}
-	entries, _ := os.ReadDir(filepath.Join(s.dir, "runs"))
-	var held int64
-	for _, e := range entries {
-		path := filepath.Join(s.dir, "runs", e.Name())
-		if path != s.Writer().run.path {
-			held += heldIn(path)
-		}
-	}
-	s.others.Store(held)
-	if s.opts.MaxBytes == 0 {
-		if d, err := LookDisk(s.dir); err == nil {
-			limit := min(defaultLimit, int64(d.Free+uint64(held))/10)
-			s.limit.Store(max(limit, 4*fullSegment, held+2*fullSegment))
-		}
-	}
-}
-
-// Limit is the most that the service's segments may take, in bytes.
-func (s *Spool) Limit() int64 { return s.limit.Load() }
 
 // Seal ends appending: later calls are counted and dropped. The own runs can
 // still be delivered; they are dead.

@@ -1,0 +1,72 @@
+package deliver
+
+import (
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+)
+
+// passIdle notes how far runs are read when nothing of them is under way.
+func (l *lane) passIdle(g []*cursor) {
+	for _, c := range g {
+		if c.reader == nil {
+			continue
+		}
+		pos := c.reader.Position()
+		c.slot().SetDelivered(pos)
+		c.slot().SetFreeBelow(pos)
+		if c.ended {
+			l.finish(c)
+		}
+	}
+}
+
+// finish lets a drained run go.
+func (l *lane) finish(c *cursor) {
+	end, damaged := c.reader.FramesEnd(), c.reader.Damaged
+	c.reader.Close()
+	c.reader = nil
+	if c.run.Own() && c.run.Path() != "" {
+		return // it is removed when the program ends
+	}
+	if damaged > 0 {
+		l.setAside(c, end, damaged)
+		return
+	}
+	if _, err := c.run.FreeDelivered(end); err != nil {
+		l.dest.d.opts.Log.Warn("a drained run can't be removed; trying again at the next start", "run", c.run.Path(), "error", err)
+	}
+}
+
+// setAside keeps a run in which something did not check: what could be read is
+// delivered, the rest may be worth somebody's look.
+func (l *lane) setAside(c *cursor, end, damaged uint64) {
+	to, err := c.run.SetAside(end)
+	if to == "" && err == nil {
+		return // other handlers still read it
+	}
+	l.dest.d.opts.Log.Error("a run was damaged: what checked is delivered, the run is set aside",
+		"run", c.run.Path(), "damaged_bytes", damaged, "now_in", to, "error", err)
+}
+
+// forgetRuns deletes the positions of runs whose folders are gone.
+func (l *lane) forgetRuns(gone []record.RunID) {
+	crash.At(crash.RunForgotten)
+	is := map[record.RunID]bool{}
+	for _, id := range gone {
+		is[id] = true
+	}
+	var keep []*cursor
+	l.mu.Lock()
+	for _, c := range l.runs {
+		if !is[c.run.ID] {
+			keep = append(keep, c)
+		}
+	}
+	l.runs = keep
+	l.mu.Unlock()
+	for _, s := range l.sinks {
+		l.sweep(s, gone)
+		return
+	}
+	// No sink is open: the state keeps what it knows until one is.
+}

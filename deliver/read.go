@@ -1,0 +1,146 @@
+package deliver
+
+import (
+	"context"
+
+	"github.com/girok/girok/spool"
+)
+
+// fill reads frames of g into the builder until it is full, old enough, or
+// somebody waits for a flush.
+func (l *lane) fill(ctx context.Context, g []*cursor) bool {
+	for {
+		for _, c := range g {
+			if !l.read(ctx, c) {
+				return false
+			}
+			if l.b.full() {
+				return true
+			}
+		}
+		left := l.b.left()
+		if l.b.len() == 0 || left <= 0 || l.hurry(g) {
+			return true
+		}
+		l.rest(ctx, left)
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+}
+
+// hurry reports whether the open batch must be cut now: somebody waits for a
+// flush, the program ends, or all of g is dead.
+func (l *lane) hurry(g []*cursor) bool {
+	if l.dest.d.isClosing() {
+		return true
+	}
+	dead := true
+	for _, c := range g {
+		if w := c.run.Counters().FlushWanted(); w > c.slot().Delivered() && !c.ended {
+			return true
+		}
+		dead = dead && c.ended
+	}
+	return dead
+}
+
+// read takes frames of one run until there are no more, or the batch is full.
+func (l *lane) read(ctx context.Context, c *cursor) bool {
+	if c.ended || c.newer {
+		return true
+	}
+	if c.reader == nil {
+		c.reader = c.run.Reader(c.stored.Position)
+	}
+	for !l.b.full() {
+		ref, st := c.reader.Next()
+		switch st {
+		case spool.Frame:
+			if ref.Mask()&(1<<c.bit) == 0 {
+				continue
+			}
+			if !c.claimed() {
+				if !l.claim(ctx, c) {
+					return false
+				}
+				continue // the reader stands elsewhere now
+			}
+			if ref.Position == c.stored.Position && c.stored.Index > 0 {
+				continue // the part of a batch that ended behind it is in
+			}
+			l.b.add(c, ref)
+		case spool.Wait:
+			return true
+		case spool.End:
+			c.ended = true
+			l.trim(c)
+			return true
+		case spool.Gap:
+			l.gap(c)
+		case spool.Newer:
+			c.newer = true
+			l.dest.d.once("newer "+c.run.ID.String(), "a newer girok wrote this run; it waits for one that can read it", "run", c.run.Path())
+			return true
+		}
+	}
+	return true
+}
+
+// trim gives back what a dead run had allocated ahead.
+func (l *lane) trim(c *cursor) {
+	if c.run.Own() || c.reader.Damaged > 0 {
+		return
+	}
+	if err := c.run.Trim(c.reader.FramesEnd()); err != nil {
+		l.dest.d.opts.Log.Warn("a dead run can't be cut off at its end", "run", c.run.Path(), "error", err)
+	}
+}
+
+// gap goes on behind segments that went before the handler had read them.
+func (l *lane) gap(c *cursor) {
+	if l.b.find(c) != nil {
+		l.b.cut = true // a batch has one range a run
+	}
+	if c.gapTo == c.reader.GapTo {
+		return // told already
+	}
+	c.gapTo = c.reader.GapTo
+	l.state.lost(c.run.ID, c.reader.GapFrom, c.reader.GapTo)
+	l.sayLost(c)
+}
+
+// sayLost tells what a run lost because the spool was full.
+func (l *lane) sayLost(c *cursor) {
+	if n, first, last := c.slot().Lost(); n > 0 {
+		l.dest.d.opts.Log.Error("records were lost: the spool was full before this handler had read them",
+			"handler", l.handler, "run", c.run.ID.String(), "records", n, "first", first, "last", last)
+	}
+}
+
+// pin holds what the batch was read from, and looks whether it is still there.
+func (l *lane) pin(g []*cursor) bool {
+	for _, m := range l.b.moves {
+		c := m.c
+		c.slot().Pin(m.lo, m.to.Position)
+		if !c.run.StillThere(m.lo, m.to.Position) {
+			for _, m := range l.b.moves {
+				m.c.slot().Unpin()
+			}
+			l.rewind(g)
+			return false
+		}
+	}
+	return true
+}
+
+// rewind makes the runs of g be read again from where the destination stands.
+func (l *lane) rewind(g []*cursor) {
+	for _, c := range g {
+		if c.reader != nil {
+			c.reader.Close()
+			c.reader = nil
+		}
+		c.ended = false
+	}
+}

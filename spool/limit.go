@@ -1,0 +1,62 @@
+package spool
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// segmentSize is that of a full segment: an eighth of the limit at most.
+func (s *Spool) segmentSize() uint64 {
+	size := uint64(fullSegment)
+	if m := s.opts.MaxBytes; m > 0 {
+		size = min(size, max(uint64(m)/8, minSegment))
+	}
+	return size &^ 4095
+}
+
+// over reports whether a segment of n bytes more would exceed the limit. Two
+// segments of the own run are always allowed.
+func (s *Spool) over(own *Run, n int64) bool {
+	var held int64
+	segs := own.writer.segs
+	for _, seg := range segs {
+		held += int64(seg.size)
+	}
+	if len(segs) < 2 {
+		return false
+	}
+	if own.path == "" {
+		return held+n > memoryLimit
+	}
+	limit := s.limit.Load()
+	if limit == 0 {
+		limit = defaultLimit // until Account has looked at the disk
+	}
+	return held+s.others.Load()+n > limit
+}
+
+// Account looks at what the service's other runs hold, and when no limit is
+// configured at the disk. Whoever delivers calls it now and then.
+func (s *Spool) Account() {
+	if s.dir == "" || s.Degraded() {
+		return
+	}
+	entries, _ := os.ReadDir(filepath.Join(s.dir, "runs"))
+	var held int64
+	for _, e := range entries {
+		path := filepath.Join(s.dir, "runs", e.Name())
+		if path != s.Writer().run.path {
+			held += heldIn(path)
+		}
+	}
+	s.others.Store(held)
+	if s.opts.MaxBytes == 0 {
+		if d, err := LookDisk(s.dir); err == nil {
+			limit := min(defaultLimit, int64(d.Free+uint64(held))/10)
+			s.limit.Store(max(limit, 4*fullSegment, held+2*fullSegment))
+		}
+	}
+}
+
+// Limit is the most that the service's segments may take, in bytes.
+func (s *Spool) Limit() int64 { return s.limit.Load() }
