@@ -14,8 +14,10 @@ const (
 	// maxMapped is how many segments stay mapped; older ones are only files.
 	maxMapped = 8
 
-	busyTick = 100 * time.Millisecond
-	idleTick = 250 * time.Millisecond
+	busyTick  = 100 * time.Millisecond
+	idleTicks = 20               // without an append, before it goes to sleep
+	restTick  = time.Second      // asleep, with segments that wait to be freed
+	sleepTick = 60 * time.Second // asleep
 )
 
 // background keeps segments and pages ready ahead of the appends, gives back
@@ -26,6 +28,7 @@ func (w *Writer) background() {
 	timer := time.NewTimer(busyTick)
 	defer timer.Stop()
 	var seen uint64 // the tail at the last tick
+	var walked time.Time
 	idle := 0
 	for {
 		select {
@@ -35,35 +38,51 @@ func (w *Writer) background() {
 		case <-timer.C:
 		}
 		tail := w.Tail()
-		pace := busyTick
-		if tail == seen {
-			if idle++; idle > 20 {
-				pace = idleTick
-			}
-		} else {
+		if tail != seen {
 			idle = 0
+		} else {
+			idle++
 		}
-		w.tick(tail, tail != seen)
+		walk := time.Since(walked) >= busyTick
+		if walk {
+			walked = time.Now()
+		}
+		settled := w.tick(tail, tail != seen, walk)
 		seen = tail
+		pace := busyTick
+		if idle > idleTicks {
+			pace = restTick
+			if settled {
+				pace = sleepTick
+			}
+			// The next append wakes it; one that came meanwhile is seen here.
+			w.asleep.Store(true)
+			if w.Tail() != seen {
+				w.wake()
+			}
+		}
 		timer.Reset(pace)
 	}
 }
 
-func (w *Writer) tick(tail uint64, moved bool) {
+// tick does what is due. settled: nothing will be due before the next append.
+func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	w.mu.Lock()
 	cur := w.cur.Load()
 	if moved {
 		w.prepare(cur, tail)
 	}
-	if w.run.count.Committed() < tail {
+	if walk && w.run.count.Committed() < tail {
 		w.run.count.raise(committedOffset, w.walkTo(tail))
 	}
 	w.free(cur)
 	w.unmapOld(cur)
+	settled = len(w.segs) == 1 && w.run.count.Committed() >= tail
 	w.mu.Unlock()
 	if moved {
 		w.spool.notify()
 	}
+	return settled
 }
 
 // prepare keeps the window and the next segment ready. The caller holds mu.

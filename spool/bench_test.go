@@ -34,12 +34,12 @@ func BenchmarkAppend(b *testing.B) {
 			b.Fatal(err)
 		}
 		if pos > seg.end()-2*frameSize(benchSize) {
-			w.tail.Store(seg.data())
+			w.tail.Store(tailAt(seg.seq, headerSize))
 		}
 	}
 	b.StopTimer()
 	clear(seg.mem[headerSize:])
-	w.tail.Store(seg.data())
+	w.tail.Store(tailAt(seg.seq, headerSize))
 }
 
 func BenchmarkMemcpyMapped(b *testing.B) {

@@ -117,7 +117,7 @@ func (w *Writer) first(size uint64) error {
 	}
 	w.segs = []*segment{seg}
 	w.cur.Store(seg)
-	w.tail.Store(seg.data())
+	w.tail.Store(tailAt(seg.seq, headerSize))
 	return nil
 }
 

@@ -32,7 +32,7 @@ func TestTryAppendLosesNothing(t *testing.T) {
 		for bit := range 2 {
 			w.Run().Counters().Slot(bit).SetFreeBelow(kept[len(kept)-1])
 		}
-		w.tick(w.Tail(), true)
+		w.tick(w.Tail(), true, true)
 		if _, err := w.TryAppend(payload(1, 0, len(kept), big)); err != nil {
 			t.Fatal(err)
 		}

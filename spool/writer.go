@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,19 +21,31 @@ var (
 	ErrLength = errors.New("spool: a payload this long or short is no record")
 )
 
-// sealed is set in the tail of a closed run: no reservation succeeds after it.
-const sealed = 1 << 63
+// The tail: bits 0 to 39 are an offset in the segment whose seq is in bits 40 to
+// 62; bit 63 says that the run is sealed. An append adds its need to it, one
+// atomic operation that never fails under contention, and then looks what it got:
+// a range within the segment is its own; one that reaches past the end is void,
+// and so are all that follow until the tail is set to the next segment.
+const (
+	offsetBits = 40
+	offsetMask = 1<<offsetBits - 1
+	maxSeq     = 1<<(63-offsetBits) - 1
+	sealed     = 1 << 63
+	// slack bounds how far void ranges may carry the offset past a segment's end
+	// before it is taken back.
+	slack = 1 << 36
+)
+
+func tailAt(seq, offset uint64) uint64 { return seq<<offsetBits | offset }
 
 // Writer appends to one run. Append is safe for concurrent use; so is Close.
-//
-// The tail moves by compare-and-swap and only within a mapped segment: a
-// reservation never straddles a boundary and never lies past the last segment,
-// which an unconditional add would have to mend afterwards.
 type Writer struct {
-	_    [64]byte
-	tail atomic.Uint64 // position of the next frame; alone on its cache line
-	_    [56]byte
-	cur  atomic.Pointer[segment]
+	_      [64]byte
+	tail   atomic.Uint64 // alone on its cache line
+	_      [56]byte
+	cur    atomic.Pointer[segment]
+	asleep atomic.Bool   // the background waits for the next append
+	end    atomic.Uint64 // of a sealed run: its tail
 
 	run      *Run
 	spool    *Spool
@@ -85,35 +98,71 @@ func (w *Writer) TryAppend(payload []byte) (pos uint64, err error) { return w.co
 // commit appends. force: a full spool lets its oldest segment go.
 func (w *Writer) commit(payload []byte, force bool) (pos uint64, err error) {
 	if len(payload) > record.MaxPayload || len(payload) < minPayload {
-		return w.tail.Load(), ErrLength
+		return w.Tail(), ErrLength
 	}
 	sum := crc32.Checksum(payload, castagnoli)
 	need := frameSize(len(payload))
 	for {
 		seg := w.cur.Load()
-		start := w.tail.Load()
-		end := start + need
-		if start < seg.base || end > seg.base+seg.size {
-			if err := w.roll(need, force); err != nil {
-				return start, err
+		got := w.tail.Add(need)
+		if got>>offsetBits != seg.seq {
+			if got&sealed != 0 {
+				return w.Tail(), ErrClosed
+			}
+			if seg = w.segment(got >> offsetBits); seg == nil {
+				continue // its storage failed, and it was given up meanwhile
+			}
+		}
+		end := got & offsetMask
+		start := end - need
+		if end > seg.size {
+			if start < seg.size {
+				w.pad(seg, start)
+			}
+			if err := w.roll(seg, force); err != nil {
+				return w.Tail(), err
 			}
 			continue
 		}
-		if !w.tail.CompareAndSwap(start, end) {
-			continue
-		}
-		if start/kickEvery != end/kickEvery {
+		pos = seg.base + start
+		ok := seg.put(pos, frameWord(sum, len(payload), seg.salt, pos), payload)
+		if start/kickEvery != end/kickEvery || w.asleep.Load() {
 			w.wake()
 		}
-		if seg.put(start, frameWord(sum, len(payload), seg.salt, start), payload) {
+		if ok {
 			crash.At(crash.Committed)
-			return start, nil
+			return pos, nil
 		}
-		w.faulted(seg, start, end)
+		w.faulted(seg, pos, pos+need)
+	}
+}
+
+// segment finds the segment of a range that was got while another was current.
+func (w *Writer) segment(seq uint64) *segment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.segs {
+		if s.seq == seq {
+			return s
+		}
+	}
+	return nil
+}
+
+// pad ends a segment at offset start. The append whose range reached past the end
+// does it: there is only one.
+func (w *Writer) pad(seg *segment, start uint64) {
+	crash.At(crash.Rolled)
+	if !seg.pad(seg.base + start) {
+		w.faults.add(seg.base+start, seg.end())
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.reportFault(seg)
 	}
 }
 
 func (w *Writer) wake() {
+	w.asleep.Store(false)
 	select {
 	case w.kick <- struct{}{}:
 	default:
@@ -123,48 +172,59 @@ func (w *Writer) wake() {
 // lose counts a record that could not be stored.
 func (w *Writer) lose(payload []byte, pos uint64, err error) error {
 	if len(payload) >= 8 {
-		w.run.count.addLostMask(binary.LittleEndian.Uint64(payload), pos&^sealed)
+		w.run.count.addLostMask(binary.LittleEndian.Uint64(payload), pos)
 	}
 	w.spool.lost(err, 1)
 	return err
 }
 
-// roll moves the tail into the next segment if need bytes do not fit into this
-// one. It makes the segment itself when the background has not.
-func (w *Writer) roll(need uint64, force bool) error {
+// roll moves the tail on from seg into the next segment, unless that was done.
+// It makes the segment itself when the background has not.
+func (w *Writer) roll(seg *segment, force bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	cur := w.cur.Load()
-	if t := w.tail.Load(); t&sealed != 0 {
+	if w.tail.Load()&sealed != 0 {
 		return ErrClosed
-	} else if t+need <= cur.end() {
+	}
+	if w.cur.Load() != seg {
 		return nil
 	}
 	if w.next == nil {
 		if err := w.makeNext(force); err != nil {
+			w.takeBack(seg)
 			return err
 		}
 	}
 	next := w.next
-	var t uint64
-	for {
-		if t = w.tail.Load(); t&sealed != 0 {
-			return ErrClosed
-		}
-		if w.tail.CompareAndSwap(t, next.data()) {
-			break
-		}
-	}
-	crash.At(crash.Rolled)
-	if t < cur.end() && !cur.pad(t) {
-		w.faults.add(t, cur.end())
-		w.reportFault(cur)
+	if !w.moveTail(next) {
+		return ErrClosed
 	}
 	w.next = nil
-	w.cur.Store(next)
 	w.segs = append(w.segs, next)
+	w.cur.Store(next)
 	w.wake()
 	return nil
+}
+
+// moveTail sets the tail to the beginning of a segment, unless it is sealed.
+func (w *Writer) moveTail(to *segment) bool {
+	for {
+		t := w.tail.Load()
+		if t&sealed != 0 {
+			return false
+		}
+		if w.tail.CompareAndSwap(t, tailAt(to.seq, headerSize)) {
+			return true
+		}
+	}
+}
+
+// takeBack keeps appends that fail for long from carrying the offset into the
+// seq. What it leaves is still past the end, so every range stays void.
+func (w *Writer) takeBack(seg *segment) {
+	if t := w.tail.Load(); t>>offsetBits == seg.seq && t&offsetMask > seg.size+slack {
+		w.tail.CompareAndSwap(t, tailAt(seg.seq, seg.size+wordSize))
+	}
 }
 
 // makeNext makes the segment after the last one; a full spool lets its oldest one
@@ -180,6 +240,9 @@ func (w *Writer) makeNext(force bool) error {
 	}
 	last := w.segs[len(w.segs)-1]
 	err := w.makeRoom()
+	if last.seq >= maxSeq {
+		err = ErrFull // 64 TB in one run
+	}
 	if err == nil {
 		h := header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID}
 		w.next, err = newSegment(w.run.path, h, window)
@@ -201,11 +264,11 @@ func (w *Writer) faulted(seg *segment, start, end uint64) {
 	// Take the rest, so that the next append rolls.
 	for {
 		t := w.tail.Load()
-		if t&sealed != 0 || t >= seg.end() {
+		if t>>offsetBits != seg.seq || t&offsetMask >= seg.size {
 			break
 		}
-		if w.tail.CompareAndSwap(t, seg.end()) {
-			w.faults.add(t, seg.end())
+		if w.tail.CompareAndSwap(t, tailAt(seg.seq, seg.size+wordSize)) {
+			w.faults.add(seg.base+t&offsetMask, seg.end())
 			break
 		}
 	}
@@ -224,7 +287,20 @@ func (w *Writer) reportFault(seg *segment) {
 
 // Tail is the position after the last reservation: what is logged so far lies
 // below it.
-func (w *Writer) Tail() uint64 { return w.tail.Load() &^ sealed }
+func (w *Writer) Tail() uint64 {
+	for {
+		seg, t := w.cur.Load(), w.tail.Load()
+		switch {
+		case t&sealed != 0:
+			if end := w.end.Load(); end != 0 {
+				return end
+			}
+		case t>>offsetBits == seg.seq:
+			return seg.base + min(t&offsetMask, seg.size)
+		}
+		runtime.Gosched() // between two stores of roll or seal
+	}
+}
 
 // Run is the run that the writer appends to.
 func (w *Writer) Run() *Run { return w.run }
@@ -232,8 +308,13 @@ func (w *Writer) Run() *Run { return w.run }
 // seal ends appending, waits up to a second for frames that are being copied,
 // and makes the run dead for this process. The lock stays until release.
 func (w *Writer) seal() {
-	w.tail.Or(sealed)
-	w.stopOnce.Do(func() { close(w.stop) })
+	w.stopOnce.Do(func() {
+		w.mu.Lock() // no roll is under way
+		seg, t := w.cur.Load(), w.tail.Or(sealed)
+		w.end.Store(seg.base + min(t&offsetMask, seg.size))
+		w.mu.Unlock()
+		close(w.stop)
+	})
 	<-w.done
 	w.mu.Lock()
 	defer w.mu.Unlock()
