@@ -46,32 +46,49 @@ func (j *JSON) NeedsCaller() bool { return j.source }
 
 // Append implements Formatter.
 func (j *JSON) Append(dst []byte, v *record.View) []byte {
-	if v.Flags&record.NoTime == 0 {
-		s := j.clock.at(v.Seconds)
-		dst = append(dst, s.head...)
-		dst = appendFraction(dst, v.Nanos)
-		dst = append(dst, s.tail...)
-	} else {
-		dst = append(dst, `{"level":"`...)
-	}
-	dst = appendSlogLevel(dst, v.Level.Slog())
+	dst = j.head(dst, v.Seconds, v.Nanos, v.Flags&record.NoTime != 0, v.Level)
 	if j.source {
-		dst = appendSource(append(dst, '"'), v)
-		if len(v.Logger) > 0 {
-			dst = append(dst, `,"logger":`...)
-			dst = record.AppendJSONString(dst, v.Logger)
-		}
-		dst = append(dst, `,"msg":`...)
-	} else if len(v.Logger) > 0 {
-		dst = append(dst, `","logger":`...)
-		dst = record.AppendJSONString(dst, v.Logger)
-		dst = append(dst, `,"msg":`...)
-	} else {
-		dst = append(dst, `","msg":`...)
+		dst = appendSource(dst, v)
 	}
-	dst = record.AppendJSONString(dst, v.Message)
+	dst = appendNames(dst, v.Logger, v.Message)
 	dst = v.Attrs().AppendMembers(dst)
 	return append(dst, '}')
+}
+
+// AppendCall is Append for a call that is not encoded, the same bytes. ok is false
+// when it takes a frame.
+func (j *JSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
+	if j.source {
+		return dst, false
+	}
+	t := c.Record.Time
+	dst = j.head(dst, t.Unix(), uint32(t.Nanosecond()), t.IsZero(), c.Level)
+	dst = appendNames(dst, c.Logger, c.Record.Message)
+	dst, ok = c.AppendMembers(dst)
+	return append(dst, '}'), ok
+}
+
+// head appends the time, unless there is none, and the level.
+func (j *JSON) head(dst []byte, sec int64, nanos uint32, noTime bool, level record.Level) []byte {
+	if noTime {
+		dst = append(dst, `{"level":"`...)
+	} else {
+		s := j.clock.at(sec)
+		dst = append(dst, s.head...)
+		dst = appendFraction(dst, nanos)
+		dst = append(dst, s.tail...)
+	}
+	return append(appendSlogLevel(dst, level.Slog()), '"')
+}
+
+// appendNames appends the logger, unless it is the root, and the message.
+func appendNames[T string | []byte](dst []byte, logger, msg T) []byte {
+	if len(logger) > 0 {
+		dst = append(dst, `,"logger":`...)
+		dst = record.AppendJSONString(dst, logger)
+	}
+	dst = append(dst, `,"msg":`...)
+	return record.AppendJSONString(dst, msg)
 }
 
 // appendSlogLevel appends what slog.Level.String returns.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +15,8 @@ type Bound struct {
 	open  []openGroup
 	names []string // of the open groups
 	cut   bool
-	left  int // attributes that found no room
+	left  int                    // attributes that found no room
+	json  atomic.Pointer[[]byte] // the same as members of a JSON object, once it was asked for
 }
 
 // boundRoom is where With and WithGroup stop taking more, so that the longest
@@ -40,9 +42,7 @@ func (b *Bound) WithGroup(name string) *Bound {
 		return b
 	}
 	if b != nil && (len(b.open) >= maxDepth || len(b.bytes) > boundRoom) {
-		n := *b
-		n.cut = true
-		return &n
+		return &Bound{bytes: b.bytes, open: b.open, names: b.names, cut: true, left: b.left}
 	}
 	n := b.extend(nil, func(e *Encoder) { e.open = append(e.open, e.beginGroup(name)) })
 	n.names = append(n.names, name)

@@ -43,6 +43,9 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		t.miss(p)
 		return nil
 	}
+	if mask == 0 && p.only != nil && h.straight(p, level, &r) {
+		return nil
+	}
 	e := record.NewEncoder(t.cfg.Redact)
 	e.Begin(&record.Header{Mask: mask, Kind: record.Log, Level: level, Time: r.Time, Logger: h.node.name, Message: r.Message})
 	if p.caller {
@@ -55,6 +58,18 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	})
 	_ = t.send(p, level, record.Log, e, mask, direct, false) // the spool has counted it
 	return nil
+}
+
+// straight gives the log to the only handler that takes it, without a frame.
+func (h *handler) straight(p *plan, level record.Level, r *slog.Record) bool {
+	c := record.NewCall()
+	c.Level, c.Logger, c.Bound, c.Record = level, h.node.name, h.bound, *r
+	ok, err := p.only.HandleCall(c)
+	c.Release()
+	if err != nil {
+		h.node.tree.cfg.Failed(p.direct[0].h.Name, err)
+	}
+	return ok
 }
 
 // miss counts a record that nothing showed because nothing is configured.

@@ -32,6 +32,12 @@ type Direct interface {
 	Handle(v *record.View) error
 }
 
+// Straight is a Direct that can take a log without a frame. ok is false, and
+// nothing is written, when it needs one. It must not keep the log.
+type Straight interface {
+	HandleCall(c *record.Call) (ok bool, err error)
+}
+
 // Handler is one handler of the configuration, spooled or direct.
 type Handler struct {
 	Name    string
@@ -100,7 +106,8 @@ type plan struct {
 	spooled []target
 	direct  []target
 	caller  bool
-	found   bool // a handler is configured on the way
+	found   bool     // a handler is configured on the way
+	only    Straight // the one direct handler, if it can do without frames
 }
 
 type target struct {
@@ -208,6 +215,9 @@ func (t *Tree) compile(n *Node) {
 	}
 	if !p.found && t.cfg.LastResort != nil {
 		p.add(&Handler{Name: "last resort", Level: record.Warning, Accepts: Takes(record.Log), Direct: t.cfg.LastResort})
+	}
+	if len(p.direct) == 1 && t.cfg.Redact == nil && len(p.direct[0].h.Filters) == 0 {
+		p.only, _ = p.direct[0].h.Direct.(Straight)
 	}
 	n.plan.Store(p)
 	n.enabled.Store(int64(p.lowest().Slog()))

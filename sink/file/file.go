@@ -28,6 +28,7 @@ type Options struct {
 // end of the program by any means, not a power cut.
 type Handler struct {
 	o      Options
+	calls  callFormatter // o.Format, if it is one
 	out    output
 	ready  atomic.Bool // the file is open and its last line whole: the fast way
 	failed atomic.Uint64
@@ -40,7 +41,16 @@ type Handler struct {
 
 // New makes a handler. It touches nothing; the file is opened by Open, or else
 // by the first record (Python's delay).
-func New(o Options) *Handler { return &Handler{o: o} }
+func New(o Options) *Handler {
+	h := &Handler{o: o}
+	h.calls, _ = o.Format.(callFormatter)
+	return h
+}
+
+// callFormatter is a formatter that can do without a view.
+type callFormatter interface {
+	AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool)
+}
 
 // Open opens the file now, and makes it and its folder if need be. After an
 // error the handler is still good: each record tries again.
@@ -88,7 +98,26 @@ var buffers = sync.Pool{New: func() any {
 // or only the beginning of its line; the next line begins on a line of its own.
 func (h *Handler) Handle(v *record.View) error {
 	buf := buffers.Get().(*[]byte)
-	line := append(h.o.Format.Append((*buf)[:0], v), '\n')
+	return h.write(buf, append(h.o.Format.Append((*buf)[:0], v), '\n'))
+}
+
+// HandleCall writes one call that is not encoded. ok is false, and nothing is
+// written, when its format needs a view.
+func (h *Handler) HandleCall(c *record.Call) (ok bool, err error) {
+	if h.calls == nil {
+		return false, nil
+	}
+	buf := buffers.Get().(*[]byte)
+	line, ok := h.calls.AppendCall((*buf)[:0], c)
+	if !ok {
+		buffers.Put(buf)
+		return false, nil
+	}
+	return true, h.write(buf, append(line, '\n'))
+}
+
+// write writes a line, and keeps its memory in buf for another one.
+func (h *Handler) write(buf *[]byte, line []byte) error {
 	n, err := 0, error(nil)
 	if h.ready.Load() {
 		n, err = h.out.write(line)
