@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"math"
 
 	"github.com/girok/girok/spool"
 )
@@ -53,7 +54,12 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 	if c.reader == nil {
 		c.reader = c.run.Reader(c.stored.Position)
 	}
-	for !l.b.full() {
+	for limit := c.tail(); !l.b.full(); {
+		if at := c.reader.Position(); at >= limit {
+			if limit = c.tail(); limit < at+chase {
+				return true
+			}
+		}
 		ref, st := c.reader.Next()
 		switch st {
 		case spool.Frame:
@@ -85,6 +91,19 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 		}
 	}
 	return true
+}
+
+// chase is how much must be new, in bytes, for a reader that has come to where its
+// own run ended when it began to go on at once. A reader that follows every
+// append would take the cache lines that the appends need.
+const chase = 64 << 10
+
+// tail is where the own run ends while it lives; for others nothing is known.
+func (c *cursor) tail() uint64 {
+	if c.run.Own() && c.run.Alive() {
+		return c.run.Tail()
+	}
+	return math.MaxUint64
 }
 
 // trim gives back what a dead run had allocated ahead.

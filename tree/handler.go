@@ -97,19 +97,18 @@ func (p *plan) route(kind record.Kind, level record.Level) (mask uint64, direct 
 }
 
 func (t *target) takes(kind record.Kind, level record.Level) bool {
-	return t.h.Accepts&(1<<kind) != 0 && (kind != record.Log || level >= t.h.Level)
+	return t.accepts&(1<<kind) != 0 && (kind != record.Log || level >= t.level)
 }
 
 // send finishes a record, writes it and gives the encoder back. try: when the
 // spool does not take it now, nobody gets it.
 func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct, try bool) (err error) {
-	defer e.Release()
 	payload := e.Finish()
 	var v *record.View
-	if direct || p.filtered() {
+	if direct || p.filters {
 		v = e.View()
 	}
-	if v != nil && p.filtered() {
+	if v != nil && p.filters {
 		mask = p.filter(v, mask)
 		record.SetMask(payload, mask)
 	}
@@ -117,6 +116,7 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 	case mask == 0:
 	case try:
 		if _, err = t.cfg.Appender.TryAppend(payload); err != nil {
+			e.Release()
 			return err
 		}
 	default:
@@ -130,16 +130,8 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 			}
 		}
 	}
+	e.Release()
 	return err
-}
-
-func (p *plan) filtered() bool {
-	for i := range p.spooled {
-		if len(p.spooled[i].h.Filters) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // filter takes the bits of spooled handlers whose filters refuse the record.

@@ -106,13 +106,17 @@ type plan struct {
 	spooled []target
 	direct  []target
 	caller  bool
+	filters bool     // a spooled handler has filters
 	found   bool     // a handler is configured on the way
 	only    Straight // the one direct handler, if it can do without frames
 }
 
+// target is a handler with what routing looks at.
 type target struct {
-	h    *Handler
-	mask uint64 // of a spooled handler
+	h       *Handler
+	mask    uint64 // of a spooled handler
+	level   record.Level
+	accepts uint8
 }
 
 // New makes a tree.
@@ -228,12 +232,13 @@ func (t *Tree) compile(n *Node) {
 
 func (p *plan) add(h *Handler) {
 	p.caller = p.caller || h.Caller
+	p.filters = p.filters || h.Direct == nil && len(h.Filters) > 0
 	if h.Direct != nil {
-		p.direct = append(p.direct, target{h: h})
+		p.direct = append(p.direct, target{h: h, level: h.Level, accepts: h.Accepts})
 		return
 	}
 	if !slices.ContainsFunc(p.spooled, func(t target) bool { return t.h == h }) {
-		p.spooled = append(p.spooled, target{h: h, mask: 1 << h.Bit})
+		p.spooled = append(p.spooled, target{h: h, mask: 1 << h.Bit, level: h.Level, accepts: h.Accepts})
 	}
 }
 
