@@ -2,6 +2,7 @@ package record
 
 import (
 	"log/slog"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -34,14 +35,15 @@ func (c *Call) Release() {
 func (c *Call) AppendMembers(dst []byte) (_ []byte, ok bool) {
 	start := len(dst)
 	dst, ok = c.Bound.appendJSON(dst)
-	if !ok || len(c.Record.Message) > MaxString {
+	if !ok || len(c.Record.Message) > MaxString || len(c.Logger) > math.MaxUint16 {
 		return dst, false
 	}
 	c.Record.Attrs(func(a slog.Attr) bool {
 		dst = appendAttrJSON(dst, a)
 		return true
 	})
-	return dst, len(dst)-start < MaxString
+	// A frame of it is at most twice as long: a float of one digit.
+	return dst, len(c.Logger)+len(c.Record.Message)+2*(len(dst)-start) < room
 }
 
 // appendJSON appends what is bound; it is made once.
@@ -49,7 +51,7 @@ func (b *Bound) appendJSON(dst []byte) (_ []byte, ok bool) {
 	if b == nil {
 		return dst, true
 	}
-	if len(b.open) > 0 || b.cut {
+	if len(b.open) > 0 || b.cut || b.left > 0 {
 		return dst, false
 	}
 	text := b.json.Load()
