@@ -1,0 +1,175 @@
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/record"
+)
+
+type (
+	stringer  struct{ S string }
+	texter    struct{ S string }
+	marshaler struct{ S string }
+	panicky   struct{ A int }
+	order     struct {
+		ID    int               `json:"id"`
+		Name  string            `json:"name,omitempty"`
+		Lines map[string]int    `json:"lines"`
+		inner fmt.Stringer      // encoding/json leaves it out
+		Next  *order            `json:"next,omitempty"`
+		Tags  map[string]string `json:"-"`
+	}
+)
+
+func (s stringer) String() string                { return s.S }
+func (s texter) MarshalText() ([]byte, error)    { return []byte(s.S), nil }
+func (s marshaler) MarshalJSON() ([]byte, error) { return json.Marshal(s.S) }
+func (panicky) String() string                   { panic("String") }
+
+// wild is a value of a kind that slog leaves to others, or that is huge.
+func (c *choices) wild() slog.Value {
+	switch c.n(16) {
+	case 0:
+		return slog.AnyValue(panics{})
+	case 1:
+		return slog.AnyValue(stringer{c.text()})
+	case 2:
+		return slog.AnyValue(texter{c.text()})
+	case 3:
+		return slog.AnyValue(marshaler{c.text()})
+	case 4:
+		return slog.AnyValue(panicky{})
+	case 5:
+		return slog.AnyValue((*order)(nil))
+	case 6:
+		return slog.AnyValue(order{ID: c.byte(), Name: c.text(), inner: stringer{"x"}, Next: &order{}})
+	case 7:
+		return slog.StringValue("bad \xff\xc3( utf8 \xed\xa0\x80" + c.text())
+	case 8:
+		return slog.StringValue(strings.Repeat("<é\n", 1<<(c.n(8)+9)))
+	case 9:
+		return slog.AnyValue(make(chan int))
+	case 10:
+		return slog.AnyValue(func() {})
+	case 11:
+		return slog.AnyValue(fmt.Errorf("%s: %w", c.text(), errors.ErrUnsupported))
+	case 12:
+		return slog.AnyValue(json.RawMessage(`{"a": [1, "` + "é" + `"]}`))
+	case 13:
+		return slog.AnyValue(json.RawMessage(`{broken`))
+	case 14:
+		return slog.AnyValue([]slog.Attr{slog.Int("in", 1), {}})
+	}
+	return slog.AnyValue(errors.Join(errors.New(c.text()), errors.New("b")))
+}
+
+func (c *choices) wildAttrs(limit int) []slog.Attr {
+	attrs := c.attrs(0, limit)
+	for range c.n(3) {
+		a := slog.Attr{Key: c.text(), Value: c.wild()}
+		switch c.n(5) {
+		case 0:
+			a = slog.Attr{}
+		case 1:
+			a = slog.Attr{Key: c.text(), Value: slog.GroupValue(a, slog.Attr{}, slog.Group("", a))}
+		}
+		attrs = append(attrs, a)
+	}
+	return attrs
+}
+
+// stacks is what slog writes for a LogValue that panics: it says who called.
+var stacks = regexp.MustCompile(`LogValue panicked[^"]*`)
+
+// sameAsFrame writes one call, made out of data, with and without a frame: the
+// bytes are the same, and only open groups and length are reasons for a frame.
+func sameAsFrame(t *testing.T, data []byte) {
+	t.Helper()
+	c := &choices{data}
+	at := c.time()
+	if c.n(8) == 0 {
+		at = time.Time{}
+	}
+	j := NewJSON(JSONOptions{Location: at.Location()})
+	call := record.Call{
+		Level: record.Level(c.n(70) - 10), Logger: []string{"", "shop", "shop.orders", c.text()}[c.n(4)],
+		Record: slog.NewRecord(at, 0, c.text(), 0),
+	}
+	open := false
+	for range c.n(3) {
+		if c.n(4) == 0 {
+			name := c.text()
+			call.Bound, open = call.Bound.WithGroup(name), open || name != ""
+			continue
+		}
+		call.Bound = call.Bound.With(c.wildAttrs(4), nil)
+	}
+	call.Record.AddAttrs(c.wildAttrs(9)...)
+
+	got, ok := j.AppendCall([]byte("before"), &call)
+	e := record.NewEncoder(nil)
+	defer e.Release()
+	e.Begin(&record.Header{Level: call.Level, Time: at, Logger: call.Logger, Message: call.Record.Message})
+	e.Bound(call.Bound)
+	call.Record.Attrs(func(a slog.Attr) bool { e.Attr(a); return true })
+	payload := e.Finish()
+	if !ok {
+		if !open && len(payload) < 32<<10 {
+			t.Errorf("data %q: a frame is asked for without a reason", data)
+		}
+		return
+	}
+	var v record.View
+	if err := v.Parse(payload); err != nil {
+		t.Fatal(err)
+	}
+	want := stacks.ReplaceAll(j.Append([]byte("before"), &v), nil)
+	if got = stacks.ReplaceAll(got, nil); !bytes.Equal(want, got) {
+		t.Errorf("data %q\nframe    %.500s\nstraight %.500s", data, want, got)
+	}
+	if open {
+		t.Errorf("data %q: a group is open", data)
+	}
+}
+
+func TestCallIsTheFrame(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	rounds := 20_000
+	if testing.Short() {
+		rounds = 1000
+	}
+	for range rounds {
+		data := make([]byte, 20+rng.IntN(300))
+		for i := range data {
+			data[i] = byte(rng.Uint32())
+		}
+		if sameAsFrame(t, data); t.Failed() {
+			return
+		}
+	}
+}
+
+func FuzzCallIsTheFrame(f *testing.F) {
+	f.Add([]byte("0123456789abcdefghijklmnopqrstuvwxyz"))
+	f.Add(bytes.Repeat([]byte{7, 255}, 100))
+	f.Fuzz(sameAsFrame)
+}
+
+// With the source, a call needs a frame.
+func TestCallWithSource(t *testing.T) {
+	c := record.Call{Record: slog.NewRecord(time.Now(), 0, "m", here)}
+	if out, ok := NewJSON(JSONOptions{Source: true}).AppendCall([]byte("x"), &c); ok || string(out) != "x" {
+		t.Errorf("got %q %v", out, ok)
+	}
+}
