@@ -9,6 +9,10 @@ import (
 const (
 	// window is how far ahead of the tail pages are kept writable, in bytes.
 	window = 1 << 20
+	// aheadFactor: where appends come faster, so many times what came since the
+	// last tick is made ready, a segment at most. When all processors are busy
+	// with appends the background runs late.
+	aheadFactor = 4
 	// firstWindow is what the birth of a run populates.
 	firstWindow = 256 << 10
 	// maxMapped is how many segments stay mapped; older ones are only files.
@@ -38,6 +42,7 @@ func (w *Writer) background() {
 		case <-timer.C:
 		}
 		tail := w.Tail()
+		w.ahead = min(max(aheadFactor*(tail-seen), window), w.size)
 		if tail != seen {
 			idle = 0
 		} else {
@@ -87,12 +92,16 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 
 // prepare keeps the window and the next segment ready. The caller holds mu.
 func (w *Writer) prepare(cur *segment, tail uint64) {
+	to := tail + w.ahead
 	if tail >= cur.base && tail < cur.end() {
-		cur.fill(min(tail+window, cur.end()))
+		cur.fill(min(to, cur.end()))
 		cur.refill(tail, min(tail+window, cur.filled))
 	}
 	if w.next == nil && tail > cur.base+cur.size/4 {
 		_ = w.makeNext(w.pressed) // an append that needs it tries again and tells
+	}
+	if w.next != nil && to > w.next.base {
+		w.next.fill(min(to, w.next.end()))
 	}
 }
 

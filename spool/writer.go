@@ -47,6 +47,7 @@ type Writer struct {
 	asleep atomic.Bool   // the background waits for the next append
 	end    atomic.Uint64 // of a sealed run: its tail
 
+	ahead    uint64 // how far pages are made ready; only the background's
 	run      *Run
 	spool    *Spool
 	size     uint64 // of the segments after the first
