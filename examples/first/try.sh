@@ -15,8 +15,8 @@ lines='select count(*) as "rows", count(distinct json_extract(attributes, '\''$.
   min(json_extract(attributes, '\''$.line'\'')) as first, max(json_extract(attributes, '\''$.line'\'')) as last from logs'
 
 echo "== $log"
-girok run -c "$config" < "$log"
-echo "lines in the log: $(wc -l < "$log")"
+girok run -c "$config" < "$log" > "$out/console"
+echo "lines in the log: $(wc -l < "$log"), on the console: $(wc -l < "$out/console"), in the file: $(wc -l < "$out/first.log")"
 girok query -c "$config" "$lines"
 
 echo
@@ -30,7 +30,7 @@ while [ "$(wc -l < "$out/long.log")" -lt 1000000 ] && [ $i -lt 1000000 ]; do
   i=$((i + 1))
 done
 echo "lines in the long log: $(wc -l < "$out/long.log")"
-"$out/girok" run -c "$config" < "$out/long.log" &
+"$out/girok" run -c "$config" < "$out/long.log" > "$out/console" &
 pid=$!
 sleep 1
 kill -9 $pid
