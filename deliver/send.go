@@ -94,10 +94,12 @@ func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.
 	if errors.As(err, &refused) {
 		l.setState(g, spool.Refused, err)
 		l.dropSink(used) // opened anew: secrets are read again
-		if n := l.newest(); n.rows != used.rows {
-			l.instead[g[0].rows] = n
+		own := g[0].rows
+		if n := l.newest(); l.instead[own] == nil && n.rows != used.rows {
+			l.instead[own] = n
 			return 0
 		}
+		delete(l.instead, own) // it may be its own that heals
 		return back.refusal()
 	}
 	l.setState(g, spool.Retrying, err)
