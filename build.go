@@ -65,10 +65,10 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 		b.handler(name, formatters, kindsOf(opts), &ps)
 	}
 	b.bits(&ps)
-	b.logger("", b.keys.Root, &ps)
 	for _, name := range slices.Sorted(maps.Keys(b.keys.Loggers)) {
 		b.logger(name, b.keys.Loggers[name], &ps)
 	}
+	b.logger("", b.keys.Root, &ps) // after those that loggers calls "" or root, as in Python
 	b.readSources(sourceKindsOf(opts), &ps)
 	return b, ps.Err()
 }

@@ -121,11 +121,11 @@ func levelOf(n *config.Node, ps *config.Problems) record.Level {
 	}
 	switch v := n.Py(ps).(type) {
 	case int:
-		if v >= 0 && v <= 1<<20 {
+		if v >= -1<<20 && v <= 1<<20 {
 			return record.Level(v)
 		}
 	case string:
-		if l, ok := record.ParseLevel(v); ok && (v < "0" || v > "9~") {
+		if l, ok := record.ParseLevel(v); ok && strings.Trim(v, "+-0123456789") != "" {
 			return l
 		}
 		names := []string{"CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET"}
@@ -170,8 +170,9 @@ func checkVersion(root, n *config.Node, ps *config.Problems) {
 		if v == 1 {
 			return
 		}
+	case string: // '1' is not 1
 	default:
-		if fmt.Sprint(v) == "1" && n.Raw() != `'1'` {
+		if fmt.Sprint(v) == "1" {
 			return
 		}
 	}

@@ -166,7 +166,9 @@ func writable(dir string) bool {
 func (l *Logs) spoolEvent(e spool.Event) {
 	switch e.Kind {
 	case spool.EventLost:
-		l.lost.Store(e.N)
+		for n := l.lost.Load(); e.N > n && !l.lost.CompareAndSwap(n, e.N); n = l.lost.Load() {
+			// events of several goroutines may come in any order
+		}
 		if !errors.Is(e.Err, spool.ErrClosed) {
 			l.report.Error("records are lost: the spool can't keep them", "error", e.Err, "so_far", e.N)
 		}
@@ -232,7 +234,13 @@ func (l *Logs) SlogHandler(name string) slog.Handler { return l.tree.Node(name).
 func (l *Logs) Node(name string) *tree.Node { return l.tree.Node(name) }
 
 // SetLevel sets the level of a logger until the program ends.
-func (l *Logs) SetLevel(name string, level slog.Level) { l.tree.SetLevel(name, record.FromSlog(level)) }
+func (l *Logs) SetLevel(name string, level slog.Level) {
+	py := record.FromSlog(level)
+	if py == record.NotSet {
+		py-- // slog's -8, which is Python's "inherit"; no level of slog's lies between
+	}
+	l.tree.SetLevel(name, py)
+}
 
 // FlushError says what Flush had to leave.
 type FlushError struct {
