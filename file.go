@@ -133,6 +133,8 @@ func levelOf(n *config.Node, ps *config.Problems) record.Level {
 			ps.Add(n.Pos(), n.Path(), "unknown level %q; did you mean %q? known: %s, or a number", v, s, strings.Join(names, ", "))
 			return record.NotSet
 		}
+		ps.Add(n.Pos(), n.Path(), "want a level (%s, or a number), got the text %q", strings.Join(names, ", "), v)
+		return record.NotSet
 	}
 	ps.Add(n.Pos(), n.Path(), "want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got %s", n.Raw())
 	return record.NotSet
@@ -170,7 +172,9 @@ func checkVersion(root, n *config.Node, ps *config.Problems) {
 		if v == 1 {
 			return
 		}
-	case string: // '1' is not 1
+	case string: // as in Python, '1' is not 1
+		ps.Add(n.Pos(), "version", "want the number 1, got the text %q", v)
+		return
 	default:
 		if fmt.Sprint(v) == "1" {
 			return
