@@ -85,7 +85,7 @@ func (d *Deliverer) waitingIn(run *spool.Run, end uint64, names []string) *Unflu
 		if at >= end {
 			continue
 		}
-		u := &Unflushed{Handler: h.Name, Waiting: end - at}
+		u := &Unflushed{Handler: h.Name, Waiting: run.Waiting(h.Bit, end)}
 		if l != nil {
 			u.Cause = l.cause()
 		}
