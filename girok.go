@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -75,6 +76,26 @@ func Open(path string, opts ...Option) (*Logs, error) {
 		return open(doc, opts)
 	}
 	doc, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return open(doc, opts)
+}
+
+// OpenFS is Open for a configuration in a file system, such as an embedded one.
+// Relative paths of spool and handlers are relative to the working folder.
+func OpenFS(fsys fs.FS, path string, opts ...Option) (*Logs, error) {
+	doc, err := config.LoadFS(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	return open(doc, opts)
+}
+
+// OpenBytes is Open for a configuration in memory. name stands for it in errors;
+// relative paths are relative to the working folder.
+func OpenBytes(name string, yaml []byte, opts ...Option) (*Logs, error) {
+	doc, err := config.Parse(name, yaml)
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +216,12 @@ func lastResort() tree.Direct {
 	return console.New(console.Stderr(), f)
 }
 
-// gapEvery is how often the logger girok.gap tells of losses.
-const gapEvery = 10 * time.Second
+// gapEvery is how often the logger girok.gap tells of losses; at the end it tries
+// closingTries times, 10 ms apart.
+const (
+	gapEvery     = 10 * time.Second
+	closingTries = 20
+)
 
 // housekeeping tells of losses through the logger girok.gap.
 func (l *Logs) housekeeping() {
@@ -206,7 +231,12 @@ func (l *Logs) housekeeping() {
 	for {
 		select {
 		case <-l.stop:
-			l.tellGap()
+			for range closingTries {
+				if l.tellGap() {
+					break
+				}
+				time.Sleep(10 * time.Millisecond) // a spool that was full may have room again
+			}
 			return
 		case <-t.C:
 			l.tellGap()
@@ -214,13 +244,21 @@ func (l *Logs) housekeeping() {
 	}
 }
 
-func (l *Logs) tellGap() {
+// tellGap reports whether nothing is left to tell: the spool may be too full for
+// this record too, and then it is told later, with what is lost until then.
+func (l *Logs) tellGap() bool {
 	n := l.lost.Load()
 	if n == l.lostTold {
-		return
+		return true
 	}
-	l.Logger("girok.gap").Error("records were lost: the spool was full", "records", n-l.lostTold)
-	l.lostTold = n
+	_, err := l.tree.Node("girok.gap").Emit(&tree.Entry{
+		Level: record.Error, Time: time.Now(), Message: "records were lost: the spool was full",
+		Attrs: []slog.Attr{slog.Uint64("records", n-l.lostTold)},
+	})
+	if err == nil {
+		l.lostTold = n
+	}
+	return err == nil
 }
 
 // Logger returns the logger of a dotted name; "" or "root" is the root.
