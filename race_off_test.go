@@ -1,0 +1,5 @@
+//go:build !race
+
+package girok
+
+const raced = false
