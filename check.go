@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/record"
@@ -139,7 +140,8 @@ func (b *blueprint) spoolPlace(usable func(dir string) bool) string {
 	if d := b.keys.Spool.Dir; d != "" {
 		return config.Abs(b.dir(), d)
 	}
-	candidates := []string{os.Getenv("GIROK_SPOOL"), os.Getenv("STATE_DIRECTORY"), filepath.Join(b.dir(), "spool"), stateHome()}
+	state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":") // systemd lists all that a unit has
+	candidates := []string{os.Getenv("GIROK_SPOOL"), state, filepath.Join(b.dir(), "spool"), stateHome()}
 	for _, d := range candidates {
 		if d != "" && usable(d) {
 			return d
