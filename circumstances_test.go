@@ -93,6 +93,7 @@ func TestSpoolPlace(t *testing.T) {
 		{"as configured", "dir GIROK_SPOOL STATE_DIRECTORY", "configured"},
 		{"$GIROK_SPOOL", "GIROK_SPOOL STATE_DIRECTORY", "GIROK_SPOOL"},
 		{"$STATE_DIRECTORY", "STATE_DIRECTORY", "STATE_DIRECTORY"},
+		{"the first of several", "STATE_DIRECTORY list", "STATE_DIRECTORY"},
 		{"beside the file", "", "spool"},
 		{"$XDG_STATE_HOME", "taken", "XDG_STATE_HOME/girok"},
 		{"the next one where one can't be written", "GIROK_SPOOL STATE_DIRECTORY bad", "STATE_DIRECTORY"},
@@ -111,6 +112,9 @@ func TestSpoolPlace(t *testing.T) {
 				if strings.Contains(tt.has, name) || name == "XDG_STATE_HOME" {
 					t.Setenv(name, filepath.Join(here, name))
 				}
+			}
+			if strings.HasSuffix(tt.has, "list") {
+				t.Setenv("STATE_DIRECTORY", os.Getenv("STATE_DIRECTORY")+":/nowhere/else")
 			}
 			for word, file := range map[string]string{"taken": "spool", "bad": "GIROK_SPOOL"} {
 				if strings.Contains(tt.has, word) {
