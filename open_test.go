@@ -15,7 +15,9 @@ root: {level: INFO, handlers: [out]}
 
 func TestOpenFSAndBytes(t *testing.T) {
 	for name, open := range map[string]func() (*Logs, error){
-		"fs":    func() (*Logs, error) { return OpenFS(fstest.MapFS{"c/config.yaml": {Data: []byte(embedded)}}, "c/config.yaml") },
+		"fs": func() (*Logs, error) {
+			return OpenFS(fstest.MapFS{"c/config.yaml": {Data: []byte(embedded)}}, "c/config.yaml")
+		},
 		"bytes": func() (*Logs, error) { return OpenBytes("config", []byte(embedded)) },
 	} {
 		t.Run(name, func(t *testing.T) {

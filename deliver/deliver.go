@@ -300,8 +300,35 @@ func (d *Deliverer) Close(ctx context.Context) {
 	}
 	d.cancel()
 	<-d.done
-	d.wg.Wait()
-	d.unlock()
+	if d.ended(ctx) {
+		d.unlock()
+	}
+}
+
+// grace is what a sink may take to notice that its context has ended.
+const grace = time.Second
+
+// ended waits for the lanes, and a little longer than ctx for a sink that does
+// not heed its context. Such a one keeps the destination's lock until the process
+// ends.
+func (d *Deliverer) ended(ctx context.Context) bool {
+	all := make(chan struct{})
+	go func() {
+		d.wg.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-all:
+		return true
+	case <-time.After(grace):
+		d.opts.Log.Error("a destination does not let go; the program ends without it")
+		return false
+	}
 }
 
 // unlock lets all destinations go.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/girok/girok/spool"
@@ -32,6 +33,9 @@ const slowAge = 10 * time.Second
 // letters, for the named handlers; without names for those whose batches are at
 // most 10 s old when they are cut. When ctx ends first it returns *Unflushed.
 func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
+	if err := d.known(names); err != nil {
+		return err
+	}
 	ends := map[*spool.Run]uint64{}
 	for _, r := range d.opts.Spool.Own() {
 		ends[r] = r.Tail()
@@ -60,6 +64,20 @@ func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
 			return waiting
 		}
 	}
+}
+
+// known wants names to be handlers of the own run.
+func (d *Deliverer) known(names []string) error {
+	var all []string
+	for _, h := range d.opts.Spool.Writer().Run().Config.Handlers {
+		all = append(all, h.Name)
+	}
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("no spooled handler %q; there are %s", name, strings.Join(all, ", "))
+		}
+	}
+	return nil
 }
 
 // waiting finds a handler that is not past the end of a run.

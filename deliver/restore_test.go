@@ -1,9 +1,14 @@
 package deliver
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/girok/girok/sink"
 )
 
 // A program that began without a usable folder goes on in one as soon as there
@@ -36,4 +41,42 @@ func TestMemoryThenDisk(t *testing.T) {
 	if len(s.positions) > 0 {
 		t.Errorf("positions are left: %v", s.positions)
 	}
+}
+
+func TestFlushOfAnUnknownHandler(t *testing.T) {
+	p := start(t, t.TempDir(), 0, one(newStore()), "a")
+	p.d.Start()
+	defer p.stop()
+	if err := p.d.Flush(t.Context(), "typo"); err == nil {
+		t.Error("Flush of a handler that there is not returns nil")
+	}
+}
+
+// A sink that does not heed its context must not hold a program that ends.
+func TestCloseLeavesASinkThatHangs(t *testing.T) {
+	s := newStore()
+	hangs, hang := make(chan struct{}), make(chan struct{})
+	s.before = func(*sink.Batch) error { close(hangs); <-hang; return errors.New("late") }
+	p := start(t, t.TempDir(), 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	eventually(t, "the sink hangs", func() bool {
+		select {
+		case <-hangs:
+			return true
+		default:
+			return false
+		}
+	})
+	p.spool.Seal()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	p.d.Close(ctx)
+	if d := time.Since(begin); d > 3*time.Second {
+		t.Errorf("Close took %v", d)
+	}
+	close(hang)
+	p.d.wg.Wait()
+	p.spool.Release()
 }

@@ -150,7 +150,7 @@ func (w *Writer) makeRoom() error {
 		w.drop(i)
 		w.run.count.freeing().Store(0)
 		if n > 0 {
-			w.spool.lost(ErrFull, n)
+			w.spool.lost(ErrEvicted, n)
 		}
 	}
 	return nil

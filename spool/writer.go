@@ -18,7 +18,9 @@ import (
 var (
 	ErrClosed = errors.New("spool: closed")
 	ErrFull   = errors.New("spool: full, and nothing in it can go")
-	ErrLength = errors.New("spool: a payload this long or short is no record")
+	// ErrEvicted is what an Event says of records that went to make room.
+	ErrEvicted = errors.New("spool: full, the oldest records went")
+	ErrLength  = errors.New("spool: a payload this long or short is no record")
 )
 
 // The tail: bits 0 to 39 are an offset in the segment whose seq is in bits 40 to
@@ -70,8 +72,8 @@ type Writer struct {
 	done     chan struct{}
 }
 
-// retryMake is how long an append that finds the spool full or its disk refusing
-// fails at once before a segment is tried again.
+// retryMake is how long an append that finds the spool's disk refusing fails at
+// once before a segment is tried again.
 const retryMake = 100 * time.Millisecond
 
 // kickEvery: an append that crosses a multiple of this many bytes wakes the
@@ -236,7 +238,7 @@ func (w *Writer) makeNext(force bool) error {
 		return ErrFull
 	}
 	w.pressed = full
-	if w.broken != nil && time.Now().Before(w.again) {
+	if w.broken != nil && w.broken != ErrFull && time.Now().Before(w.again) {
 		return w.broken
 	}
 	last := w.segs[len(w.segs)-1]

@@ -56,7 +56,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		e.Attr(a)
 		return true
 	})
-	_ = t.send(p, level, record.Log, e, mask, direct, false) // the spool has counted it
+	t.send(p, level, record.Log, e, mask, direct, false) // the spool has counted it
 	return nil
 }
 
@@ -101,8 +101,9 @@ func (t *target) takes(kind record.Kind, level record.Level) bool {
 }
 
 // send finishes a record, writes it and gives the encoder back. try: when the
-// spool does not take it now, nobody gets it.
-func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct, try bool) (err error) {
+// spool does not take it now, nobody gets it. kept are the bits of the spooled
+// handlers that have it.
+func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct, try bool) (kept uint64, err error) {
 	payload := e.Finish()
 	var v *record.View
 	if direct || p.filters {
@@ -117,7 +118,7 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 	case try:
 		if _, err = t.cfg.Appender.TryAppend(payload); err != nil {
 			e.Release()
-			return err
+			return 0, err
 		}
 	default:
 		_, err = t.cfg.Appender.Append(payload)
@@ -131,7 +132,7 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 		}
 	}
 	e.Release()
-	return err
+	return mask, err
 }
 
 // filter takes the bits of spooled handlers whose filters refuse the record.
@@ -182,6 +183,6 @@ func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 	for _, a := range en.Attrs {
 		e.Attr(a)
 	}
-	err = n.tree.send(p, en.Level, en.Kind, e, mask, direct, true)
-	return mask != 0, err
+	kept, err := n.tree.send(p, en.Level, en.Kind, e, mask, direct, true)
+	return kept != 0, err
 }

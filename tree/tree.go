@@ -226,7 +226,13 @@ func (t *Tree) compile(n *Node) {
 	n.plan.Store(p)
 	n.enabled.Store(int64(p.lowest().Slog()))
 	if !p.found {
-		n.enabled.Store(int64(p.level.Slog())) // so that what is not shown is counted
+		// So that what is not shown is counted: from INFO up where nothing at all
+		// is configured; a program's DEBUG stays free.
+		level := p.level
+		if len(t.cfg.Loggers) == 0 {
+			level = min(level, record.Info)
+		}
+		n.enabled.Store(int64(level.Slog()))
 	}
 }
 

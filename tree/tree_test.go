@@ -176,7 +176,7 @@ func TestLastResort(t *testing.T) {
 		last    []string
 		unshown uint64
 	}{
-		{"nothing configured", nil, []string{"warning", "error"}, 0},
+		{"nothing configured", nil, []string{"warning", "error"}, 1},
 		{"a level that lets more through", []LoggerConfig{logger("", 10)}, []string{"warning", "error"}, 2},
 		{"no propagation and no handler", []LoggerConfig{logger("", 10, directTo(&lines{}, 0)), logger("a!", 0)}, []string{"warning", "error"}, 2},
 		{"a handler with a level too high is a handler", []LoggerConfig{logger("", 10, directTo(&lines{}, 99))}, nil, 0},
