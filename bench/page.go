@@ -3,6 +3,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,6 +11,11 @@ import (
 	"syscall"
 	"time"
 )
+
+// byHand is what no run of this program measures.
+//
+//go:embed byhand.md
+var byHand string
 
 // writePage writes the table with what one must know to read it.
 func writePage(o *options, rows []row) error {
@@ -29,6 +35,7 @@ func writePage(o *options, rows []row) error {
 		}
 	}
 	s.WriteString(method)
+	s.WriteString(byHand)
 	return os.WriteFile(o.write, []byte(s.String()), 0o644)
 }
 

@@ -102,10 +102,10 @@ func (s *segment) put(pos uint64, word uint64, payload []byte) (ok bool) {
 	}()
 	b := s.mem[pos-s.base:]
 	w := (*uint64)(unsafe.Pointer(&b[0]))
-	atomic.StoreUint64(w, uint64(len(payload))|busyBit)
+	storeWord(w, uint64(len(payload))|busyBit)
 	crash.At(crash.Reserved)
 	copy(b[wordSize:], payload)
-	atomic.StoreUint64(w, word)
+	storeWord(w, word)
 	ok = true
 	return
 }
