@@ -54,11 +54,13 @@ func fileLine(workers int) func(b *bench) ([]row, error) {
 		if err := ours.check(); err != nil {
 			return nil, err
 		}
-		r, err := compete(arms, plan{rounds: b.turns(15), slices: 4, calls: b.amount(5_000), chunk: 250, workers: workers})
+		r, err := compete(arms, plan{rounds: b.turns(31), slices: 4, calls: b.amount(5_000), chunk: 250, workers: workers})
 		if err != nil {
 			return nil, err
 		}
 		out := r.row(1, what, "slog.JSONHandler → *os.File, O_APPEND", limit)
+		// Two goroutines gain by not waiting for each other's lock: that is wall time.
+		out.bar, out.met = fmt.Sprintf("≤ %.2f, wall", limit), met(r.ratios(1, wall).median <= limit)
 		out.cpu = fmt.Sprintf("calling threads %.3f: %.0f ns; %d allocations", r.ratios(1, caller).median, r.absolute(1, caller).median, allocs)
 		return []row{out}, nil
 	}
