@@ -576,3 +576,35 @@ func TestRunWithoutItsBeginning(t *testing.T) {
 	q.stop()
 	once(t, s, total-int(lost))
 }
+
+// A segment whose header is rubbish may hold records: the rest is delivered, and
+// the run is kept.
+func TestRubbishHeaderIsSetAside(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a")
+	wide := strings.Repeat("x", 4000)
+	for i := range 600 { // more than a segment of 1 MiB
+		p.append(1, fmt.Sprintf("%06d %s", i, wide))
+	}
+	run := p.spool.Writer().Run().Path()
+	p.die2()
+	first := filepath.Join(run, "000001.seg")
+	f, err := os.OpenFile(first, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("rubbish!"), 0); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	q := start(t, dir, 0, one(s), "a")
+	q.d.Start()
+	eventually(t, "the rest is delivered", func() bool { return len(runFolders(t, dir)) == 1 })
+	q.stop()
+	if n := s.count(); n == 0 || n >= 600 {
+		t.Errorf("%d rows", n)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "svc", "damaged", "*", "000001.seg")); len(kept) != 1 {
+		t.Errorf("the damaged segment is gone")
+	}
+}

@@ -245,8 +245,9 @@ func heldIn(path string) (n int64) {
 }
 
 // FreeDelivered deletes the segments of a dead run that every handler is past,
-// and the run itself when that is all of them up to its end. It reports whether
-// the run is gone. Two processes may do it at once: what is gone is gone.
+// and the run itself when that is all of them up to its end; a run with a segment
+// that could not be read at all is set aside. It reports whether the run is gone.
+// Two processes may do it at once: what is gone is gone.
 func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 	if r.Alive() {
 		return false, nil
@@ -256,6 +257,10 @@ func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 		return false, err
 	}
 	if r.passed(end) {
+		if r.unreadable(list) {
+			_, err := r.SetAside(end)
+			return true, err
+		}
 		return true, r.Remove()
 	}
 	if r.path == "" {
@@ -267,6 +272,23 @@ func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 		}
 	}
 	return false, err
+}
+
+// unreadable reports whether the run has a file of a segment whose header does not
+// check. One behind the last that does was only being made when the run died.
+func (r *Run) unreadable(list []header) bool {
+	entries, _ := os.ReadDir(r.path)
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasSuffix(name, ".seg") || slices.ContainsFunc(list, func(h header) bool { return segmentName(h.seq) == name }) {
+			continue
+		}
+		_, err := readHeader(filepath.Join(r.path, name))
+		if errors.Is(err, errRubbish) || errors.Is(err, errUnborn) && len(list) > 0 && name < segmentName(list[len(list)-1].seq) {
+			return true
+		}
+	}
+	return false
 }
 
 // Trim cuts the last segment of a dead run off at the end of its frames, so that
