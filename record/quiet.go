@@ -13,5 +13,5 @@ func Quiet(ctx context.Context) context.Context {
 
 // IsQuiet reports whether ctx was marked by Quiet.
 func IsQuiet(ctx context.Context) bool {
-	return ctx != nil && ctx != context.Background() && ctx.Value(quietKey{}) != nil
+	return ctx != nil && ctx.Value(quietKey{}) != nil
 }
