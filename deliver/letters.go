@@ -191,6 +191,9 @@ func (l *letters) resume(run record.RunID, next record.Place) error {
 // Letters lists a service's dead letters, oldest first. dir is the service's
 // folder in the spool.
 func Letters(dir string) (list []Letter, err error) {
+	if _, err := os.ReadDir(filepath.Join(dir, "dead")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // Glob would say that there are none
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "dead", "*", "*"+letterSuffix))
 	if err != nil {
 		return nil, err

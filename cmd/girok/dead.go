@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -98,21 +99,19 @@ func letterID(l *deliver.Letter) string {
 	return strings.TrimSuffix(filepath.Base(l.File), ".json")
 }
 
-// letters lists those of the services that are meant. What can't be read is told.
-func (p *program) letters(w place) ([]deliver.Letter, error) {
+// letters lists those of the services that are meant. With an error the list is
+// what could be read.
+func (p *program) letters(w place) (all []deliver.Letter, err error) {
 	dirs, err := p.services(w)
 	if err != nil {
 		return nil, err
 	}
-	var all []deliver.Letter
 	for _, dir := range dirs {
-		list, err := deliver.Letters(dir)
-		if err != nil {
-			fmt.Fprintf(p.stderr, "girok: %v\n", err)
-		}
+		list, lerr := deliver.Letters(dir)
+		err = errors.Join(err, lerr)
 		all = append(all, list...)
 	}
-	return all, nil
+	return all, err
 }
 
 func (p *program) deadLs(w place, handler string, asJSON bool) int {

@@ -79,21 +79,23 @@ func (p *program) services(w place) ([]string, error) {
 	return found, err
 }
 
-// runs lists the runs of the services that are meant. What can't be read is told.
-func (p *program) runs(w place) ([]*spool.Run, error) {
+// runs lists the runs of the services that are meant. With an error the list is
+// what could be read.
+func (p *program) runs(w place) (all []*spool.Run, err error) {
 	dirs, err := p.services(w)
 	if err != nil {
 		return nil, err
 	}
-	var all []*spool.Run
 	for _, dir := range dirs {
-		runs, err := spool.List(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			fmt.Fprintf(p.stderr, "girok: %v\n", err)
+		runs, lerr := spool.List(dir)
+		if errors.Is(lerr, fs.ErrNotExist) {
+			fmt.Fprintf(p.stderr, "girok: there is no %s: nothing was logged through this spool so far, or the service has another name\n", dir)
+			lerr = nil
 		}
+		err = errors.Join(err, lerr)
 		all = append(all, runs...)
 	}
-	return all, nil
+	return all, err
 }
 
 type runReport struct {
@@ -140,16 +142,18 @@ func runReportOf(r *spool.Run) runReport {
 
 func (p *program) spoolLs(w place, asJSON bool) int {
 	runs, err := p.runs(w)
-	if err != nil {
-		return p.failed(err)
-	}
 	code := exitOK
+	if err != nil {
+		if code = p.failed(err); len(runs) == 0 {
+			return code
+		}
+	}
 	reports := []runReport{}
 	for _, r := range runs {
 		rep := runReportOf(r)
 		reports = append(reports, rep)
 		for _, h := range rep.Handlers {
-			if h.Waiting > 0 {
+			if h.Waiting > 0 && code == exitOK {
 				code = exitWaits
 			}
 		}
