@@ -15,7 +15,7 @@ type Summary struct {
 	Read     uint64          // lines or requests that the sources took
 	Spooled  uint64          // records of them that came into the spool
 	Handlers []girok.Stat    // delivery by handler, of other runs' records too
-	Lost     uint64          // records that the spool could not keep
+	Lost     uint64          // records that the spool could not keep, of earlier runs too
 	Failed   uint64          // records that a direct handler could not write
 	Left     []girok.Backlog // what still waits
 	Took     time.Duration
@@ -34,6 +34,9 @@ func (c *collector) summary(took time.Duration) *Summary {
 	for _, n := range c.count {
 		s.Read += n.Read.Load()
 		s.Spooled += n.Spooled.Load()
+	}
+	for _, h := range s.Handlers {
+		s.Lost += h.Lost
 	}
 	return s
 }

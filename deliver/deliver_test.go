@@ -573,6 +573,9 @@ func TestRunWithoutItsBeginning(t *testing.T) {
 	q := start(t, dir, 8<<20, one(s), "a")
 	q.d.Start()
 	eventually(t, "the rest is delivered", func() bool { return s.count() == total-int(lost) && len(runFolders(t, dir)) == 1 })
+	if got := q.d.Stats()[0].Lost; got != lost {
+		t.Errorf("the stats say %d lost, want %d", got, lost)
+	}
 	q.stop()
 	once(t, s, total-int(lost))
 }

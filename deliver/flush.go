@@ -147,6 +147,7 @@ type Stat struct {
 	Batches         uint64
 	Retries         uint64
 	Letters         uint64
+	Lost            uint64 // records of earlier runs that were gone when this process came to them
 }
 
 // Stats tells how each handler fares.
@@ -154,7 +155,7 @@ func (d *Deliverer) Stats() (all []Stat) {
 	for _, l := range d.lanes() {
 		all = append(all, Stat{
 			Handler: l.handler, Target: l.target, State: spool.State(l.stats.state.Load()), Cause: l.cause(),
-			Records: l.stats.records.Load(), Batches: l.stats.batches.Load(), Retries: l.stats.retries.Load(), Letters: l.stats.letters.Load(),
+			Records: l.stats.records.Load(), Batches: l.stats.batches.Load(), Retries: l.stats.retries.Load(), Letters: l.stats.letters.Load(), Lost: l.stats.lost.Load(),
 		})
 	}
 	return all

@@ -39,7 +39,7 @@ type lane struct {
 
 type lanesStats struct {
 	records, batches, retries atomic.Uint64
-	letters                   atomic.Uint64
+	letters, lost             atomic.Uint64
 	state                     atomic.Uint64
 	cause                     atomic.Pointer[string]
 }
@@ -57,6 +57,7 @@ type cursor struct {
 	reader    *spool.Reader
 	claimedOn sink.Sink    // the sink that knows this process as the owner
 	stored    record.Place // where the destination stands
+	lostTold  uint64       // how many lost records of the run were told
 	gapTo     uint64       // the end of the gap that was told last
 	ended     bool         // the reader has come to the end of a dead run
 	newer     bool         // a newer girok must go on

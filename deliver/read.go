@@ -131,10 +131,16 @@ func (l *lane) gap(c *cursor) {
 
 // sayLost tells what a run lost because the spool was full.
 func (l *lane) sayLost(c *cursor) {
-	if n, first, last := c.slot().Lost(); n > 0 {
-		l.dest.d.opts.Log.Error("records were lost: the spool was full before this handler had read them",
-			"handler", l.handler, "run", c.run.ID.String(), "records", n, "first", first, "last", last)
+	n, first, last := c.slot().Lost()
+	if n <= c.lostTold {
+		return
 	}
+	if !c.run.Own() {
+		l.stats.lost.Add(n - c.lostTold)
+	}
+	c.lostTold = n
+	l.dest.d.opts.Log.Error("records were lost: the spool was full before this handler had read them",
+		"handler", l.handler, "run", c.run.ID.String(), "records", n, "first", first, "last", last)
 }
 
 // pin holds what the batch was read from, and looks whether it is still there.
