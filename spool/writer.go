@@ -40,7 +40,7 @@ const (
 
 func tailAt(seq, offset uint64) uint64 { return seq<<offsetBits | offset }
 
-// Writer appends to one run. Append is safe for concurrent use; so is Close.
+// Writer appends to one run. Its methods are safe for concurrent use.
 type Writer struct {
 	_      [64]byte
 	tail   atomic.Uint64 // alone on its cache line
