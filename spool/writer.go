@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
@@ -103,6 +104,7 @@ func (w *Writer) commit(payload []byte, force bool) (pos uint64, err error) {
 	if len(payload) > record.MaxPayload || len(payload) < minPayload {
 		return w.Tail(), ErrLength
 	}
+	prefetchTail((*uint64)(unsafe.Pointer(&w.tail)))
 	sum := crc32.Checksum(payload, castagnoli)
 	need := frameSize(len(payload))
 	for {
