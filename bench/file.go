@@ -59,7 +59,7 @@ func fileLine(workers int) func(b *bench) ([]row, error) {
 			return nil, err
 		}
 		out := r.row(1, what, "slog.JSONHandler → *os.File, O_APPEND", limit)
-		// Two goroutines gain by not waiting for each other's lock: that is wall time.
+		// The bar is of wall time: not to wait for each other's lock is what two goroutines gain.
 		out.bar, out.met = fmt.Sprintf("≤ %.2f, wall", limit), met(r.ratios(1, wall).median <= limit)
 		out.cpu = fmt.Sprintf("calling threads %.3f: %.0f ns; %d allocations", r.ratios(1, caller).median, r.absolute(1, caller).median, allocs)
 		return []row{out}, nil

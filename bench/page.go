@@ -83,8 +83,11 @@ const method = `
 - A figure is a ratio. In each round what is measured and its control take turns in one process, in an order that
   changes; the table has the median of the rounds' ratios and, in parentheses, their quartiles. Absolute figures move
   with what else the machine does; ratios hardly do. Where quartiles are far apart, the machine was not quiet.
-- Wall time of a call is that of the median of chunks of 250 calls (disabled: 5,000), which are shorter than the turn
-  that the kernel gives a thread: most chunks have nothing in them but the calls. The mean, beside it, has all in it.
+- Wall time of a call of one goroutine is that of the median of chunks of 250 calls (disabled: 5,000), which are
+  shorter than the turn that the kernel gives a thread: most chunks have nothing in them but the calls. The mean,
+  beside it, has all in it.
+- Wall time of a call of two goroutines is the mean over the round, from when the first begins until the last is done,
+  over the calls of both: goroutines wait for each other's locks, and a median of chunks leaves out the waiting.
 - CPU is what the kernel charged: of the threads that made the calls, and of the whole process, with everything that
   girok does in the background and, where records are delivered, their delivery. Ratios are to the control's.
 - *Spooled and delivered*: a destination takes every batch at once; after each turn all is delivered before the next

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type plan struct {
 // sample is what one arm took in one round.
 type sample struct {
 	calls  int
+	shared bool          // several workers made them
 	chunks []float64     // wall time of a call in each chunk, in ns
 	wall   time.Duration // of all chunks, and what came between them
 	caller time.Duration // CPU of the threads that called
@@ -41,6 +43,7 @@ type sample struct {
 
 func (s *sample) add(o sample) {
 	s.calls += o.calls
+	s.shared = s.shared || o.shared
 	s.chunks = append(s.chunks, o.chunks...)
 	s.wall += o.wall
 	s.caller += o.caller
@@ -106,33 +109,45 @@ func (a *arm) slice(p plan) (sample, error) {
 func (a *arm) call(p plan) sample {
 	each := p.calls / p.workers
 	if p.workers == 1 {
-		return a.thread(each, p)
+		s, _ := a.thread(each, p, func() {})
+		return s
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	var sum sample
-	start := make(chan struct{})
+	var ready atomic.Int32
+	var first, last time.Time
+	sum := sample{shared: true}
+	together := func() {
+		for ready.Add(1); int(ready.Load()) < p.workers; {
+			runtime.Gosched()
+		}
+	}
 	for range p.workers {
 		wg.Go(func() {
-			<-start
-			s := a.thread(each, p)
+			s, from := a.thread(each, p, together)
 			mu.Lock()
+			defer mu.Unlock()
 			sum.add(s)
-			mu.Unlock()
+			if first.IsZero() || from.Before(first) {
+				first = from
+			}
+			if to := from.Add(s.wall); to.After(last) {
+				last = to
+			}
 		})
 	}
-	from := time.Now()
-	close(start)
 	wg.Wait()
-	sum.wall = time.Since(from)
+	sum.wall = last.Sub(first)
 	return sum
 }
 
-// thread makes n calls on a thread that does nothing else.
-func (a *arm) thread(n int, p plan) sample {
+// thread makes n calls on a thread that does nothing else, and tells when it
+// began. start returns when the others are ready.
+func (a *arm) thread(n int, p plan, start func()) (sample, time.Time) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	s := sample{calls: n, chunks: make([]float64, 0, n/p.chunk+1)}
+	start()
 	cpu, faults := threadUsage()
 	from := time.Now()
 	for at := from; n > 0; n -= p.chunk {
@@ -145,7 +160,7 @@ func (a *arm) thread(n int, p plan) sample {
 	s.wall = time.Since(from)
 	cpuNow, faultsNow := threadUsage()
 	s.caller, s.faults = cpuNow-cpu, faultsNow-faults
-	return s
+	return s, from
 }
 
 // ratios is what arm i took by the measure of of, over what the control took, in
@@ -167,11 +182,24 @@ func (r results) absolute(i int, of func(*sample) float64) spread {
 	return spreadOf(v)
 }
 
-// wall is the wall time of a call in the median of the chunks. A chunk is
-// shorter than the turn that the kernel gives a thread, so in most of them
-// nothing but the calls happens, on a busy machine too; all that the median
-// leaves out is in the mean, and what of it is work is in the CPU times.
-func wall(s *sample) float64   { return spreadOf(s.chunks).median }
+// wall is the wall time of a call, which for one goroutine is that of the median
+// of the chunks. A chunk is shorter than the turn that the kernel gives a
+// thread, so in most of them nothing but the calls happens, on a busy machine
+// too; all that the median leaves out is in the mean, and what of it is work is
+// in the CPU times.
+//
+// For several goroutines it is the mean over the round: from when the first
+// began until the last was done, over the calls of all. They wait for each
+// other's locks, and while one waits it is the other's calls that are fast: a
+// median of chunks sees those, and leaves out the waiting, which is what a second
+// goroutine is measured for.
+func wall(s *sample) float64 {
+	if s.shared {
+		return mean(s)
+	}
+	return spreadOf(s.chunks).median
+}
+
 func mean(s *sample) float64   { return s.per(s.wall) }
 func caller(s *sample) float64 { return s.per(s.caller) }
 func all(s *sample) float64    { return s.per(s.all) }
@@ -182,9 +210,7 @@ func faults(s *sample) float64 { return float64(s.faults) / float64(s.calls) * 1
 func (r results) row(i int, what, control string, limit float64) row {
 	w, c, a := r.ratios(i, wall), r.ratios(i, caller), r.ratios(i, all)
 	out := row{
-		what: what, control: control, ratio: w.String(),
-		absolute: fmt.Sprintf("%.0f ns (control %.0f); mean %.0f (%.0f)", r.absolute(i, wall).median, r.absolute(0, wall).median,
-			r.absolute(i, mean).median, r.absolute(0, mean).median),
+		what: what, control: control, ratio: w.String(), absolute: r.times(i, 0),
 		cpu: fmt.Sprintf("calling threads %.3f, all %.3f: %.0f and %.0f ns", c.median, a.median, r.absolute(i, caller).median, r.absolute(i, all).median),
 	}
 	if limit > 0 {
@@ -192,6 +218,19 @@ func (r results) row(i int, what, control string, limit float64) row {
 		out.met = met(w.median <= limit && c.median <= limit)
 	}
 	return out
+}
+
+// times is the wall time of a call of arm i and of the control, in words.
+func (r results) times(i, decimals int) string {
+	two := func(of func(*sample) float64) (ours, control float64) {
+		return r.absolute(i, of).median, r.absolute(0, of).median
+	}
+	m, mc := two(mean)
+	if r[i][0].shared {
+		return fmt.Sprintf("mean %.*f ns (control %.*f)", decimals, m, decimals, mc)
+	}
+	w, wc := two(wall)
+	return fmt.Sprintf("%.*f ns (control %.*f); mean %.*f (%.*f)", decimals, w, decimals, wc, decimals, m, decimals, mc)
 }
 
 // allocations is how many a call makes, as testing.AllocsPerRun counts them:

@@ -4,6 +4,7 @@ package main
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -61,6 +62,37 @@ func TestRatios(t *testing.T) {
 	}
 	if got := r.row(1, "", "", 0.49); got.met != "**no**" {
 		t.Errorf("met %q", got.met)
+	}
+}
+
+// What two goroutines wait for each other counts; what one is interrupted does
+// not.
+func TestWall(t *testing.T) {
+	s := sample{calls: 3, chunks: []float64{10, 10, 100}, wall: 120}
+	if got := wall(&s); got != 10 {
+		t.Errorf("of one goroutine %v", got)
+	}
+	s.shared = true
+	if got := wall(&s); got != 40 {
+		t.Errorf("of two goroutines %v", got)
+	}
+}
+
+func TestCompeteTogether(t *testing.T) {
+	var mu sync.Mutex
+	calls := 0
+	a := arm{loop: func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls += n
+	}}
+	r, err := compete([]arm{a}, plan{rounds: 1, slices: 3, calls: 100, chunk: 10, workers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r[0][0]
+	if calls != 600 || s.calls != 300 || !s.shared || len(s.chunks) != 30 || s.wall <= 0 {
+		t.Errorf("%d calls, %+v", calls, s)
 	}
 }
 
