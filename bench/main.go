@@ -59,6 +59,7 @@ var lines = []line{
 	{"file/1", "slog call to a JSON file, 5 attributes", fileLine(1)},
 	{"file/2", "the same from two goroutines", fileLine(2)},
 	{"append", "append of 200 B to the spool with its checksum", appendLine},
+	{"paced", "appends of 200 B at 200,000/s for two minutes: percentiles and page faults", pacedLine},
 	{"rows", "rows a CPU second into SQLite from a dead run", rowsLine},
 	{"open", "Open to the first call returned with 1 GiB waiting", openLine},
 	{"idle", "wake-ups and memory of a program that does nothing", idleLine},
