@@ -3,6 +3,7 @@ package spool
 import (
 	"math/bits"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -15,7 +16,8 @@ const (
 	aheadFactor = 4
 	// firstWindow is what the birth of a run populates.
 	firstWindow = 256 << 10
-	// maxMapped is how many segments stay mapped; older ones are only files.
+	// maxMapped is how many segments stay mapped, spare ones among them; older ones
+	// are only files.
 	maxMapped = 8
 
 	busyTick  = 100 * time.Millisecond
@@ -82,7 +84,10 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	}
 	w.free(cur)
 	w.unmapOld(cur)
-	settled = len(w.segs) == 1 && w.run.count.Committed() >= tail
+	if !moved && w.asleep.Load() {
+		w.discardSpares(0)
+	}
+	settled = len(w.segs) == 1 && len(w.spare) == 0 && w.run.count.Committed() >= tail
 	w.mu.Unlock()
 	if moved {
 		w.spool.notify()
@@ -105,33 +110,75 @@ func (w *Writer) prepare(cur *segment, tail uint64) {
 	}
 }
 
-// free deletes own segments that every handler is past. The caller holds mu.
+// free takes own segments back that every handler is past. The caller holds mu.
 func (w *Writer) free(cur *segment) {
 	for len(w.segs) > 0 && w.segs[0] != cur {
 		s := w.segs[0]
 		if !w.run.passed(s.end()) || w.walkTo(s.end()) < s.end() {
 			return
 		}
+		w.run.count.freeing().Store(s.end())
+		if w.pinned(s) {
+			w.run.count.freeing().Store(0)
+			return
+		}
 		w.drop(0)
+		w.run.count.freeing().Store(0)
 	}
 }
 
-// drop unmaps and deletes segment i. The caller holds mu.
+// drop takes segment i out of the run: its file is kept as a spare one if it can
+// be used again, and deleted if not. No goroutine is in put: the segment was
+// walked to its end. The caller holds mu.
 func (w *Writer) drop(i int) {
 	s := w.segs[i]
+	w.segs = slices.Delete(w.segs, i, i+1)
+	if w.reusable(s) && s.blank() {
+		w.spare = append(w.spare, s)
+		return
+	}
+	w.discard(s)
+}
+
+// reusable reports whether a segment's file can hold the next one.
+func (w *Writer) reusable(s *segment) bool {
+	return s.path != "" && !s.unmapped && !s.fault.Load() && s.size == w.size && w.tail.Load()&sealed == 0
+}
+
+// discard unmaps and deletes a segment that is not in the list any more.
+func (w *Writer) discard(s *segment) {
 	s.unmap()
 	if err := s.remove(); err != nil {
 		w.spool.report(Event{Kind: EventDisk, Err: err})
 	}
-	w.segs = append(w.segs[:i], w.segs[i+1:]...)
 }
 
-// unmapOld takes the mappings of older segments away. One with a hole stays: a
-// goroutine is still copying into it. The caller holds mu.
+// discardSpares deletes spare segments but keep of them. The caller holds mu.
+func (w *Writer) discardSpares(keep int) {
+	for len(w.spare) > keep {
+		w.discard(w.spare[0])
+		w.spare = w.spare[1:]
+	}
+}
+
+// unmapOld keeps the number of mappings down: spare ones go first, then those of
+// the oldest segments. One with a hole stays: a goroutine is still copying into
+// it. The caller holds mu.
 func (w *Writer) unmapOld(cur *segment) {
-	for i := 0; i < len(w.segs)-maxMapped+1; i++ {
-		if s := w.segs[i]; s != cur && s.path != "" && !s.unmapped && s.walk(s.end(), &w.faults) == s.end() {
+	mapped := 1 // the next
+	for _, s := range w.segs {
+		if !s.unmapped {
+			mapped++
+		}
+	}
+	w.discardSpares(max(maxMapped-mapped, 0))
+	for _, s := range w.segs {
+		if mapped <= maxMapped {
+			return
+		}
+		if s != cur && s.path != "" && !s.unmapped && s.walk(s.end(), &w.faults) == s.end() {
 			s.unmap()
+			mapped--
 		}
 	}
 }

@@ -110,8 +110,12 @@ func takeLock(f *os.File) error {
 
 // first makes segment 1.
 func (w *Writer) first(size uint64) error {
-	h := header{seq: 1, size: size, run: w.run.ID}
-	seg, err := newSegment(w.run.path, h, firstWindow)
+	path := ""
+	if w.run.path != "" {
+		w.files = 1
+		path = filepath.Join(w.run.path, segmentName(w.files))
+	}
+	seg, err := newSegment(path, header{seq: 1, size: size, run: w.run.ID}, firstWindow)
 	if err != nil {
 		return err
 	}

@@ -97,6 +97,12 @@ type header struct {
 	created  int64
 }
 
+// segmentFile is a segment's header and the name of its file.
+type segmentFile struct {
+	header
+	name string
+}
+
 func (h *header) end() uint64  { return h.base + h.size }
 func (h *header) data() uint64 { return h.base + headerSize }
 
@@ -110,10 +116,10 @@ func (h *header) table() *crc32.Table {
 	return castagnoli
 }
 
-// encode writes the header but for its magic.
+// encode writes the header.
 func (h *header) encode(b []byte) {
 	le := binary.LittleEndian
-	copy(b[:8], segmentMagic[:])
+	copy(b, segmentMagic[:])
 	le.PutUint32(b[8:], formatVersion)
 	le.PutUint32(b[12:], h.checksum)
 	le.PutUint64(b[16:], h.seq)
@@ -123,7 +129,6 @@ func (h *header) encode(b []byte) {
 	le.PutUint64(b[48:], h.salt)
 	le.PutUint64(b[56:], uint64(h.created))
 	le.PutUint32(b[64:], crc32.Checksum(b[:64], castagnoli))
-	clear(b[:8])
 }
 
 var (
@@ -132,16 +137,22 @@ var (
 	ErrNewer = errors.New("spool: written in a newer format; use a newer girok to read it")
 
 	errUnborn  = errors.New("spool: segment without a header yet")
+	errSpare   = errors.New("spool: segment that was delivered")
 	errRubbish = errors.New("spool: not a segment")
 )
 
 // decodeHeader reads a header. errUnborn: its writer has not finished it.
+// errSpare: what was there is delivered, and nothing new is there.
 func decodeHeader(b []byte) (header, error) {
 	var h header
 	if len(b) < headerUsed {
 		return h, errUnborn
 	}
 	if [8]byte(b[:8]) == [8]byte{} {
+		whole := append(segmentMagic[:len(segmentMagic):len(segmentMagic)], b[8:headerUsed]...)
+		if _, err := decodeHeader(whole); err == nil {
+			return h, errSpare
+		}
 		return h, errUnborn
 	}
 	le := binary.LittleEndian

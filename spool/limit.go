@@ -17,12 +17,17 @@ func (s *Spool) segmentSize() uint64 {
 // over reports whether a segment of n bytes more would exceed the limit. Two
 // segments of the own run are always allowed.
 func (s *Spool) over(own *Run, n int64) bool {
-	var held int64
-	segs := own.writer.segs
-	for _, seg := range segs {
-		held += int64(seg.size)
+	w := own.writer
+	if len(w.spare) > 0 {
+		n = 0 // it takes the place of a spare one
 	}
-	if len(segs) < 2 {
+	var held int64
+	for _, list := range [][]*segment{w.segs, w.spare} {
+		for _, seg := range list {
+			held += int64(seg.size)
+		}
+	}
+	if len(w.segs) < 2 {
 		return false
 	}
 	if own.path == "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/girok/girok/record"
@@ -54,6 +53,7 @@ type Reader struct {
 	end  uint64 // after the last frame or PAD that checked
 	cur  header
 	src  source // nil: none open
+	over bool   // the file that is open holds another segment by now
 	only bool   // stop at the end of this segment
 	dead bool
 
@@ -110,6 +110,10 @@ func (r *Reader) Next() (Ref, Status) {
 		}
 		ref, v := r.look()
 		switch {
+		case r.over:
+			r.Close()
+			r.over, fresh = false, false
+			continue
 		case v == good:
 			r.pos, r.end = ref.Next, ref.Next
 			return ref, Frame
@@ -223,7 +227,32 @@ func (r *Reader) readAt(b []byte, pos uint64) int {
 	if err != nil && !errors.Is(err, io.EOF) {
 		got, r.Err = 0, err // it may be readable later: nothing is skipped for it
 	}
+	if r.Err == nil && r.reused() {
+		got, r.over = 0, true
+	}
 	return got
+}
+
+// reused reports whether the open file does not hold the segment any more: a
+// living writer takes the files of delivered ones again.
+func (r *Reader) reused() bool {
+	if r.dead || r.run.path == "" {
+		return false
+	}
+	var b [headerUsed]byte
+	n, err := r.src.read(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.Err = err
+		return true
+	}
+	if n < headerUsed {
+		return false // cut off
+	}
+	h, err := decodeHeader(b[:])
+	if errors.Is(err, errUnborn) || errors.Is(err, errSpare) {
+		return true
+	}
+	return err == nil && (h.seq != r.cur.seq || h.salt != r.cur.salt)
 }
 
 // died looks whether the run has died meanwhile; then all must be read again.
@@ -257,8 +286,12 @@ func (r *Reader) open() Status {
 			r.Err = err
 			return Wait
 		}
-		lost := r.cur.seq != 0 && h.seq != r.cur.seq+1 && h.base > r.pos || r.cur.seq == 0 && r.pos != 0 && h.base > r.pos
-		r.cur, r.src, r.buf, r.salvage = h, src, r.buf[:0], false
+		lost := h.base > r.pos && (r.cur.seq != 0 || r.pos != 0)
+		r.cur, r.src, r.buf, r.salvage = h.header, src, r.buf[:0], false
+		if r.reused() {
+			r.Close() // since the look at its header
+			continue
+		}
 		from := r.pos
 		r.pos = max(r.pos, h.data())
 		if lost {
@@ -269,17 +302,11 @@ func (r *Reader) open() Status {
 	}
 }
 
-// find chooses the segment: the one after the last, or by a look at all.
-func (r *Reader) find() (header, Status) {
-	if r.cur.seq != 0 && r.run.path != "" {
-		h, err := readHeader(filepath.Join(r.run.path, segmentName(r.cur.seq+1)))
-		if err == nil && h.run == r.run.ID && h.base == r.cur.end() && r.pos < h.end() {
-			return h, Frame
-		}
-	}
+// find chooses the segment that holds pos, or the next that there is.
+func (r *Reader) find() (segmentFile, Status) {
 	list, err := r.run.segments()
 	if errors.Is(err, ErrNewer) {
-		return header{}, Newer
+		return segmentFile{}, Newer
 	}
 	r.Err = err
 	for _, h := range list {
@@ -287,5 +314,5 @@ func (r *Reader) find() (header, Status) {
 			return h, Frame
 		}
 	}
-	return header{}, Wait
+	return segmentFile{}, Wait
 }

@@ -176,7 +176,7 @@ func (r *Run) passed(end uint64) bool {
 }
 
 // segments lists the run's segments in their order; none when the run is gone.
-func (r *Run) segments() ([]header, error) {
+func (r *Run) segments() ([]segmentFile, error) {
 	if r.path == "" {
 		return r.writer.memorySegments(), nil
 	}
@@ -184,7 +184,7 @@ func (r *Run) segments() ([]header, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var list []header
+	var list []segmentFile
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name(), ".seg") {
 			continue
@@ -192,14 +192,14 @@ func (r *Run) segments() ([]header, error) {
 		h, err := readHeader(filepath.Join(r.path, e.Name()))
 		switch {
 		case err == nil && h.run == r.ID:
-			list = append(list, h)
-		case err == nil, errors.Is(err, errUnborn), errors.Is(err, errRubbish), errors.Is(err, fs.ErrNotExist):
+			list = append(list, segmentFile{h, e.Name()})
+		case err == nil, errors.Is(err, errUnborn), errors.Is(err, errSpare), errors.Is(err, errRubbish), errors.Is(err, fs.ErrNotExist):
 		default: // newer; or it can't be read just now, and must not count as gone
 			return nil, err
 		}
 	}
-	slices.SortFunc(list, func(a, b header) int { return cmp.Compare(a.seq, b.seq) })
-	return list, nil
+	slices.SortFunc(list, func(a, b segmentFile) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.name, b.name)) })
+	return slices.CompactFunc(list, func(a, b segmentFile) bool { return a.seq == b.seq }), nil
 }
 
 func readHeader(path string) (header, error) {
@@ -214,11 +214,7 @@ func readHeader(path string) (header, error) {
 	} else if err != nil {
 		return header{}, err
 	}
-	h, err := decodeHeader(b[:])
-	if err == nil && filepath.Base(path) != segmentName(h.seq) {
-		return header{}, errRubbish // files are never renamed
-	}
-	return h, err
+	return decodeHeader(b[:])
 }
 
 // Held is the bytes of the run's segments on its disk.
@@ -268,27 +264,53 @@ func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 	}
 	for _, h := range list {
 		if h.end() <= end && r.passed(h.end()) {
-			err = errors.Join(err, removeFile(filepath.Join(r.path, segmentName(h.seq))))
+			err = errors.Join(err, removeFile(filepath.Join(r.path, h.name)))
 		}
 	}
 	return false, err
 }
 
 // unreadable reports whether the run has a file of a segment whose header does not
-// check. One behind the last that does was only being made when the run died.
-func (r *Run) unreadable(list []header) bool {
-	entries, _ := os.ReadDir(r.path)
-	for _, e := range entries {
-		name := e.Name()
-		if !strings.HasSuffix(name, ".seg") || slices.ContainsFunc(list, func(h header) bool { return segmentName(h.seq) == name }) {
+// check. A spare one has nothing that matters, and the one that was made last may
+// have been only being made when the run died.
+func (r *Run) unreadable(list []segmentFile) bool {
+	names := r.files()
+	for i, name := range names {
+		if slices.ContainsFunc(list, func(f segmentFile) bool { return f.name == name }) {
 			continue
 		}
 		_, err := readHeader(filepath.Join(r.path, name))
-		if errors.Is(err, errRubbish) || errors.Is(err, errUnborn) && len(list) > 0 && name < segmentName(list[len(list)-1].seq) {
+		if errors.Is(err, errRubbish) || errors.Is(err, errUnborn) && i < len(names)-1 && !r.empty(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// files lists the names of the run's segments in the order in which their files
+// were made.
+func (r *Run) files() (names []string) {
+	entries, _ := os.ReadDir(r.path)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".seg") {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	return names
+}
+
+// empty reports whether a file without a header is one that was being made in the
+// place of another: frames go before their header does.
+func (r *Run) empty(name string) bool {
+	f, err := os.Open(filepath.Join(r.path, name))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	var b [headerSize + wordSize]byte
+	n, err := f.ReadAt(b[:], 0)
+	return err == nil && n == len(b) && [wordSize]byte(b[headerSize:]) == [wordSize]byte{}
 }
 
 // Trim cuts the last segment of a dead run off at the end of its frames, so that
@@ -301,10 +323,15 @@ func (r *Run) Trim(end uint64) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	for _, name := range r.files() {
+		if _, herr := readHeader(filepath.Join(r.path, name)); errors.Is(herr, errSpare) || errors.Is(herr, errUnborn) && r.empty(name) {
+			err = errors.Join(err, removeFile(filepath.Join(r.path, name)))
+		}
+	}
 	// The last goes first: a segment that ends early and is not the last one would
 	// look as if something had been cut off behind it.
 	for i, h := range slices.Backward(list) {
-		name := filepath.Join(r.path, segmentName(h.seq))
+		name := filepath.Join(r.path, h.name)
 		switch {
 		case h.base >= end && i > 0:
 			err = errors.Join(err, removeFile(name))

@@ -47,6 +47,10 @@ func (r *Reader) skipTo(limit uint64, v verdict) {
 	w := scanner{r: r}
 	for r.pos += wordSize; r.pos < limit; r.pos += wordSize {
 		b := w.bytes(wordSize)
+		if r.over {
+			r.pos = start
+			return
+		}
 		if b == nil {
 			if r.Err == nil {
 				r.pos = limit

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -34,30 +33,75 @@ type segment struct {
 // giveUp is how long a hole is waited for where storage failed.
 const giveUp = time.Second
 
-func segmentName(seq uint64) string { return fmt.Sprintf("%06d.seg", seq) }
+// segmentName is that of a run's file; its number says nothing of the segment's
+// seq, which stands in the header.
+func segmentName(number uint64) string { return fmt.Sprintf("%06d.seg", number) }
 
-// newSegment makes segment h of a run in folder dir, or in memory if dir is
-// empty. Its space is allocated, so a full disk is an error here and never a
-// fault in the application; the first populate bytes are ready for writing.
-func newSegment(dir string, h header, populate uint64) (*segment, error) {
-	h.checksum, h.created = crc32c, time.Now().UnixNano()
-	h.salt = random64()
-	s := &segment{header: h, walked: h.data(), filled: h.base}
+// newSegment makes segment h in a new file, or in memory if path is empty. Its
+// space is allocated, so a full disk is an error here and never a fault in the
+// application; the first populate bytes are ready for writing.
+func newSegment(path string, h header, populate uint64) (*segment, error) {
+	s := &segment{header: h.renew(), path: path, walked: h.data(), filled: h.base}
 	var err error
-	if dir == "" {
+	if path == "" {
 		s.mem = make([]byte, h.size)
-	} else {
-		s.path = filepath.Join(dir, segmentName(h.seq))
-		if s.mem, err = createMapped(s.path, int64(h.size)); err != nil {
-			return nil, err
-		}
+	} else if s.mem, err = createMapped(path, int64(h.size)); err != nil {
+		return nil, err
 	}
-	s.encode(s.mem)
-	crash.At(crash.Roll)
-	// magic last: a header without it does not count
-	atomic.StoreUint64((*uint64)(unsafe.Pointer(&s.mem[0])), binary.NativeEndian.Uint64(segmentMagic[:]))
+	s.bear()
 	s.fill(h.base + populate)
 	return s, nil
+}
+
+// renew is the header with what is new at every use of a file.
+func (h header) renew() header {
+	h.checksum, h.created, h.salt = crc32c, time.Now().UnixNano(), random64()
+	return h
+}
+
+// bear writes the header, and the magic last: a header without it does not count.
+func (s *segment) bear() {
+	var b [headerUsed]byte
+	s.encode(b[:])
+	copy(s.mem[len(segmentMagic):], b[len(segmentMagic):])
+	crash.At(crash.Roll)
+	s.magic().Store(binary.NativeEndian.Uint64(segmentMagic[:]))
+}
+
+func (s *segment) magic() *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&s.mem[0])) }
+
+// blank ends the segment: whoever still reads it sees that its bytes are no
+// longer what they were.
+func (s *segment) blank() bool { return s.guard(func() { s.magic().Store(0) }) }
+
+// again makes segment h in the file and the mapping of s, which is blank. The
+// frames go before the header does: a file without any header has no frames.
+func (s *segment) again(h header) (n *segment, err error) {
+	n = &segment{header: h.renew(), path: s.path, mem: s.mem, walked: h.data(), filled: h.end()}
+	ok := s.guard(func() {
+		clear(s.mem[headerSize:])
+		crash.At(crash.Reuse)
+		clear(s.mem[len(segmentMagic):headerSize])
+		n.bear()
+	})
+	if !ok {
+		return nil, &os.PathError{Op: "reuse", Path: s.path, Err: errors.New("its storage failed")}
+	}
+	return n, nil
+}
+
+// guard runs do, and reports false if the storage faulted in it.
+func (s *segment) guard(do func()) (ok bool) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if !ok {
+			s.fault.Store(true)
+			onlyFault(recover())
+		}
+	}()
+	do()
+	return true
 }
 
 // fill makes pages up to position to resident and writable, so that the

@@ -16,7 +16,7 @@ type source interface {
 	close()
 }
 
-func (r *Run) openSource(h header) (source, error) {
+func (r *Run) openSource(h segmentFile) (source, error) {
 	if r.path == "" {
 		mem := r.writer.memoryAt(h.seq)
 		if mem == nil {
@@ -24,7 +24,7 @@ func (r *Run) openSource(h header) (source, error) {
 		}
 		return memorySource{mem, &r.writer.finished}, nil
 	}
-	f, err := os.Open(filepath.Join(r.path, segmentName(h.seq)))
+	f, err := os.Open(filepath.Join(r.path, h.name))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,9 @@ type Writer struct {
 	faults   faults
 
 	mu     sync.Mutex // guards what follows, and rolling
+	files  uint64     // that were made
 	next   *segment   // made ahead
+	spare  []*segment // delivered and blank: their files and mappings are used again
 	segs   []*segment // all that are not freed, oldest first; cur is among them
 	broken error      // why the last segment could not be made
 	again  time.Time  // when to try that again
@@ -249,11 +252,28 @@ func (w *Writer) makeNext(force bool) error {
 		err = ErrFull // 64 TB in one run
 	}
 	if err == nil {
-		h := header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID}
-		w.next, err = newSegment(w.run.path, h, window)
+		w.next, err = w.make(header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID})
 	}
 	w.broken, w.again = err, time.Now().Add(retryMake)
 	return err
+}
+
+// make makes a segment: in a spare file, or a new one. The caller holds mu.
+func (w *Writer) make(h header) (*segment, error) {
+	for len(w.spare) > 0 {
+		last := len(w.spare) - 1
+		s := w.spare[last]
+		w.spare = w.spare[:last]
+		if n, err := s.again(h); err == nil {
+			return n, nil
+		}
+		w.discard(s)
+	}
+	if w.run.path == "" {
+		return newSegment("", h, 0)
+	}
+	w.files++
+	return newSegment(filepath.Join(w.run.path, segmentName(w.files)), h, window)
 }
 
 // faulted takes a range out of service whose storage failed, and with it the
@@ -323,6 +343,7 @@ func (w *Writer) seal() {
 	<-w.done
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.discardSpares(0)
 	end := w.Tail()
 	for deadline := time.Now().Add(time.Second); w.walkTo(end) < end && time.Now().Before(deadline); {
 		time.Sleep(200 * time.Microsecond)
@@ -356,12 +377,12 @@ func (w *Writer) walkTo(limit uint64) (pos uint64) {
 	return pos
 }
 
-func (w *Writer) memorySegments() []header {
+func (w *Writer) memorySegments() []segmentFile {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := make([]header, len(w.segs))
+	list := make([]segmentFile, len(w.segs))
 	for i, s := range w.segs {
-		list[i] = s.header
+		list[i] = segmentFile{header: s.header}
 	}
 	return list
 }

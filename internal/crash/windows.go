@@ -10,6 +10,7 @@ const (
 	Committed                   // the frame is committed, the call has not returned
 	Roll                        // a new segment is made, the tail has not moved there
 	Rolled                      // the tail has moved, the old segment has no PAD yet
+	Reuse                       // a delivered segment's file is zeroed, the new header is not there
 	BatchRead                   // a batch is cut, nothing of it is sent
 	Sent                        // the rows are in the transaction, which is not committed
 	Answered                    // the store has committed, deliver does not know it
@@ -21,7 +22,7 @@ const (
 )
 
 var names = [NumWindows]string{
-	"birth", "reserved", "committed", "roll", "rolled", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
+	"birth", "reserved", "committed", "roll", "rolled", "reuse", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
 }
 
 func (w Window) String() string { return names[w] }
