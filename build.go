@@ -273,7 +273,7 @@ func (b *blueprint) runConfig() (spool.RunConfig, error) {
 	host, _ := os.Hostname()
 	c := spool.RunConfig{
 		Service: b.keys.Service, Version: buildVersion(), Host: host,
-		Timezone: b.keys.Timezone, Dir: b.dir(),
+		Timezone: b.keys.Timezone, Dir: b.dir(), Durable: b.keys.Spool.Durability == "disk",
 	}
 	for _, h := range b.sorted() {
 		if !h.spooled || !h.used {

@@ -37,11 +37,12 @@ type redactKeys struct {
 }
 
 type spoolKeys struct {
-	Dir        string      `yaml:"dir" doc:"folder, relative to the file; if absent the first that can be written of $GIROK_SPOOL, $STATE_DIRECTORY, spool beside the file, $XDG_STATE_HOME/girok"`
-	Durability string      `yaml:"durability" enum:"process" doc:"process: what a log call has returned from survives the death of the process"`
-	MaxBytes   config.Size `yaml:"max_bytes" doc:"the most that waiting records may take; beyond it the oldest go; the smaller of 1GiB and a tenth of the disk if absent"`
-	Require    bool        `yaml:"require" doc:"a spool folder that can't be used is an error of Open; otherwise records stay in memory, said loudly"`
-	Trust      bool        `yaml:"trust" doc:"use a mapping on network file systems too, which girok does not trust with one"`
+	Dir        string          `yaml:"dir" doc:"folder, relative to the file; if absent the first that can be written of $GIROK_SPOOL, $STATE_DIRECTORY, spool beside the file, $XDG_STATE_HOME/girok"`
+	Durability string          `yaml:"durability" enum:"process|disk" doc:"process: what a log call has returned from survives the death of the process; disk: a power cut too, and the call waits for the disk (together with others)"`
+	Sync       config.Duration `yaml:"sync" doc:"with durability: process, put records on the disk this often in the background; 0: when the system does, within half a minute or so"`
+	MaxBytes   config.Size     `yaml:"max_bytes" doc:"the most that waiting records may take; beyond it the oldest go; the smaller of 1GiB and a tenth of the disk if absent"`
+	Require    bool            `yaml:"require" doc:"a spool folder that can't be used is an error of Open; otherwise records stay in memory, said loudly"`
+	Trust      bool            `yaml:"trust" doc:"use a mapping on network file systems too, which girok does not trust with one"`
 }
 
 // formatterKeys is one entry of formatters.

@@ -139,6 +139,7 @@ func (l *Logs) openSpool(opts []Option) error {
 	var wake atomic.Pointer[deliver.Deliverer]
 	l.spool, err = spool.Open(spool.Options{
 		Dir: l.blue.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
+		SyncEvery: time.Duration(keys.Sync),
 		Wake: func() {
 			if d := wake.Load(); d != nil {
 				d.Wake()
@@ -193,6 +194,8 @@ func (l *Logs) spoolEvent(e spool.Event) {
 		if !errors.Is(e.Err, spool.ErrClosed) {
 			l.report.Error("records are lost: the spool can't keep them", "error", e.Err, "so_far", e.N)
 		}
+	case spool.EventUnsynced:
+		l.report.Error("records are not on the disk: they survive the death of the process, but perhaps not a power cut", "error", e.Err)
 	case spool.EventRestored:
 		l.report.Warn("the spool's folder can be used again: records survive a kill from now on")
 	case spool.EventDegraded:

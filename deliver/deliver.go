@@ -24,10 +24,9 @@ import (
 
 // Options of New.
 type Options struct {
-	Spool   *spool.Spool
-	Kinds   []sink.Kind
-	Durable bool
-	Log     *slog.Logger // what the operator should know; nil: nothing
+	Spool *spool.Spool
+	Kinds []sink.Kind
+	Log   *slog.Logger // what the operator should know; nil: nothing
 	// Pace is for tests; the zero value is that of operation.
 	Pace Pace
 }
@@ -245,7 +244,7 @@ func rowsKey(r *spool.Run, h *spool.HandlerConfig) string {
 	if json.Compact(&keys, h.Keys) != nil {
 		keys.Write(h.Keys)
 	}
-	return keys.String() + "\x00" + r.Config.Dir + "\x00" + r.Config.Timezone
+	return fmt.Sprint(keys.String(), "\x00", r.Config.Dir, "\x00", r.Config.Timezone, "\x00", r.Config.Durable)
 }
 
 func decodeKeys(kind sink.Kind, h *spool.HandlerConfig) (sink.Config, error) {
@@ -273,7 +272,7 @@ func environment(r *spool.Run, h *spool.HandlerConfig, opts Options) (sink.Env, 
 	}
 	return sink.Env{
 		Service: r.Config.Service, Handler: h.Name, Location: loc, Dir: r.Config.Dir,
-		Durable: opts.Durable, Log: opts.Log.With("handler", h.Name),
+		Durable: r.Config.Durable, Log: opts.Log.With("handler", h.Name),
 	}, nil
 }
 

@@ -82,8 +82,9 @@ func letterName(run record.RunID, at record.Place) string {
 	return fmt.Sprintf("%s-%016x-%d", run, at.Position, at.Index)
 }
 
-// try writes a letter that does not count yet.
-func (l *letters) try(it sink.Item, reason string) error {
+// try writes a letter that does not count yet. durable: it is on the disk before
+// the batch goes on without its record.
+func (l *letters) try(it sink.Item, reason string, durable bool) error {
 	if l.dir == "" {
 		l.log.Error("a record is lost: its destination refuses it, and there is no folder for dead letters", "handler", l.handler, "reason", reason)
 		l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
@@ -106,15 +107,33 @@ func (l *letters) try(it sink.Item, reason string) error {
 		return err
 	}
 	name := filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix)
-	if err := os.WriteFile(name+newSuffix, b, 0o600); err != nil {
+	if err := writeFile(name+newSuffix, b, durable); err != nil {
 		return err
 	}
 	if err := os.Rename(name+newSuffix, name); err != nil {
 		return err
 	}
+	if durable {
+		if err := spool.SyncDir(l.dir); err != nil {
+			return err
+		}
+	}
 	l.held += int64(len(b))
 	l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
 	return nil
+}
+
+// writeFile is os.WriteFile, with the bytes on the disk if durable.
+func writeFile(name string, b []byte, durable bool) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // settle makes the tries count that the destination has moved past, and returns

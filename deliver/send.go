@@ -265,6 +265,7 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) er
 	if len(bad) == len(items) && p.hopeless(reject.Rows) {
 		return errPaused
 	}
+	durable := slices.ContainsFunc(p.l.b.moves, func(m move) bool { return m.c.run.Config.Durable })
 	rest := make([]sink.Item, 0, len(items)-len(bad))
 	for i, it := range items {
 		reason, isBad := bad[i]
@@ -272,7 +273,7 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) er
 			rest = append(rest, it)
 			continue
 		}
-		if err := p.l.letters.try(it, reason); err != nil {
+		if err := p.l.letters.try(it, reason, durable); err != nil {
 			return err
 		}
 		crash.At(crash.LetterWritten)

@@ -43,7 +43,7 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func BenchmarkMemcpyMapped(b *testing.B) {
-	mem, err := createMapped(filepath.Join(b.TempDir(), "file"), fullSegment)
+	_, mem, err := createMapped(filepath.Join(b.TempDir(), "file"), fullSegment)
 	if err != nil {
 		b.Skip("no mapping here: ", err)
 	}

@@ -32,6 +32,10 @@ func (s *Spool) birth() (*Writer, error) {
 		return nil, fmt.Errorf("%s is on %s, which is %s", s.dir, d.Type, d.Survives)
 	}
 	w := s.newWriter(s.segmentSize())
+	w.disk = s.opts.Config.Durable
+	if w.disk || s.opts.SyncEvery > 0 {
+		w.syncer = newSyncer(w, s.opts.SyncEvery)
+	}
 	cfg := &w.run.Config
 	w.run.path = filepath.Join(runs, cfg.Created.UTC().Format("20060102T150405Z")+"-"+cfg.ID)
 	if err := s.fillRun(w); err != nil {
@@ -92,7 +96,42 @@ func (s *Spool) fillRun(w *Writer) error {
 	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp, filepath.Join(path, configFile))
+	if err := os.Rename(tmp, filepath.Join(path, configFile)); err != nil {
+		return err
+	}
+	if w.disk {
+		return s.syncBirth(w)
+	}
+	return nil
+}
+
+// syncBirth puts a new run on the disk, and the folders on the way to it.
+func (s *Spool) syncBirth(w *Writer) error {
+	f, err := os.Open(filepath.Join(w.run.path, configFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := w.segs[0].sync(); err != nil {
+		return err
+	}
+	for _, dir := range []string{w.run.path, filepath.Dir(w.run.path), s.dir, s.opts.Dir} {
+		if err := SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start begins what goes on beside the appends.
+func (w *Writer) start() {
+	go w.background()
+	if w.syncer != nil {
+		go w.syncer.run()
+	}
 }
 
 // takeLock tries for a second: a prober may hold the lock for a moment.

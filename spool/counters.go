@@ -71,10 +71,11 @@ func (c *Counters) init() {
 }
 
 func createCounters(dir string) (*Counters, error) {
-	mem, err := createMapped(filepath.Join(dir, "counters"), countersSize)
+	f, mem, err := createMapped(filepath.Join(dir, "counters"), countersSize)
 	if err != nil {
 		return nil, err
 	}
+	f.Close()
 	c := mappedCounters(mem)
 	c.init()
 	return c, nil

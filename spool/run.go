@@ -30,6 +30,7 @@ type RunConfig struct {
 	Host     string          `json:"host,omitempty"`
 	Timezone string          `json:"timezone,omitempty"` // IANA name; empty: local
 	Dir      string          `json:"dir,omitempty"`      // relative paths of handlers are relative to it
+	Durable  bool            `json:"durable,omitempty"`  // durability: disk
 	Created  time.Time       `json:"created"`
 	PID      int             `json:"pid"`
 	GapMask  uint64          `json:"gap_mask,omitempty"`

@@ -18,13 +18,16 @@ import (
 // memory ring) it is memory only.
 type segment struct {
 	header
-	mem    []byte // never changes: an append reads it without a lock
-	path   string // empty in memory
-	walked uint64 // below it every frame is committed; only the background's
-	filled uint64 // below it the pages are resident and writable
+	mem    []byte   // never changes: an append reads it without a lock
+	f      *os.File // nil in memory
+	path   string   // empty in memory
+	walked uint64   // below it every frame is committed; only the background's
+	filled uint64   // below it the pages are resident and writable
 	fault  atomic.Bool
 
 	told      bool   // its fault was reported
+	lost      bool   // to the disk: it could not take what was written
+	synced    bool   // what it was filled with went to the disk ahead of the first append
 	unmapped  bool   // mem is not to be touched any more
 	holeAt    uint64 // where walk stopped last
 	holeSince time.Time
@@ -45,7 +48,7 @@ func newSegment(path string, h header, populate uint64) (*segment, error) {
 	var err error
 	if path == "" {
 		s.mem = make([]byte, h.size)
-	} else if s.mem, err = createMapped(path, int64(h.size)); err != nil {
+	} else if s.f, s.mem, err = createMapped(path, int64(h.size)); err != nil {
 		return nil, err
 	}
 	s.bear()
@@ -77,7 +80,7 @@ func (s *segment) blank() bool { return s.guard(func() { s.magic().Store(0) }) }
 // again makes segment h in the file and the mapping of s, which is blank. The
 // frames go before the header does: a file without any header has no frames.
 func (s *segment) again(h header) (n *segment, err error) {
-	n = &segment{header: h.renew(), path: s.path, mem: s.mem, walked: h.data(), filled: h.end()}
+	n = &segment{header: h.renew(), f: s.f, path: s.path, mem: s.mem, walked: h.data(), filled: h.end()}
 	ok := s.guard(func() {
 		clear(s.mem[headerSize:])
 		crash.At(crash.Reuse)
@@ -228,10 +231,22 @@ func (s *segment) lostHole() bool {
 // walked to its end. Where storage failed that is not known, and the mapping
 // stays: a late store must not meet what is mapped there next.
 func (s *segment) unmap() {
-	if s.path != "" && !s.unmapped && !s.fault.Load() {
+	if s.path == "" || s.unmapped {
+		return
+	}
+	s.f.Close()
+	if !s.fault.Load() {
 		unmapFile(s.mem)
 	}
 	s.unmapped = true
+}
+
+// sync puts what is in the segment on the disk.
+func (s *segment) sync() error {
+	if s.f == nil {
+		return nil
+	}
+	return syncData(s.f)
 }
 
 // remove deletes the segment.

@@ -21,6 +21,7 @@ const (
 	EventLost                      // records were lost: the spool is full
 	EventFault                     // storage failed under the mapping
 	EventDisk                      // a disk operation in the background failed
+	EventUnsynced                  // records are not on the disk though they should be; a kill does not lose them
 )
 
 // Event is something that the operator should know.
@@ -36,6 +37,9 @@ type Options struct {
 	Config   RunConfig
 	MaxBytes int64 // 0: the smaller of 1 GiB and a tenth of the disk
 	Trust    bool  // use a mapping on file systems that are not trusted with one
+	// SyncEvery is how often the background puts records on the disk; 0: never.
+	// With Config.Durable each append waits for that, together with others.
+	SyncEvery time.Duration
 	// Report is told what goes wrong; it may be called from any goroutine, also
 	// within Append, must be quick, and must not append itself.
 	Report func(Event)
@@ -101,7 +105,7 @@ func Open(opts Options) (*Spool, error) {
 		w = s.memoryRun()
 	}
 	s.cur.Store(w)
-	go w.background()
+	w.start()
 	if s.Degraded() && opts.Dir != "" {
 		s.restored.Go(s.restore)
 	}
@@ -158,7 +162,7 @@ func (s *Spool) restore() {
 		if err != nil {
 			continue // told at the start
 		}
-		go w.background()
+		w.start()
 		old := s.cur.Swap(w)
 		s.mu.Lock()
 		s.retired = old

@@ -9,21 +9,30 @@ import (
 )
 
 // createMapped makes a file of size bytes, allocated, and maps it.
-func createMapped(path string, size int64) (mem []byte, err error) {
+func createMapped(path string, size int64) (f *os.File, mem []byte, err error) {
+	if f, err = createFile(path, size); err != nil {
+		return nil, nil, err
+	}
+	if mem, err = mapFile(f, size); err != nil {
+		f.Close()
+		os.Remove(path)
+		return nil, nil, err
+	}
+	return f, mem, nil
+}
+
+// createFile makes a file of size bytes, allocated.
+func createFile(path string, size int64) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	defer func() {
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
 	if err := allocate(f, size); err != nil {
+		f.Close()
+		os.Remove(path)
 		return nil, &os.PathError{Op: "allocate", Path: path, Err: err}
 	}
-	return mapFile(f, size)
+	return f, nil
 }
 
 func mapFile(f *os.File, size int64) ([]byte, error) {
@@ -41,6 +50,36 @@ func allocate(f *os.File, size int64) error {
 			return err
 		}
 	}
+}
+
+// syncData puts a file's bytes on the disk; how long it is is known already.
+func syncData(f *os.File) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	cerr := c.Control(func(fd uintptr) {
+		for err = unix.EINTR; err == unix.EINTR; {
+			err = unix.Fdatasync(int(fd))
+		}
+	})
+	if cerr != nil {
+		return cerr
+	}
+	if err != nil {
+		return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// SyncDir puts the names in a folder on the disk.
+func SyncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 func unmapFile(mem []byte) { _ = unix.Munmap(mem) }

@@ -59,6 +59,9 @@ type Writer struct {
 	finished atomic.Bool // nothing will be appended or committed any more
 	lock     *os.File    // holds `write`; nil in memory
 	faults   faults
+	disk     bool        // an append waits for the disk
+	syncer   *syncer     // nil: nothing is put on the disk
+	dirtyDir atomic.Bool // files were made since its folder was
 
 	mu     sync.Mutex // guards what follows, and rolling
 	files  uint64     // that were made
@@ -139,6 +142,9 @@ func (w *Writer) commit(payload []byte, force bool) (pos uint64, err error) {
 		}
 		if ok {
 			crash.At(crash.Committed)
+			if w.disk {
+				w.syncer.wait(pos + need)
+			}
 			return pos, nil
 		}
 		w.faulted(seg, pos, pos+need)
@@ -273,6 +279,7 @@ func (w *Writer) make(h header) (*segment, error) {
 		return newSegment("", h, 0)
 	}
 	w.files++
+	w.dirtyDir.Store(true)
 	return newSegment(filepath.Join(w.run.path, segmentName(w.files)), h, window)
 }
 
@@ -286,18 +293,38 @@ func (w *Writer) faulted(seg *segment, start, end uint64) {
 	if w.cur.Load() != seg {
 		return
 	}
-	// Take the rest, so that the next append rolls.
+	w.takeRest(seg)
+	w.reportFault(seg)
+}
+
+// takeRest takes what is left of the current segment, so that the next append
+// rolls. The caller holds mu.
+func (w *Writer) takeRest(seg *segment) {
 	for {
 		t := w.tail.Load()
 		if t>>offsetBits != seg.seq || t&offsetMask >= seg.size {
-			break
+			return
 		}
 		if w.tail.CompareAndSwap(t, tailAt(seg.seq, seg.size+wordSize)) {
 			w.faults.add(seg.base+t&offsetMask, seg.end())
-			break
+			return
 		}
 	}
-	w.reportFault(seg)
+}
+
+// abandon lets nothing more go to a segment that the disk does not take.
+func (w *Writer) abandon(seg *segment) {
+	seg.fault.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seg.lost = true
+	switch seg {
+	case w.cur.Load():
+		w.takeRest(seg)
+	case w.next:
+		w.next = nil
+		w.discard(seg)
+	}
 }
 
 // reportFault tells it once a segment. The caller holds mu.
@@ -350,6 +377,11 @@ func (w *Writer) seal() {
 	}
 	w.run.count.raise(committedOffset, w.walkTo(end))
 	w.finished.Store(true)
+	if w.syncer != nil {
+		w.mu.Unlock()
+		w.syncer.end()
+		w.mu.Lock()
+	}
 }
 
 // release lets the run's lock go: from here on it belongs to whoever delivers.
