@@ -31,7 +31,7 @@ loggers:
   y: {level: [], handler: [one], propagate: maybe}
 root: {level: 1.5, handlers: [one, zzz]}
 redact: {key: [a], with: hide}
-spool: {dir: spool, durability: quick, max_bytes: 5, max_byte: 1GiB}
+spool: {dir: spool, durability: fast, max_bytes: 5, max_byte: 1GiB}
 `
 
 const mistakes = `config.yaml:1:10: version: want 1, got 2
@@ -72,7 +72,7 @@ config.yaml:23:15: root.level: want a level (CRITICAL, ERROR, WARNING, INFO, DEB
 config.yaml:23:36: root.handlers[1]: no handler "zzz"; known: eight, five, four, nine, one, seven, six, three, two
 config.yaml:24:10: redact.key: unknown key; did you mean "keys"? known: keys, with
 config.yaml:24:26: redact.with: want one of mask, hash, drop, got "hide"
-config.yaml:25:33: spool.durability: want one of process, disk, got "quick"
+config.yaml:25:33: spool.durability: want one of process, disk, got "fast"
 config.yaml:25:53: spool.max_byte: unknown key; did you mean "max_bytes"? known: dir, durability, max_bytes, …`
 
 // Every mistake is told at once, at its place, and nothing is touched.
