@@ -1,6 +1,8 @@
 package girok
 
 import (
+	"cmp"
+
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
 )
@@ -23,10 +25,6 @@ func (l *Logs) Backlog() (list []Backlog) {
 	if l.spool == nil {
 		return nil
 	}
-	causes := map[string]string{} // whole; the run's page has room for its beginning
-	for _, s := range l.Stats() {
-		causes[s.Handler] = s.Cause
-	}
 	for _, r := range l.spool.Runs() {
 		if !r.Own() && r.Alive() {
 			continue
@@ -38,8 +36,9 @@ func (l *Logs) Backlog() (list []Backlog) {
 				continue
 			}
 			b := Backlog{Run: r.ID, Own: r.Own(), Memory: r.Path() == "", Handler: h.Name, Bytes: n}
-			if b.State, b.Cause = r.Counters().Slot(h.Bit).State(); b.State != spool.Delivering && causes[h.Name] != "" {
-				b.Cause = causes[h.Name]
+			if b.State, b.Cause = r.Counters().Slot(h.Bit).State(); b.State != spool.Delivering {
+				// The run's page has room for the beginning of it only.
+				b.Cause = cmp.Or(l.deliver.Cause(h.Name), b.Cause)
 			}
 			list = append(list, b)
 		}

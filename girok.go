@@ -51,6 +51,7 @@ type Logs struct {
 	lostTold  uint64        // of them, those that girok.gap has told
 	failures  atomic.Uint64 // records that a direct handler could not write
 	ends      sync.Map      // of dead runs: record.RunID → uint64
+	counts    sync.Map      // of sources: name → *source.Counts
 	stop      chan struct{}
 	housekept chan struct{}
 	closeOnce sync.Once
@@ -356,17 +357,6 @@ func (l *Logs) Recover() {
 	defer cancel()
 	_ = l.Flush(ctx)
 	panic(p)
-}
-
-// Stat is how one handler fares.
-type Stat = deliver.Stat
-
-// Stats tells how each spooled handler fares.
-func (l *Logs) Stats() []Stat {
-	if l.deliver == nil {
-		return nil
-	}
-	return l.deliver.Stats()
 }
 
 // Lost is how many records the spool could not keep, and Failed how many a

@@ -37,7 +37,7 @@ func TestFlush(t *testing.T) {
 	if got := b.got(); len(got) != 100 || b.attrs[99] != `{"i":99}` {
 		t.Errorf("%d rows", len(got))
 	}
-	s := logs.Stats()
+	s := logs.Stats().Handlers
 	if len(s) != 1 || s[0].Handler != "box" || s[0].Target != "rows" || s[0].Records != 100 || s[0].State != spool.Delivering || s[0].Letters != 0 {
 		t.Errorf("stats %+v", s)
 	}
@@ -78,7 +78,7 @@ func TestFlushTellsTheCause(t *testing.T) {
 	if err := logs.Flush(within(t, time.Second)); !errors.As(err, &f) || !strings.Contains(f.Error(), "wrong password; change it") {
 		t.Fatalf("got %v", err)
 	}
-	if s := logs.Stats()[0]; s.State == spool.Delivering || !strings.Contains(s.Cause, "wrong password") {
+	if s := logs.Stats().Handlers[0]; s.State == spool.Delivering || !strings.Contains(s.Cause, "wrong password") {
 		t.Errorf("stats %+v", s)
 	}
 	wantParts(t, stderr(), "wrong password", "handler=box")
@@ -159,7 +159,7 @@ func TestAfterClose(t *testing.T) {
 	if err := logs.Flush(within(t, time.Second)); err != nil {
 		t.Error(err)
 	}
-	if logs.Lost() != 2 || logs.Failed() != 2 || len(logs.Backlog()) != 0 || len(logs.Stats()) != 1 {
+	if logs.Lost() != 2 || logs.Failed() != 2 || len(logs.Backlog()) != 0 || len(logs.Stats().Handlers) != 1 {
 		t.Errorf("lost %d, failed %d, backlog %v", logs.Lost(), logs.Failed(), logs.Backlog())
 	}
 	if got := readText(t, "f.log"); strings.Count(got, "\n") != 1 {

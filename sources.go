@@ -62,6 +62,10 @@ func (l *Logs) Sources() []source.Plan { return l.blue.sources }
 // OpenSource opens a source; its records go through the tree.
 func (l *Logs) OpenSource(p source.Plan, env source.Env) (source.Source, error) {
 	env.Name, env.Log = p.Name, l.report
+	if env.Count == nil {
+		env.Count = &source.Counts{}
+	}
+	l.counts.Store(p.Name, env.Count)
 	env.Dir = l.blue.dir()
 	env.Node = func(logger string) source.Emitter { return l.tree.Node(logger) }
 	s, err := p.Open(env)

@@ -147,7 +147,7 @@ const (
 // hurry asks for what is in the own run without waiting for batches to fill.
 func (c *collector) hurry(ctx context.Context) {
 	var names []string
-	for _, s := range c.logs.Stats() {
+	for _, s := range c.logs.Stats().Handlers {
 		names = append(names, s.Handler)
 	}
 	if len(names) == 0 {

@@ -57,7 +57,7 @@ func (c *collector) show(left []girok.Backlog) {
 	for _, n := range c.count {
 		read += n.Read.Load()
 	}
-	for _, h := range c.logs.Stats() {
+	for _, h := range c.logs.Stats().Handlers {
 		delivered += h.Records
 	}
 	text := fmt.Sprintf("read %d lines, delivered %d", read, delivered)

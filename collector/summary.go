@@ -12,12 +12,12 @@ import (
 
 // Summary is what came of a Run.
 type Summary struct {
-	Read     uint64          // lines or requests that the sources took
-	Spooled  uint64          // records of them that came into the spool
-	Handlers []girok.Stat    // delivery by handler, of other runs' records too
-	Lost     uint64          // records that the spool could not keep, of earlier runs too
-	Failed   uint64          // records that a direct handler could not write
-	Left     []girok.Backlog // what still waits
+	Read     uint64               // lines or requests that the sources took
+	Spooled  uint64               // records of them that came into the spool
+	Handlers []girok.HandlerStats // delivery by handler, of other runs' records too
+	Lost     uint64               // records that the spool could not keep, of earlier runs too
+	Failed   uint64               // records that a direct handler could not write
+	Left     []girok.Backlog      // what still waits
 	Took     time.Duration
 }
 
@@ -30,13 +30,13 @@ func (s *Summary) Letters() (n uint64) {
 }
 
 func (c *collector) summary(took time.Duration) *Summary {
-	s := &Summary{Handlers: c.logs.Stats(), Lost: c.logs.Lost(), Failed: c.logs.Failed(), Left: c.logs.Backlog(), Took: took}
+	s := &Summary{Handlers: c.logs.Stats().Handlers, Lost: c.logs.Lost(), Failed: c.logs.Failed(), Left: c.logs.Backlog(), Took: took}
 	for _, n := range c.count {
 		s.Read += n.Read.Load()
 		s.Spooled += n.Spooled.Load()
 	}
 	for _, h := range s.Handlers {
-		s.Lost += h.Lost
+		s.Lost += h.Earlier
 	}
 	return s
 }

@@ -71,9 +71,11 @@ type Deliverer struct {
 	ownGone chan struct{}  // closed when the own runs are delivered and removed
 	ownIDs  []record.RunID // theirs; set before ownGone is closed
 	scanMu  sync.Mutex
+	statsMu sync.Mutex
 
 	mu      sync.Mutex
 	dests   map[string]*destination // by hash of kind and endpoint
+	nobody  []*cursor               // of handlers that this program can't deliver for
 	met     map[record.RunID]uint64 // runs, and the bits that are assigned to lanes
 	told    map[string]bool         // what was said once
 	closing bool
@@ -177,6 +179,7 @@ func (d *Deliverer) vanished() (ids []record.RunID) {
 			ids = append(ids, id)
 		}
 	}
+	d.nobody = slices.DeleteFunc(d.nobody, func(c *cursor) bool { return slices.Contains(ids, c.run.ID) })
 	return ids
 }
 
@@ -200,6 +203,9 @@ func (d *Deliverer) assign(r *spool.Run) {
 		if err == nil || final {
 			d.mu.Lock()
 			d.met[r.ID] |= 1 << h.Bit
+			if err != nil {
+				d.nobody = append(d.nobody, &cursor{run: r, bit: h.Bit})
+			}
 			d.mu.Unlock()
 		}
 	}

@@ -137,26 +137,3 @@ func (l *lane) cause() string {
 	}
 	return ""
 }
-
-// Stat is how one handler fares.
-type Stat struct {
-	Handler, Target string
-	State           spool.State
-	Cause           string
-	Records         uint64 // delivered by this process
-	Batches         uint64
-	Retries         uint64
-	Letters         uint64
-	Lost            uint64 // records of earlier runs that were gone when this process came to them
-}
-
-// Stats tells how each handler fares.
-func (d *Deliverer) Stats() (all []Stat) {
-	for _, l := range d.lanes() {
-		all = append(all, Stat{
-			Handler: l.handler, Target: l.target, State: spool.State(l.stats.state.Load()), Cause: l.cause(),
-			Records: l.stats.records.Load(), Batches: l.stats.batches.Load(), Retries: l.stats.retries.Load(), Letters: l.stats.letters.Load(), Lost: l.stats.lost.Load(),
-		})
-	}
-	return all
-}

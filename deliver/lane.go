@@ -29,6 +29,7 @@ type lane struct {
 	instead map[string]*cursor   // row configurations that were refused, and whose is used in their place
 	stopped bool                 // fenced
 	b       builder
+	ownLost uint64 // what Stats told of the own runs
 
 	mu    sync.Mutex
 	runs  []*cursor      // oldest first
@@ -38,10 +39,12 @@ type lane struct {
 }
 
 type lanesStats struct {
-	records, batches, retries atomic.Uint64
-	letters, lost             atomic.Uint64
-	state                     atomic.Uint64
-	cause                     atomic.Pointer[string]
+	records, bytes, batches            atomic.Uint64
+	retries, rejected, refused, fenced atomic.Uint64
+	letters, lost                      atomic.Uint64
+	succeeded                          atomic.Int64 // nanoseconds since 1970; 0: never
+	state                              atomic.Uint64
+	cause                              atomic.Pointer[string]
 }
 
 // cursor is how far a lane is in one run.
@@ -61,6 +64,7 @@ type cursor struct {
 	gapTo     uint64       // the end of the gap that was told last
 	ended     bool         // the reader has come to the end of a dead run
 	newer     bool         // a newer girok must go on
+	look      look         // of Stats
 }
 
 // claimed reports whether the destination was asked where it stands.

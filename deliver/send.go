@@ -89,9 +89,9 @@ func (l *lane) configOf(c *cursor) *cursor {
 // have been mended in the configuration since the run was written: then the
 // newest run's is tried at once.
 func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.Duration {
-	l.stats.retries.Add(1)
 	var refused *sink.Refused
 	if errors.As(err, &refused) {
+		l.stats.refused.Add(1)
 		l.setState(g, spool.Refused, err)
 		l.dropSink(used) // opened anew: secrets are read again
 		own := g[0].rows
@@ -102,6 +102,7 @@ func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.
 		delete(l.instead, own) // it may be its own that heals
 		return back.refusal()
 	}
+	l.stats.retries.Add(1)
 	l.setState(g, spool.Retrying, err)
 	var retry *sink.Retry
 	if errors.As(err, &retry) {
@@ -147,6 +148,7 @@ const closingRetry = 200 * time.Millisecond
 // fenced stops the lane for good: somebody else moves the positions, and to take
 // them back would only make two owners alternate.
 func (l *lane) fenced(g []*cursor, err error) {
+	l.stats.fenced.Add(1)
 	l.setState(g, spool.Fenced, err)
 	l.stopped = true
 }
@@ -231,12 +233,13 @@ func (p *splitter) part(items []sink.Item, last bool) error {
 	b := sink.NewBatch(p.l.handler, batchName(p.l.handler, moves, items), moves, items)
 	err := p.s.Write(p.ctx, b)
 	if err == nil {
-		return p.taken(b, touched)
+		return p.taken(b, touched, lengthOf(items))
 	}
 	var reject *sink.Reject
 	if !errors.As(err, &reject) {
 		return err
 	}
+	p.l.stats.rejected.Add(1)
 	switch {
 	case len(reject.Rows) > 0:
 		return p.without(items, reject, last)
@@ -316,8 +319,16 @@ func kindOf(reason string) string {
 	return b.String()
 }
 
-// taken notes a part that the destination has.
-func (p *splitter) taken(b *sink.Batch, touched []*cursor) error {
+// lengthOf is the bytes of the items' payloads.
+func lengthOf(items []sink.Item) (n uint64) {
+	for i := range items {
+		n += uint64(len(items[i].Payload))
+	}
+	return n
+}
+
+// taken notes a part of so many bytes that the destination has.
+func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
 	crash.At(crash.Answered)
 	l := p.l
 	if b.Len() > 0 {
@@ -327,7 +338,9 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor) error {
 		touched[i].stored = m.To
 	}
 	l.stats.records.Add(uint64(b.Len()))
+	l.stats.bytes.Add(bytes)
 	l.stats.batches.Add(1)
+	l.stats.succeeded.Store(time.Now().UnixNano())
 	crash.At(crash.Noted)
 	settled, err := l.letters.settle(b.Moves)
 	if err != nil {

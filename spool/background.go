@@ -133,6 +133,7 @@ func (w *Writer) free(cur *segment) {
 func (w *Writer) drop(i int) {
 	s := w.segs[i]
 	w.segs = slices.Delete(w.segs, i, i+1)
+	w.dropped += s.frames
 	if w.reusable(s) && s.blank() {
 		w.spare = append(w.spare, s)
 		return

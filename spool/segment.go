@@ -22,6 +22,7 @@ type segment struct {
 	f      *os.File // nil in memory
 	path   string   // empty in memory
 	walked uint64   // below it every frame is committed; only the background's
+	frames uint64   // that were walked over
 	filled uint64   // below it the pages are resident and writable
 	fault  atomic.Bool
 
@@ -207,6 +208,9 @@ func (s *segment) walk(limit uint64, faults *faults) (pos uint64) {
 			continue
 		}
 		s.walked += frameSize(int(w & lengthMask))
+		if w&padBit == 0 {
+			s.frames++
+		}
 	}
 	return s.walked
 }

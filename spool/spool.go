@@ -58,7 +58,9 @@ type Spool struct {
 	others atomic.Int64 // bytes held by runs that are not this one
 	limit  atomic.Int64 // bytes that the service may hold
 
-	losses atomic.Uint64
+	losses  atomic.Uint64
+	evicted atomic.Uint64 // of them, those that went to make room
+	refused atomic.Uint64 // appends that were given back
 
 	mu      sync.Mutex
 	sound   bool            // the folder's rights are as they should be: its runs may be believed
@@ -142,6 +144,9 @@ func (s *Spool) TryAppend(payload []byte) (pos uint64, err error) {
 		w := s.cur.Load()
 		pos, err = w.commit(payload, false)
 		if err != ErrClosed || s.cur.Load() == w {
+			if err != nil {
+				s.refused.Add(1)
+			}
 			return pos, err
 		}
 	}
@@ -195,6 +200,9 @@ func (s *Spool) report(e Event) { s.opts.Report(e) }
 func (s *Spool) notify()        { s.opts.Wake() }
 
 func (s *Spool) lost(err error, n uint64) {
+	if err == ErrEvicted {
+		s.evicted.Add(n)
+	}
 	s.report(Event{Kind: EventLost, Err: err, N: s.losses.Add(n)})
 }
 

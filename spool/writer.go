@@ -63,13 +63,14 @@ type Writer struct {
 	syncer   *syncer     // nil: nothing is put on the disk
 	dirtyDir atomic.Bool // files were made since its folder was
 
-	mu     sync.Mutex // guards what follows, and rolling
-	files  uint64     // that were made
-	next   *segment   // made ahead
-	spare  []*segment // delivered and blank: their files and mappings are used again
-	segs   []*segment // all that are not freed, oldest first; cur is among them
-	broken error      // why the last segment could not be made
-	again  time.Time  // when to try that again
+	mu      sync.Mutex // guards what follows, and rolling
+	files   uint64     // that were made
+	next    *segment   // made ahead
+	spare   []*segment // delivered and blank: their files and mappings are used again
+	segs    []*segment // all that are not freed, oldest first; cur is among them
+	dropped uint64     // frames in segments that are freed
+	broken  error      // why the last segment could not be made
+	again   time.Time  // when to try that again
 	// pressed: an Append has found the spool full, so room is made ahead of the
 	// next. TryAppend never wants that.
 	pressed bool

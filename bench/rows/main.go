@@ -121,7 +121,7 @@ func deliver(dir string, n int) error {
 }
 
 func delivered(logs *girok.Logs) (n int) {
-	for _, s := range logs.Stats() {
+	for _, s := range logs.Stats().Handlers {
 		n += int(s.Records)
 	}
 	return n

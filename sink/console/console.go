@@ -29,8 +29,9 @@ var (
 // Handler writes records to a stream. It is safe for concurrent use; records do
 // not mix.
 type Handler struct {
-	format format.Formatter
-	failed atomic.Uint64
+	format  format.Formatter
+	written atomic.Uint64
+	failed  atomic.Uint64
 
 	mu   sync.Mutex
 	out  io.Writer
@@ -53,6 +54,9 @@ func Stderr() io.Writer { return stream(os.Stderr) }
 // NeedsCaller reports whether lines show where the call stands in the code.
 func (h *Handler) NeedsCaller() bool { return h.format.NeedsCaller() }
 
+// Written is how many records were written whole.
+func (h *Handler) Written() uint64 { return h.written.Load() }
+
 // Failed is how many records could not be written whole.
 func (h *Handler) Failed() uint64 { return h.failed.Load() }
 
@@ -72,6 +76,8 @@ func (h *Handler) Handle(v *record.View) error {
 	}
 	if err != nil {
 		h.failed.Add(1)
+	} else {
+		h.written.Add(1)
 	}
 	return err
 }

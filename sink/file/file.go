@@ -27,11 +27,12 @@ type Options struct {
 // What Handle has returned from is with the operating system: it survives the
 // end of the program by any means, not a power cut.
 type Handler struct {
-	o      Options
-	calls  callFormatter // o.Format, if it is one
-	out    output
-	ready  atomic.Bool // the file is open and its last line whole: the fast way
-	failed atomic.Uint64
+	o       Options
+	calls   callFormatter // o.Format, if it is one
+	out     output
+	ready   atomic.Bool // the file is open and its last line whole: the fast way
+	written atomic.Uint64
+	failed  atomic.Uint64
 
 	mu     sync.Mutex // of all that is not the fast way
 	opened bool
@@ -83,6 +84,9 @@ func (h *Handler) Reopen() error {
 // NeedsCaller reports whether lines show where the call stands in the code.
 func (h *Handler) NeedsCaller() bool { return h.o.Format.NeedsCaller() }
 
+// Written is how many records were written whole.
+func (h *Handler) Written() uint64 { return h.written.Load() }
+
 // Failed is how many records could not be written whole.
 func (h *Handler) Failed() uint64 { return h.failed.Load() }
 
@@ -124,6 +128,9 @@ func (h *Handler) write(buf *[]byte, line []byte) error {
 	}
 	if n < len(line) {
 		err = h.slow(line, n, err)
+	}
+	if err == nil {
+		h.written.Add(1)
 	}
 	if cap(line) <= maxKept {
 		*buf = line

@@ -1,0 +1,282 @@
+package deliver
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/spool"
+)
+
+// Stat is how one handler fares, as far as this process knows. Counts begin at
+// its start and only grow.
+type Stat struct {
+	Handler string
+	Target  string // where in its destination the rows go; "" if no class of this program can tell
+	Holds   bool   // this process delivers for all programs on the machine
+
+	State spool.State
+	Cause string // why it does not deliver, whole; "" if it does
+
+	Records uint64 // delivered
+	Bytes   uint64 // of their frames
+	Batches uint64
+	Retries uint64 // tries after the first of a batch, for whatever cause
+	Letters uint64 // records set aside as dead letters
+	Lost    uint64 // records that were gone before the handler had read them
+	Earlier uint64 // of them, those of runs that other processes wrote
+	Errors  Errors
+	// LastSuccess is when the destination took something last; the zero time if
+	// it never did.
+	LastSuccess time.Time
+
+	Waiting Waiting
+}
+
+// Errors counts the answers of a destination that were not success, by what
+// they meant.
+type Errors struct {
+	Retry    uint64 // not now: the same batch was sent again
+	Rejected uint64 // rows were at fault
+	Refused  uint64 // the destination refused everything
+	Fenced   uint64 // somebody else moves the positions
+}
+
+// Waiting is what a handler has still to take: in all runs that this process
+// knows if it holds the destination, else in its own.
+type Waiting struct {
+	Bytes uint64 // of the spool that the handler has not passed
+	// Records is exact below 256 KiB, and beyond that reckoned from how many
+	// there are in the first 256 KiB.
+	Records uint64
+	Since   time.Time // time of the oldest; zero if nothing waits
+}
+
+func (w *Waiting) add(o Waiting) {
+	w.Bytes += o.Bytes
+	w.Records += o.Records
+	if w.Since.IsZero() || !o.Since.IsZero() && o.Since.Before(w.Since) {
+		w.Since = o.Since
+	}
+}
+
+// Stats tells how each handler fares, by name and target. It reads what waits
+// of the spool, up to 256 KiB of each of a few runs.
+func (d *Deliverer) Stats() (all []Stat) {
+	d.statsMu.Lock()
+	defer d.statsMu.Unlock()
+	for _, l := range d.lanes() {
+		all = addStat(all, l.stat())
+	}
+	for _, c := range d.undeliverable() {
+		s := Stat{Handler: c.run.Handler(c.bit).Name}
+		s.State, s.Cause = c.slot().State()
+		s.Lost, _, _ = c.slot().Lost()
+		s.Waiting = waitingOf([]*cursor{c})
+		all = addStat(all, s)
+	}
+	slices.SortFunc(all, func(a, b Stat) int {
+		return cmp.Or(cmp.Compare(a.Handler, b.Handler), cmp.Compare(a.Target, b.Target))
+	})
+	return all
+}
+
+// addStat adds s, or joins it to one of the same name and target: a handler has
+// two lanes where a run in memory and one on disk are delivered side by side.
+func addStat(all []Stat, s Stat) []Stat {
+	i := slices.IndexFunc(all, func(o Stat) bool { return o.Handler == s.Handler && o.Target == s.Target })
+	if i < 0 {
+		return append(all, s)
+	}
+	o := &all[i]
+	o.Holds = o.Holds && s.Holds
+	if s.State > o.State {
+		o.State, o.Cause = s.State, s.Cause
+	}
+	o.Records += s.Records
+	o.Bytes += s.Bytes
+	o.Batches += s.Batches
+	o.Retries += s.Retries
+	o.Letters += s.Letters
+	o.Lost += s.Lost
+	o.Earlier += s.Earlier
+	o.Errors.Retry += s.Errors.Retry
+	o.Errors.Rejected += s.Errors.Rejected
+	o.Errors.Refused += s.Errors.Refused
+	o.Errors.Fenced += s.Errors.Fenced
+	if s.LastSuccess.After(o.LastSuccess) {
+		o.LastSuccess = s.LastSuccess
+	}
+	o.Waiting.add(s.Waiting)
+	return all
+}
+
+// Cause is why a handler does not deliver, whole; "" if it does.
+func (d *Deliverer) Cause(handler string) string {
+	if l := d.laneOf(handler); l != nil {
+		return l.cause()
+	}
+	return ""
+}
+
+func (d *Deliverer) undeliverable() []*cursor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.nobody)
+}
+
+func (l *lane) stat() Stat {
+	st := &l.stats
+	s := Stat{
+		Handler: l.handler, Target: l.target, Holds: l.dest.holds(),
+		State: spool.State(st.state.Load()), Cause: l.cause(),
+		Records: st.records.Load(), Bytes: st.bytes.Load(), Batches: st.batches.Load(), Letters: st.letters.Load(), Earlier: st.lost.Load(),
+		Errors: Errors{Retry: st.retries.Load(), Rejected: st.rejected.Load(), Refused: st.refused.Load(), Fenced: st.fenced.Load()},
+	}
+	if at := st.succeeded.Load(); at != 0 {
+		s.LastSuccess = time.Unix(0, at)
+	}
+	s.Retries = s.Errors.Retry + s.Errors.Refused
+	l.mu.Lock()
+	runs := append(slices.Clone(l.runs), l.fresh...)
+	l.mu.Unlock()
+	own := uint64(0)
+	for _, c := range runs {
+		if c.run.Own() {
+			n, _, _ := c.slot().Lost()
+			own += n
+		}
+	}
+	l.ownLost = max(l.ownLost, own) // a run that is gone had its losses too
+	s.Lost = s.Earlier + l.ownLost
+	if !s.Holds {
+		runs = slices.DeleteFunc(runs, func(c *cursor) bool { return !c.run.Own() })
+	}
+	s.Waiting = waitingOf(runs)
+	return s
+}
+
+// holds reports whether this process has the destination's lock.
+func (dest *destination) holds() bool {
+	select {
+	case <-dest.held:
+		return true
+	default:
+		return false
+	}
+}
+
+// look is what Stats remembers of a run and handler, so that a run that does not
+// move is not read again. Guarded by statsMu.
+type look struct {
+	end   uint64 // of a dead run; 0: not known
+	at    uint64 // where the handler stood
+	bytes uint64
+	seen  *sight
+}
+
+// sight is what stands at the beginning of what waits.
+type sight struct {
+	records uint64
+	bytes   uint64    // in which they are
+	whole   bool      // that is all that waits
+	since   time.Time // of the first
+}
+
+const (
+	// sightBytes is how much of what waits is read to count its records, and
+	// sightMost where it has none for the handler.
+	sightBytes = 256 << 10
+	sightMost  = 4 << 20
+	// sights is how many runs of a handler are looked at: the oldest.
+	sights = 8
+)
+
+// waitingOf is what waits in runs, which are sorted by age.
+func waitingOf(runs []*cursor) (w Waiting) {
+	var blind uint64 // bytes in runs that were not looked at
+	var records, bytes, looked uint64
+	for _, c := range runs {
+		n := c.waiting()
+		if n == 0 {
+			continue
+		}
+		w.Bytes += n
+		if looked++; looked > sights && !c.run.Own() {
+			blind += n
+			continue
+		}
+		s := c.sight()
+		records, bytes = records+s.records, bytes+s.bytes
+		w.add(Waiting{Records: s.reckon(n), Since: s.since})
+	}
+	if bytes > 0 {
+		w.Records += blind * records / bytes
+	}
+	return w
+}
+
+// waiting is how many bytes the handler has not passed.
+func (c *cursor) waiting() uint64 {
+	k, run := &c.look, c.run
+	alive := run.Alive()
+	end := k.end
+	if end == 0 {
+		if end = run.End(); !alive {
+			k.end = end
+		}
+	}
+	at := c.slot().Delivered()
+	if at >= end {
+		*k = look{end: k.end}
+		return 0
+	}
+	if !alive && k.at == at && k.bytes > 0 {
+		return k.bytes
+	}
+	if k.at != at || alive && k.seen != nil && k.seen.whole {
+		k.seen = nil
+	}
+	k.at, k.bytes = at, run.Waiting(c.bit, end)
+	return k.bytes
+}
+
+// sight looks at the beginning of what waits.
+func (c *cursor) sight() *sight {
+	if c.look.seen != nil {
+		return c.look.seen
+	}
+	s := &sight{}
+	c.look.seen = s
+	r := c.run.Reader(c.look.at)
+	defer r.Close()
+	var v record.View
+	for {
+		ref, st := r.Next()
+		switch st {
+		case spool.Frame:
+			s.bytes += ref.Next - ref.Position
+			if ref.Mask()&(1<<c.bit) != 0 {
+				if s.records++; s.since.IsZero() && v.Parse(ref.Payload) == nil {
+					s.since = v.Time()
+				}
+			}
+		case spool.Gap:
+		default:
+			s.whole = true
+			return s
+		}
+		if s.bytes >= sightMost || s.bytes >= sightBytes && s.records > 0 {
+			return s
+		}
+	}
+}
+
+// reckon is how many records there are in n bytes.
+func (s *sight) reckon(n uint64) uint64 {
+	if s.whole || s.bytes == 0 {
+		return s.records
+	}
+	return n * s.records / s.bytes
+}

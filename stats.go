@@ -1,0 +1,69 @@
+package girok
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/source"
+	"github.com/girok/girok/spool"
+)
+
+// Stats is how a program's logging fares. Counts are those of this process: they
+// begin at Open and only grow.
+type Stats struct {
+	Handlers []HandlerStats // that are spooled, by name
+	Direct   []DirectStats  // that write in the call, by name
+	Spool    *SpoolStats    // nil if no handler is spooled
+	Sources  []SourceStats  // by name
+}
+
+// HandlerStats is how one spooled handler fares.
+type HandlerStats = deliver.Stat
+
+// SpoolStats is how the spool fares.
+type SpoolStats = spool.Stats
+
+// DirectStats is how one handler fares that writes in the call.
+type DirectStats struct {
+	Handler string
+	Written uint64 // records
+	Failed  uint64 // records that could not be written whole
+}
+
+// SourceStats is how one source fares.
+type SourceStats struct {
+	Source  string
+	Read    uint64 // lines or requests taken from senders
+	Spooled uint64 // records of them that came into the spool
+	Waits   uint64 // times that a full spool made the sender wait
+}
+
+// Stats tells how handlers, spool and sources fare. Nothing of it is counted in
+// a log call into the spool; what waits is looked at when it is asked for, which
+// takes some microseconds for each run with a backlog.
+func (l *Logs) Stats() Stats {
+	var s Stats
+	if l.spool != nil {
+		sp := l.spool.Stats()
+		s.Spool, s.Handlers = &sp, l.deliver.Stats()
+	}
+	for _, h := range l.blue.sorted() {
+		if c, ok := h.tree.Direct.(counter); ok && !h.spooled {
+			s.Direct = append(s.Direct, DirectStats{Handler: h.name, Written: c.Written(), Failed: c.Failed()})
+		}
+	}
+	l.counts.Range(func(name, counts any) bool {
+		c := counts.(*source.Counts)
+		s.Sources = append(s.Sources, SourceStats{Source: name.(string), Read: c.Read.Load(), Spooled: c.Spooled.Load(), Waits: c.Waits.Load()})
+		return true
+	})
+	slices.SortFunc(s.Sources, func(a, b SourceStats) int { return cmp.Compare(a.Source, b.Source) })
+	return s
+}
+
+// counter is a direct handler that counts.
+type counter interface {
+	Written() (records uint64)
+	Failed() (records uint64)
+}
