@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ type Options struct {
 	// Drain is how long to wait for delivery when the sources have ended;
 	// whoever stops Run waits at most 5 s.
 	Drain time.Duration
+	// Metrics is where to serve /metrics: host:port, or a port for this machine
+	// alone; "" is nowhere.
+	Metrics string
 	// Stay goes on delivering, for programs that write the same spool, until
 	// Run is stopped.
 	Stay bool
@@ -44,11 +48,23 @@ type collector struct {
 // lies in the spool, of dead runs too, and returns what came of it. The error is
 // that of the configuration or of a source.
 func Run(ctx context.Context, opts Options) (*Summary, error) {
+	var listener net.Listener
+	if opts.Metrics != "" {
+		var err error
+		if listener, err = listenMetrics(opts.Metrics); err != nil {
+			return nil, err
+		}
+		defer listener.Close()
+	}
 	logs, err := girok.Open(opts.ConfigPath, opts.Kinds...)
 	if err != nil {
 		return nil, err
 	}
 	c := &collector{opts: opts, logs: logs, out: newStatus(opts.Stderr)}
+	if listener != nil {
+		defer serveMetrics(listener, logs)()
+		c.out.say("metrics at http://" + listener.Addr().String() + "/metrics")
+	}
 	begun := time.Now()
 	err = c.read(ctx)
 	c.drain(ctx)
