@@ -1,0 +1,131 @@
+//go:build cgo && (linux || darwin || windows) && (amd64 || arm64) && !(windows && arm64)
+
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
+)
+
+// store is one handler's table. It has one connection, opened when it is needed
+// and closed when the file is not what it was.
+type store struct {
+	config Config
+	env    sink.Env
+	path   string
+	mapper *table.Mapper
+	owner  string
+
+	conn    *conn
+	checked bool   // the tables are there
+	names   []name // of the table's columns
+	values  []table.Value
+	text    arena
+}
+
+func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
+	s := &store{config: c, env: env, path: c.Endpoint(env)}
+	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location)})
+	if err := s.do(ctx, func() error { return nil }); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes the database, if no other handler has it open. DuckDB writes then
+// what is in its log into the file.
+func (s *store) Close() error {
+	s.forget()
+	s.text.free()
+	if s.conn != nil {
+		s.conn.close()
+		s.conn = nil
+	}
+	return nil
+}
+
+// forget forgets what is known of the tables.
+func (s *store) forget() { s.checked = false }
+
+// do runs f with a connection and tables that are there, and gives its error a
+// class.
+func (s *store) do(ctx context.Context, f func() error) error {
+	err := s.try(ctx, f)
+	if isOfSchema(err) { // the tables are not what they were: look at them again
+		s.forget()
+		err = s.try(ctx, f)
+	}
+	return s.failed(err)
+}
+
+func (s *store) try(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	return s.conn.use(func() error {
+		if err := s.check(); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+func (s *store) connect() error {
+	if s.conn != nil && s.conn.ended() {
+		s.Close()
+	}
+	if s.conn != nil && !s.conn.sameFile() {
+		old := s.conn.database
+		s.Close()
+		old.retire()
+	}
+	if s.conn != nil {
+		return nil
+	}
+	if s.config.Create {
+		if err := os.MkdirAll(filepath.Dir(s.path), 0o777); err != nil {
+			return &sink.Refused{Err: err, Remedy: "give girok the right to make the folder, or make it"}
+		}
+	} else if _, err := os.Stat(s.path); err != nil {
+		return &sink.Refused{Err: err, Remedy: "create: true makes the file and its folder"}
+	}
+	c, err := connect(s.path, s.config.Create)
+	if err != nil {
+		return err
+	}
+	s.conn = c
+	return c.use(func() error {
+		// Not as settings at the opening: who opens the file with other ones is
+		// turned away.
+		for _, sql := range []string{
+			fmt.Sprintf("set global memory_limit = '%dB'", s.config.Memory),
+			"set global autoinstall_known_extensions = false", // a log does not load code from the net
+		} {
+			if _, err := c.exec(sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// check looks at the tables if that was not done since the last error.
+func (s *store) check() error {
+	if s.checked {
+		return nil
+	}
+	if err := s.checkTables(); err != nil {
+		return err
+	}
+	s.checked = true
+	return nil
+}
