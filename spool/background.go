@@ -102,7 +102,9 @@ func (w *Writer) prepare(cur *segment, tail uint64) {
 		cur.fill(min(to, cur.end()))
 		cur.refill(tail, min(tail+window, cur.filled))
 	}
-	if w.next == nil && tail > cur.base+cur.size/4 {
+	// A plain one that ends early and is not the last would look as if it had been
+	// cut off, so the next is made when it is there.
+	if w.next == nil && !w.plain && tail > cur.base+cur.size/4 {
 		_ = w.makeNext(w.pressed) // an append that needs it tries again and tells
 	}
 	if w.next != nil && to > w.next.base {
@@ -143,7 +145,7 @@ func (w *Writer) drop(i int) {
 
 // reusable reports whether a segment's file can hold the next one.
 func (w *Writer) reusable(s *segment) bool {
-	return s.path != "" && !s.unmapped && !s.fault.Load() && s.size == w.size && w.tail.Load()&sealed == 0
+	return s.path != "" && s.mem != nil && !s.unmapped && !s.fault.Load() && s.size == w.size && w.tail.Load()&sealed == 0
 }
 
 // discard unmaps and deletes a segment that is not in the list any more.

@@ -32,6 +32,7 @@ func (s *Spool) birth() (*Writer, error) {
 		return nil, fmt.Errorf("%s is on %s, which is %s", s.dir, d.Type, d.Survives)
 	}
 	w := s.newWriter(s.segmentSize())
+	w.plain = s.opts.Plain || !mappable
 	w.disk = s.opts.Config.Durable
 	if w.disk || s.opts.SyncEvery > 0 {
 		w.syncer = newSyncer(w, s.opts.SyncEvery)
@@ -149,12 +150,7 @@ func takeLock(f *os.File) error {
 
 // first makes segment 1.
 func (w *Writer) first(size uint64) error {
-	path := ""
-	if w.run.path != "" {
-		w.files = 1
-		path = filepath.Join(w.run.path, segmentName(w.files))
-	}
-	seg, err := newSegment(path, header{seq: 1, size: size, run: w.run.ID}, firstWindow)
+	seg, err := w.make(header{seq: 1, size: size, run: w.run.ID}, firstWindow)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math/bits"
 	"os"
@@ -72,6 +73,9 @@ func (c *Counters) init() {
 
 func createCounters(dir string) (*Counters, error) {
 	f, mem, err := createMapped(filepath.Join(dir, "counters"), countersSize)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return memoryCounters(), nil
+	}
 	if err != nil {
 		return nil, err
 	}

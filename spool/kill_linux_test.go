@@ -61,7 +61,8 @@ func appendUntilKilled(dir string) {
 	if err != nil {
 		fail(err)
 	}
-	s, err := Open(Options{Dir: dir, Config: testConfig(), MaxBytes: 1 << 30, Report: func(e Event) { fail(e.Err) }})
+	plain := os.Getenv(killEnv+"_PLAIN") != ""
+	s, err := Open(Options{Dir: dir, Config: testConfig(), MaxBytes: 1 << 30, Plain: plain, Report: func(e Event) { fail(e.Err) }})
 	if err != nil {
 		fail(err)
 	}
@@ -95,7 +96,7 @@ type child struct {
 	path string
 }
 
-func startChild(t *testing.T, dir string, free bool) *child {
+func startChild(t *testing.T, dir string, free, plain bool) *child {
 	t.Helper()
 	must(t, os.WriteFile(filepath.Join(dir, "acks"), make([]byte, 4096), 0o600))
 	page, err := acks(filepath.Join(dir, "acks"))
@@ -107,6 +108,9 @@ func startChild(t *testing.T, dir string, free bool) *child {
 	c.cmd.Env = append(os.Environ(), killEnv+"="+dir)
 	if free {
 		c.cmd.Env = append(c.cmd.Env, killEnv+"_FREE=1")
+	}
+	if plain {
+		c.cmd.Env = append(c.cmd.Env, killEnv+"_PLAIN=1")
 	}
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
@@ -131,7 +135,10 @@ func (c *child) kill(t *testing.T) {
 
 // A process is killed at any moment while four goroutines append through rolls.
 // No acknowledged record is missing, none comes twice, none is false.
-func TestKill(t *testing.T) {
+func TestKill(t *testing.T)      { killChildren(t, false) }
+func TestKillPlain(t *testing.T) { killChildren(t, true) }
+
+func killChildren(t *testing.T, plain bool) {
 	kills := 30
 	if testing.Short() {
 		kills = 4
@@ -142,7 +149,7 @@ func TestKill(t *testing.T) {
 	for k := range kills {
 		dir := t.TempDir()
 		free := k%3 == 2
-		c := startChild(t, dir, free)
+		c := startChild(t, dir, free, plain)
 		time.Sleep(time.Duration(rnd.IntN(40_000)) * time.Microsecond)
 		c.kill(t)
 		run, err := openRun(c.path)
@@ -202,7 +209,7 @@ func checkKilled(t *testing.T, c *child, got read, freed bool) {
 
 // Another process follows a living run by pread, through its rolls and its death.
 func TestFollowAnotherProcess(t *testing.T) {
-	c := startChild(t, t.TempDir(), false)
+	c := startChild(t, t.TempDir(), false, false)
 	run, err := openRun(c.path)
 	must(t, err)
 	r := run.Reader(0)

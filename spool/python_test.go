@@ -88,6 +88,61 @@ func TestPythonReader(t *testing.T) {
 	}
 }
 
+// What a writer says that was made from the description must be read here.
+func TestPythonWriter(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("NOT TESTED, needs python3: that docs/write_spool.py writes a spool")
+	}
+	s, _ := openSpool(t, Options{Dir: t.TempDir()})
+	const lines = 3000
+	var input strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&input, "line %d %s\n", i, strings.Repeat("é", i%7*500))
+	}
+	cmd := exec.Command(python, "../docs/write_spool.py", s.opts.Dir, "shop", "from.python", `[{"bit": 3, "name": "table", "class": "sqlite", "keys": {}}]`)
+	cmd.Stdin = strings.NewReader(input.String())
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if _, err := cmd.Output(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.Bytes())
+	}
+	runs := s.Runs()
+	if len(runs) != 2 {
+		t.Fatalf("%d runs, want mine and Python's", len(runs))
+	}
+	run := runs[0]
+	if run.Own() {
+		run = runs[1]
+	}
+	if run.Alive() || run.Config.Mask() != 8 {
+		t.Errorf("alive %v, mask %d", run.Alive(), run.Config.Mask())
+	}
+	r := run.Reader(0)
+	defer r.Close()
+	got := readAll(t, r)
+	for i, f := range got.refs {
+		var v record.View
+		must(t, v.Parse(f.Payload))
+		if want := fmt.Sprintf("line %d %s", i, strings.Repeat("é", i%7*500)); string(v.Message) != want || v.Mask != 8 || string(v.Logger) != "from.python" {
+			t.Fatalf("record %d is %.40q, want %.40q", i, v.Message, want)
+		}
+	}
+	if len(got.refs) != lines || got.status != End || r.Damaged != 0 || r.cur.seq == 1 {
+		t.Errorf("%d records, status %d, %d damaged, %d segments", len(got.refs), got.status, r.Damaged, r.cur.seq)
+	}
+	if run.unreadable(must2(run.segments())) {
+		t.Error("it looks damaged")
+	}
+}
+
+func must2[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func decode(t *testing.T, text []byte) (v any) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))

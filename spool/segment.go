@@ -27,6 +27,7 @@ type segment struct {
 	fault  atomic.Bool
 
 	told      bool   // its fault was reported
+	padded    bool   // a plain one has its PAD
 	lost      bool   // to the disk: it could not take what was written
 	synced    bool   // what it was filled with went to the disk ahead of the first append
 	unmapped  bool   // mem is not to be touched any more
@@ -113,7 +114,7 @@ func (s *segment) guard(do func()) (ok bool) {
 func (s *segment) fill(to uint64) {
 	const step = 64 << 10
 	to = min((to+step-1)&^(step-1), s.size+s.base)
-	if s.path == "" || to <= s.filled {
+	if s.path == "" || s.mem == nil || to <= s.filled {
 		return
 	}
 	from := (s.filled - s.base) &^ (step - 1)
@@ -124,7 +125,7 @@ func (s *segment) fill(to uint64) {
 // refill does it again for [from, to): the kernel write-protects pages that it
 // has written back, and a store would fault in the file system's code.
 func (s *segment) refill(from, to uint64) {
-	if s.path == "" || from >= to {
+	if s.path == "" || s.mem == nil || from >= to {
 		return
 	}
 	const page = 4096
@@ -194,6 +195,10 @@ func (s *segment) walk(limit uint64, faults *faults) (pos uint64) {
 		}
 	}()
 	limit = min(limit, s.end())
+	if s.mem == nil {
+		s.walked = max(s.walked, limit)
+		return s.walked
+	}
 	for s.walked < limit {
 		w := atomic.LoadUint64(s.word(s.walked))
 		if end, ok := faults.at(s.walked); ok {
@@ -239,7 +244,7 @@ func (s *segment) unmap() {
 		return
 	}
 	s.f.Close()
-	if !s.fault.Load() {
+	if s.mem != nil && !s.fault.Load() {
 		unmapFile(s.mem)
 	}
 	s.unmapped = true

@@ -37,6 +37,9 @@ type Options struct {
 	Config   RunConfig
 	MaxBytes int64 // 0: the smaller of 1 GiB and a tenth of the disk
 	Trust    bool  // use a mapping on file systems that are not trusted with one
+	// Plain writes segments with write(2) and not through a mapping, as is done
+	// where the system has no mapping that can be relied on.
+	Plain bool
 	// SyncEvery is how often the background puts records on the disk; 0: never.
 	// With Config.Durable each append waits for that, together with others.
 	SyncEvery time.Duration

@@ -47,6 +47,7 @@ func openSpool(t testing.TB, opts Options) (*Spool, *events) {
 	t.Helper()
 	ev := &events{}
 	opts.Report = ev.report
+	opts.Plain = openPlain
 	if opts.Config.Service == "" {
 		opts.Config = testConfig()
 	}
@@ -141,7 +142,15 @@ func (got *read) inOrder(t testing.TB, first, last int) {
 func both(t *testing.T, f func(t *testing.T, dir string)) {
 	t.Run("disk", func(t *testing.T) { f(t, t.TempDir()) })
 	t.Run("memory", func(t *testing.T) { f(t, "") })
+	t.Run("plain", func(t *testing.T) {
+		openPlain = true
+		defer func() { openPlain = false }()
+		f(t, t.TempDir())
+	})
 }
+
+// openPlain makes openSpool write without a mapping.
+var openPlain bool
 
 func TestAppendAndRead(t *testing.T) {
 	both(t, func(t *testing.T, dir string) {

@@ -1,25 +1,15 @@
 package spool
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// createMapped makes a file of size bytes, allocated, and maps it.
-func createMapped(path string, size int64) (f *os.File, mem []byte, err error) {
-	if f, err = createFile(path, size); err != nil {
-		return nil, nil, err
-	}
-	if mem, err = mapFile(f, size); err != nil {
-		f.Close()
-		os.Remove(path)
-		return nil, nil, err
-	}
-	return f, mem, nil
-}
+// mappable: a file's pages can be made resident and writable ahead of the
+// stores, and its space allocated, so that a store neither waits nor faults.
+const mappable = true
 
 // createFile makes a file of size bytes, allocated.
 func createFile(path string, size int64) (*os.File, error) {
@@ -33,14 +23,6 @@ func createFile(path string, size int64) (*os.File, error) {
 		return nil, &os.PathError{Op: "allocate", Path: path, Err: err}
 	}
 	return f, nil
-}
-
-func mapFile(f *os.File, size int64) ([]byte, error) {
-	mem, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, &os.PathError{Op: "map", Path: f.Name(), Err: err}
-	}
-	return mem, nil
 }
 
 func allocate(f *os.File, size int64) error {
@@ -72,49 +54,9 @@ func syncData(f *os.File) error {
 	return nil
 }
 
-// SyncDir puts the names in a folder on the disk.
-func SyncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-func unmapFile(mem []byte) { _ = unix.Munmap(mem) }
-
 // populate takes the write faults of pages now. Where the kernel is older than
 // 5.14 the application's stores take them.
 func populate(mem []byte) { _ = unix.Madvise(mem, unix.MADV_POPULATE_WRITE) }
-
-// lockFile takes an exclusive (or shared) lock without waiting; it is held by
-// the open file, so by this process and what it forks.
-func lockFile(f *os.File, shared bool) (bool, error) {
-	how := unix.LOCK_EX
-	if shared {
-		how = unix.LOCK_SH
-	}
-	for {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, unix.EWOULDBLOCK):
-			return false, nil
-		case err != unix.EINTR:
-			return false, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
-		}
-	}
-}
-
-// Disk says what a folder's file system is and what it survives.
-type Disk struct {
-	Type     string // ext4, tmpfs, nfs …
-	Survives string // in words, for check and Open
-	Trusted  bool   // a mapping there keeps what was stored
-	Free     uint64 // bytes
-}
 
 // LookDisk looks at the file system of a folder that exists.
 func LookDisk(dir string) (Disk, error) {

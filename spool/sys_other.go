@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !darwin && !freebsd && !dragonfly && !windows
 
 package spool
 
@@ -7,23 +7,19 @@ import (
 	"os"
 )
 
-var errSystem = errors.New("the spool on disk needs Linux; records are kept in memory here and a kill loses them")
+var errSystem = errors.New("the spool on disk is not to be had on this system; records are kept in memory here and a kill loses them")
+
+const mappable = false
 
 func createMapped(string, int64) (*os.File, []byte, error) { return nil, nil, errSystem }
-func syncData(*os.File) error                              { return errSystem }
-func SyncDir(string) error                                 { return errSystem }
 func mapFile(*os.File, int64) ([]byte, error)              { return nil, errSystem }
 func unmapFile([]byte)                                     {}
 func populate([]byte)                                      {}
-func lockFile(f *os.File, shared bool) (bool, error)       { return false, errSystem }
+func lockFile(*os.File, bool) (bool, error)                { return false, errSystem }
+func syncData(*os.File) error                              { return errSystem }
 
-// Disk says what a folder's file system is and what it survives.
-type Disk struct {
-	Type     string
-	Survives string
-	Trusted  bool
-	Free     uint64
-}
+// SyncDir puts the names in a folder on the disk.
+func SyncDir(string) error { return errSystem }
 
 // LookDisk looks at the file system of a folder.
 func LookDisk(string) (Disk, error) {

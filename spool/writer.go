@@ -59,6 +59,7 @@ type Writer struct {
 	finished atomic.Bool // nothing will be appended or committed any more
 	lock     *os.File    // holds `write`; nil in memory
 	faults   faults
+	plain    bool        // segments are written, not mapped
 	disk     bool        // an append waits for the disk
 	syncer   *syncer     // nil: nothing is put on the disk
 	dirtyDir atomic.Bool // files were made since its folder was
@@ -110,6 +111,9 @@ func (w *Writer) TryAppend(payload []byte) (pos uint64, err error) { return w.co
 func (w *Writer) commit(payload []byte, force bool) (pos uint64, err error) {
 	if len(payload) > record.MaxPayload || len(payload) < minPayload {
 		return w.Tail(), ErrLength
+	}
+	if w.plain {
+		return w.commitPlain(payload, force)
 	}
 	prefetchTail((*uint64)(unsafe.Pointer(&w.tail)))
 	sum := crc32.Checksum(payload, castagnoli)
@@ -198,6 +202,11 @@ func (w *Writer) lose(payload []byte, pos uint64, err error) error {
 func (w *Writer) roll(seg *segment, force bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.rollOn(seg, force)
+}
+
+// rollOn is roll for a caller that holds mu.
+func (w *Writer) rollOn(seg *segment, force bool) error {
 	if w.tail.Load()&sealed != 0 {
 		return ErrClosed
 	}
@@ -259,14 +268,15 @@ func (w *Writer) makeNext(force bool) error {
 		err = ErrFull // 64 TB in one run
 	}
 	if err == nil {
-		w.next, err = w.make(header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID})
+		w.next, err = w.make(header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID}, window)
 	}
 	w.broken, w.again = err, time.Now().Add(retryMake)
 	return err
 }
 
-// make makes a segment: in a spare file, or a new one. The caller holds mu.
-func (w *Writer) make(h header) (*segment, error) {
+// make makes a segment: in a spare file, or a new one, of which populate bytes are
+// ready for writing. The caller holds mu, but for the first.
+func (w *Writer) make(h header, populate uint64) (*segment, error) {
 	for len(w.spare) > 0 {
 		last := len(w.spare) - 1
 		s := w.spare[last]
@@ -281,7 +291,11 @@ func (w *Writer) make(h header) (*segment, error) {
 	}
 	w.files++
 	w.dirtyDir.Store(true)
-	return newSegment(filepath.Join(w.run.path, segmentName(w.files)), h, window)
+	path := filepath.Join(w.run.path, segmentName(w.files))
+	if w.plain {
+		return newPlainSegment(path, h)
+	}
+	return newSegment(path, h, populate)
 }
 
 // faulted takes a range out of service whose storage failed, and with it the
@@ -393,6 +407,11 @@ func (w *Writer) release() {
 	if w.lock != nil {
 		w.lock.Close()
 		w.lock = nil
+	}
+	if w.plain {
+		for _, s := range w.segs {
+			s.f.Close()
+		}
 	}
 }
 
