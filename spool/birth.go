@@ -85,6 +85,7 @@ func (s *Spool) fillRun(w *Writer) error {
 	if w.run.count, err = createCounters(path); err != nil {
 		return err
 	}
+	w.run.count.SetControl(s.opts.Control)
 	if err := w.first(min(firstSegment, w.size)); err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ import (
 //	  24  8  limit: how far segments are made (writer)
 //	  32  8  flush wanted up to (anybody)
 //	  40  8  freeing: segments that end at or below it are about to go (who frees)
+//	  64 128 path of the writer's control socket, UTF-8, filled with zeros (writer)
+//	 256     64 numbers, one for each handler: retries so far (deliverer)
 //	1024     64 slots of 112 bytes, one for each handler:
 //	      0  8  delivered: below it nothing waits (deliverer)
 //	      8  8  free below: the deliverer does not need what is below (deliverer)
@@ -40,6 +42,9 @@ const (
 	slotTextStart   = 72
 	committedOffset = 16
 	freeingOffset   = 40
+	controlOffset   = 64
+	controlSize     = 128
+	retriesOffset   = 256
 	// MaxHandlers is how many spooled handlers a run can have.
 	MaxHandlers = 64
 )
@@ -152,6 +157,38 @@ func raise(v *atomic.Uint64, n uint64) {
 	}
 }
 
+// setText stores a text of at most size bytes, a multiple of 8; what is longer is
+// cut. A reader may see a part of the old one beside a part of the new.
+func (c *Counters) setText(off, size int, text string) {
+	b := make([]byte, size)
+	copy(b, text)
+	for i := 0; i < size; i += 8 {
+		c.u64(off + i).Store(binary.NativeEndian.Uint64(b[i:]))
+	}
+	runtime.KeepAlive(c)
+}
+
+func (c *Counters) text(off, size int) string {
+	b := make([]byte, size)
+	for i := 0; i < size; i += 8 {
+		binary.NativeEndian.PutUint64(b[i:], c.u64(off+i).Load())
+	}
+	runtime.KeepAlive(c)
+	text, _, _ := bytes.Cut(b, []byte{0})
+	return string(text)
+}
+
+// Control is the path of the writer's control socket; empty if it has none.
+func (c *Counters) Control() string { return c.text(controlOffset, controlSize) }
+
+// SetControl says where it is. One that does not fit is left out: half a path is
+// none.
+func (c *Counters) SetControl(socket string) {
+	if len(socket) <= controlSize {
+		c.setText(controlOffset, controlSize, socket)
+	}
+}
+
 // Slot is one handler's part of the page.
 type Slot struct {
 	c   *Counters
@@ -240,24 +277,26 @@ func (s State) String() string {
 
 // SetState says how the handler fares, and why, in at most 40 bytes.
 func (s Slot) SetState(st State, why string) {
-	var text [slotSize - slotTextStart]byte
-	copy(text[:], why)
-	for i := 0; i < len(text); i += 8 {
-		s.c.u64(s.off + slotTextStart + i).Store(binary.NativeEndian.Uint64(text[i:]))
-	}
-	s.c.u64(s.off + 56).Store(uint64(st))
-	runtime.KeepAlive(s.c)
+	s.c.setText(s.off+slotTextStart, slotSize-slotTextStart, why)
+	s.c.store(s.off+56, uint64(st))
 }
 
 // State is how the handler fares, and why.
 func (s Slot) State() (State, string) {
-	var text [slotSize - slotTextStart]byte
-	for i := 0; i < len(text); i += 8 {
-		binary.NativeEndian.PutUint64(text[i:], s.c.u64(s.off+slotTextStart+i).Load())
-	}
-	why, _, _ := bytes.Cut(text[:], []byte{0})
-	return State(s.c.load(s.off + 56)), string(why)
+	why := s.c.text(s.off+slotTextStart, slotSize-slotTextStart)
+	return State(s.c.load(s.off + 56)), why
 }
+
+// Retries is how often the deliverer had to try again.
+func (s Slot) Retries() uint64 { return s.c.load(s.retries()) }
+
+// AddRetry counts one.
+func (s Slot) AddRetry() {
+	s.c.u64(s.retries()).Add(1)
+	runtime.KeepAlive(s.c)
+}
+
+func (s Slot) retries() int { return retriesOffset + 8*((s.off-slotsOffset)/slotSize) }
 
 // addLostMask counts one lost record for each handler of a mask.
 func (c *Counters) addLostMask(mask, pos uint64) {

@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,8 @@ type Options struct {
 	// RestoreEvery is how often a program whose records stay in memory looks
 	// whether the folder can be used; 0: every 5 s.
 	RestoreEvery time.Duration
+	// Control is where the program's control socket lies; empty if it has none.
+	Control string
 }
 
 // Spool is the folder of one service, and this process's run in it.
@@ -254,4 +257,19 @@ func TryLock(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Locked reports whether somebody holds the lock of a file right now. One that is
+// not there is held by nobody.
+func Locked(path string) (bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // frees the lock
+	ok, err := lockFile(f, true)
+	return !ok && err == nil, err
 }
