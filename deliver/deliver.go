@@ -27,6 +27,8 @@ type Options struct {
 	Spool *spool.Spool
 	Kinds []sink.Kind
 	Log   *slog.Logger // what the operator should know; nil: nothing
+	// Control is where the program's control socket lies; empty if it has none.
+	Control string
 	// Pace is for tests; the zero value is that of operation.
 	Pace Pace
 }

@@ -16,10 +16,10 @@ import (
 // destination is what one process has to own: a database file, a host and
 // database. Only the holder of its lock writes its state.
 type destination struct {
-	d     *Deliverer
-	dir   string // empty for runs in memory: nothing to lock or to keep
-	kind  string
-	lanes []*lane // guarded by d.mu
+	d              *Deliverer
+	dir            string // empty for runs in memory: nothing to lock or to keep
+	kind, endpoint string
+	lanes          []*lane // guarded by d.mu
 
 	tried chan struct{} // closed after the first try of the lock
 	held  chan struct{} // closed once it is held
@@ -52,8 +52,8 @@ func hash(parts ...string) string {
 // destination finds or makes the destination of a kind and endpoint. For a run in
 // memory it is one of its own, without lock and state: it ends with the process.
 func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) (*destination, error) {
-	key := kind.Name() + "-" + hash(kind.Name(), endpoint)
-	dir := filepath.Join(d.opts.Spool.Dir(), "to", key)
+	dir := destinationDir(d.opts.Spool.Dir(), kind.Name(), endpoint)
+	key := filepath.Base(dir)
 	if inMemory {
 		key, dir = key+" in memory", ""
 	}
@@ -62,7 +62,7 @@ func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) 
 	if dest := d.dests[key]; dest != nil {
 		return dest, nil
 	}
-	dest := &destination{d: d, kind: kind.Name(), held: make(chan struct{}), tried: make(chan struct{})}
+	dest := &destination{d: d, kind: kind.Name(), endpoint: endpoint, held: make(chan struct{}), tried: make(chan struct{})}
 	if dest.dir = dir; dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
@@ -70,12 +70,12 @@ func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) 
 	}
 	d.dests[key] = dest
 	d.wg.Add(1)
-	go dest.acquire(endpoint)
+	go dest.acquire()
 	return dest, nil
 }
 
 // acquire tries the lock until it is held or delivery ends.
-func (dest *destination) acquire(endpoint string) {
+func (dest *destination) acquire() {
 	defer dest.d.wg.Done()
 	if dest.dir == "" {
 		close(dest.held)
@@ -88,8 +88,7 @@ func (dest *destination) acquire(endpoint string) {
 			dest.d.once("lock "+dest.dir, "the lock of a destination can't be taken; trying again", "destination", dest.dir, "error", err)
 		}
 		if f != nil {
-			_ = f.Truncate(0)
-			_, _ = f.WriteAt(fmt.Appendf(nil, "pid %d\n%s %s\nsince %s\n", os.Getpid(), dest.kind, endpoint, time.Now().Format(time.RFC3339)), 0)
+			dest.sign(f)
 			dest.lock = f // closed when delivery ends
 			close(dest.held)
 		}

@@ -25,9 +25,10 @@ type lane struct {
 
 	state   *state
 	letters *letters
-	sinks   map[string]sink.Sink // by row configuration
-	instead map[string]*cursor   // row configurations that were refused, and whose is used in their place
-	stopped bool                 // fenced
+	sinks   map[string]sink.Sink         // by row configuration
+	instead map[string]*cursor           // row configurations that were refused, and whose is used in their place
+	queryer atomic.Pointer[sink.Queryer] // one of sinks, for Query
+	stopped bool                         // fenced
 	b       builder
 	ownLost uint64 // what Stats told of the own runs
 
@@ -177,6 +178,7 @@ func (l *lane) open() bool {
 }
 
 func (l *lane) close() {
+	l.offer(nil)
 	for _, s := range l.sinks {
 		if s != nil {
 			_ = s.Close()

@@ -96,6 +96,7 @@ func (l *lane) sink(ctx context.Context, c *cursor) (sink.Sink, error) {
 		return nil, err
 	}
 	l.sinks[c.rows] = s
+	l.offer(s)
 	l.sweep(s, l.stale())
 	return s, nil
 }
@@ -103,6 +104,7 @@ func (l *lane) sink(ctx context.Context, c *cursor) (sink.Sink, error) {
 // dropSink closes the sink, so that the next try opens it anew.
 func (l *lane) dropSink(c *cursor) {
 	if s := l.sinks[c.rows]; s != nil {
+		l.offer(nil)
 		_ = s.Close()
 		delete(l.sinks, c.rows)
 	}

@@ -89,6 +89,9 @@ func (l *lane) configOf(c *cursor) *cursor {
 // have been mended in the configuration since the run was written: then the
 // newest run's is tried at once.
 func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.Duration {
+	for _, c := range g {
+		c.slot().AddRetry()
+	}
 	var refused *sink.Refused
 	if errors.As(err, &refused) {
 		l.stats.refused.Add(1)
