@@ -223,7 +223,7 @@ func TestQuery(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	got := fmt.Sprint(rows.Columns)
+	got := fmt.Sprint(rows.Columns())
 	for {
 		row, err := rows.Next(ctx)
 		if err == io.EOF {
@@ -234,7 +234,7 @@ func TestQuery(t *testing.T) {
 		}
 		got += fmt.Sprint(row)
 	}
-	if want := "[message severity n b][a 9 <nil> [0 255]][b 9 <nil> [0 255]]"; got != want {
+	if want := "[{message false} {severity false} {n false} {b false}][a 9 <nil> [0 255]][b 9 <nil> [0 255]]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for _, sql := range []string{"delete from logs", "drop table logs", "pragma query_only = 0; delete from logs", "attach '" + path + ".new' as n; create table n.t (a)"} {
