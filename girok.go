@@ -26,6 +26,7 @@ import (
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/internal/control"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink/console"
 	"github.com/girok/girok/spool"
@@ -46,6 +47,7 @@ type Logs struct {
 	deliver *deliver.Deliverer // the same
 	report  *slog.Logger
 	closers []io.Closer
+	control *control.Server // nil if there is none
 
 	lost      atomic.Uint64 // records that the spool could not keep
 	lostTold  uint64        // of them, those that girok.gap has told
@@ -115,6 +117,7 @@ func open(doc *config.Document, opts []Option) (*Logs, error) {
 func (b *blueprint) start(opts []Option) (*Logs, error) {
 	l := &Logs{blue: b, report: slog.New(newReporter(console.Stderr())), stop: make(chan struct{}), housekept: make(chan struct{})}
 	if err := l.openSpool(opts); err != nil {
+		l.closeControl()
 		return nil, err
 	}
 	l.closers = b.openDirect(func(msg string, args ...any) { l.report.Error(msg, args...) })
@@ -126,6 +129,7 @@ func (b *blueprint) start(opts []Option) (*Logs, error) {
 	if l.deliver != nil {
 		l.deliver.Start()
 	}
+	l.serveControl()
 	go l.housekeeping()
 	return l, nil
 }
@@ -137,10 +141,11 @@ func (l *Logs) openSpool(opts []Option) error {
 		return err
 	}
 	keys := l.blue.keys.Spool
+	socket := l.openControl()
 	var wake atomic.Pointer[deliver.Deliverer]
 	l.spool, err = spool.Open(spool.Options{
 		Dir: l.blue.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
-		SyncEvery: time.Duration(keys.Sync),
+		SyncEvery: time.Duration(keys.Sync), Control: socket,
 		Wake: func() {
 			if d := wake.Load(); d != nil {
 				d.Wake()
@@ -154,7 +159,7 @@ func (l *Logs) openSpool(opts []Option) error {
 		l.spool.Seal()
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
-	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: kindsOf(opts), Log: l.report})
+	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: kindsOf(opts), Log: l.report, Control: socket})
 	wake.Store(l.deliver)
 	return nil
 }
@@ -330,6 +335,7 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 	l.closeOnce.Do(func() {
 		close(l.stop)
 		<-l.housekept
+		l.closeControl()
 		if l.spool != nil {
 			l.spool.Seal()
 			l.deliver.Close(ctx)

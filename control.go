@@ -1,0 +1,162 @@
+package girok
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/girok/girok/internal/control"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/tree"
+)
+
+// openControl makes the program's control socket. Without one the program runs
+// as well: only the commands that ask it can't.
+func (l *Logs) openControl() (socket string) {
+	s, err := control.Listen()
+	switch {
+	case errors.Is(err, control.ErrUnsupported):
+		return ""
+	case err != nil:
+		l.report.Warn("there is no control socket: `girok level`, and `girok query` where only this program may open the database, can't ask it", "error", err)
+		return ""
+	}
+	l.control = s
+	return s.Path()
+}
+
+// serveControl begins to answer, once everything is there that can be asked.
+func (l *Logs) serveControl() {
+	if l.control != nil {
+		l.control.Serve(&answers{logs: l, loans: map[string]*loan{}})
+	}
+}
+
+func (l *Logs) closeControl() {
+	if l.control != nil {
+		_ = l.control.Close() // a socket that stays is swept by the next program
+	}
+}
+
+// answers is what the program answers with at its control socket.
+type answers struct {
+	logs *Logs
+
+	mu    sync.Mutex
+	loans map[string]*loan // by logger
+}
+
+// loan is a level that goes back.
+type loan struct {
+	set, then record.Level
+	until     time.Time
+	timer     *time.Timer
+}
+
+// Query asks a database that this program delivers to.
+func (a *answers) Query(ctx context.Context, kind, endpoint, sql string) (sink.Rows, error) {
+	return a.logs.deliver.Query(ctx, kind, endpoint, sql)
+}
+
+// Handlers tells how each spooled handler fares.
+func (a *answers) Handlers() []control.Handler {
+	list := []control.Handler{}
+	for _, s := range a.logs.Stats().Handlers {
+		list = append(list, control.Handler{
+			Handler: s.Handler, Target: s.Target, State: s.State.String(), Cause: s.Cause,
+			Records: s.Records, Batches: s.Batches, Retries: s.Retries, Letters: s.Letters,
+		})
+	}
+	return list
+}
+
+// Level tells how a logger stands; it makes none.
+func (a *answers) Level(logger string) control.Level {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.level(loggerName(logger))
+}
+
+func (a *answers) level(logger string) control.Level {
+	own, level := levelsOf(a.logs.tree, logger)
+	l := control.Level{Logger: logger, Level: level, Own: own}
+	if l.Logger == "" {
+		l.Logger = "root"
+	}
+	if b := a.loans[logger]; b != nil {
+		l.Until, l.Then = b.until, b.then
+	}
+	return l
+}
+
+// longestLoan is far more than anybody looks at DEBUG for.
+const longestLoan = 30 * 24 * time.Hour
+
+// SetLevel sets a logger's level, for d if that is above 0.
+func (a *answers) SetLevel(logger string, level record.Level, d time.Duration) (control.Level, error) {
+	switch {
+	case d < 0 || d > longestLoan:
+		return control.Level{}, fmt.Errorf("want a time of at most %s, got %s", longestLoan, d)
+	case level < -1<<20 || level > 1<<20:
+		return control.Level{}, fmt.Errorf("want a level from %d to %d, got %d", -1<<20, 1<<20, level)
+	case len(logger) > maxLoggerName:
+		return control.Level{}, fmt.Errorf("want a logger's name of at most %d bytes", maxLoggerName)
+	}
+	logger = loggerName(logger)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	then, _ := levelsOf(a.logs.tree, logger)
+	if old := a.loans[logger]; old != nil {
+		old.timer.Stop()
+		delete(a.loans, logger)
+		then = old.then // that of the configuration, not the one that was lent
+	}
+	a.logs.tree.SetLevel(logger, level)
+	if d > 0 {
+		b := &loan{set: level, then: then, until: time.Now().Add(d)}
+		b.timer = time.AfterFunc(d, func() { a.back(logger, b) })
+		a.loans[logger] = b
+	}
+	return a.level(logger), nil
+}
+
+// maxLoggerName is that of a name in a frame, and more than anybody has.
+const maxLoggerName = 1024
+
+// back ends a loan, unless somebody else has set the level meanwhile.
+func (a *answers) back(logger string, b *loan) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.loans[logger] != b {
+		return
+	}
+	delete(a.loans, logger)
+	if own, _ := levelsOf(a.logs.tree, logger); own == b.set {
+		a.logs.tree.SetLevel(logger, b.then)
+	}
+}
+
+func loggerName(name string) string {
+	if name == "root" {
+		return ""
+	}
+	return name
+}
+
+// levelsOf is a logger's own level and the one in effect, without making a logger
+// that was only asked for.
+func levelsOf(t *tree.Tree, name string) (own, level record.Level) {
+	at := map[string]record.Level{}
+	for _, l := range t.Loggers() {
+		at[l.Name] = l.Level
+	}
+	own = at[name]
+	for level = own; level == record.NotSet && name != ""; level = at[name] {
+		name = name[:max(strings.LastIndexByte(name, '.'), 0)]
+	}
+	return own, level
+}
