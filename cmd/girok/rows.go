@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -8,9 +9,11 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
 )
 
 // rowWriter writes the rows of an answer.
@@ -20,10 +23,20 @@ type rowWriter interface {
 }
 
 // writers are the formats of girok query.
-var writers = map[string]func(w io.Writer, columns []string) rowWriter{
-	"table": func(w io.Writer, columns []string) rowWriter { return &tableWriter{table: newTable(w, columns...)} },
-	"csv":   newCSV,
-	"json":  func(w io.Writer, columns []string) rowWriter { return &jsonWriter{w: w, columns: columns} },
+var writers = map[string]func(w io.Writer, columns []sink.Column) rowWriter{
+	"table": func(w io.Writer, columns []sink.Column) rowWriter {
+		return &tableWriter{table: newTable(w, columnNames(columns)...)}
+	},
+	"csv":  func(w io.Writer, columns []sink.Column) rowWriter { return newCSV(w, columnNames(columns)) },
+	"json": func(w io.Writer, columns []sink.Column) rowWriter { return &jsonWriter{w: w, columns: columns} },
+}
+
+func columnNames(columns []sink.Column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
 }
 
 // cell is a value as text.
@@ -37,6 +50,8 @@ func cell(v any) string {
 		return base64.StdEncoding.EncodeToString(v)
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
 	}
 	return fmt.Sprint(v)
 }
@@ -159,7 +174,7 @@ func (c *csvWriter) end() error {
 // columns.
 type jsonWriter struct {
 	w       io.Writer
-	columns []string
+	columns []sink.Column
 	n       int
 }
 
@@ -174,23 +189,31 @@ func (j *jsonWriter) row(values []any) error {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = record.AppendJSONString(b, j.columns[i])
+		b = record.AppendJSONString(b, j.columns[i].Name)
 		b = append(b, ':')
-		switch v := v.(type) {
-		case string:
-			b = record.AppendJSONString(b, v)
-		case float64:
-			b = record.AppendJSONFloat(b, v)
-		default:
-			text, err := json.Marshal(v)
-			if err != nil {
-				return err
-			}
-			b = append(b, text...)
+		var err error
+		if b, err = appendJSONValue(b, v, j.columns[i].JSON); err != nil {
+			return err
 		}
 	}
 	_, err := j.w.Write(append(b, '}'))
 	return err
+}
+
+// appendJSONValue appends one value; a text that is JSON as what it says.
+func appendJSONValue(b []byte, v any, isJSON bool) ([]byte, error) {
+	switch v := v.(type) {
+	case string:
+		var text bytes.Buffer
+		if isJSON && json.Compact(&text, []byte(v)) == nil { // on one line, as the row is
+			return append(b, text.Bytes()...), nil
+		}
+		return record.AppendJSONString(b, v), nil
+	case float64:
+		return record.AppendJSONFloat(b, v), nil
+	}
+	text, err := json.Marshal(v)
+	return append(b, text...), err
 }
 
 func (j *jsonWriter) end() error {
