@@ -46,14 +46,16 @@ type Logs struct {
 	spool   *spool.Spool       // nil if no handler is spooled
 	deliver *deliver.Deliverer // the same
 	report  *slog.Logger
+	told    *reporter // report's
 	closers []io.Closer
 	control *control.Server // nil if there is none
 
-	lost      atomic.Uint64 // records that the spool could not keep
-	lostTold  uint64        // of them, those that girok.gap has told
-	failures  atomic.Uint64 // records that a direct handler could not write
-	ends      sync.Map      // of dead runs: record.RunID → uint64
-	counts    sync.Map      // of sources: name → *source.Counts
+	lost      atomic.Uint64      // records that the spool could not keep
+	lostTold  uint64             // of them, those that girok.gap has told
+	failures  atomic.Uint64      // records that a direct handler could not write
+	ends      sync.Map           // of dead runs: record.RunID → uint64
+	growth    map[string]*growth // by handler and target; housekeeping's
+	counts    sync.Map           // of sources: name → *source.Counts
 	stop      chan struct{}
 	housekept chan struct{}
 	closeOnce sync.Once
@@ -115,7 +117,8 @@ func open(doc *config.Document, opts []Option) (*Logs, error) {
 
 // start opens handlers and spool.
 func (b *blueprint) start(opts []Option) (*Logs, error) {
-	l := &Logs{blue: b, report: slog.New(newReporter(console.Stderr())), stop: make(chan struct{}), housekept: make(chan struct{})}
+	told := newReporter(console.Stderr())
+	l := &Logs{blue: b, told: told, report: slog.New(told), growth: map[string]*growth{}, stop: make(chan struct{}), housekept: make(chan struct{})}
 	if err := l.openSpool(opts); err != nil {
 		l.closeControl()
 		return nil, err
@@ -225,14 +228,15 @@ func lastResort() tree.Direct {
 	return console.New(console.Stderr(), f)
 }
 
-// gapEvery is how often the logger girok.gap tells of losses; at the end it tries
-// closingTries times, 10 ms apart.
+// gapEvery is how often the logger girok.gap tells of losses, and housekeeping
+// looks at backlogs; at the end it tries closingTries times, 10 ms apart.
 const (
 	gapEvery     = 10 * time.Second
 	closingTries = 20
 )
 
-// housekeeping tells of losses through the logger girok.gap.
+// housekeeping tells of losses through the logger girok.gap, of backlogs that
+// grow, and what was held back on standard error.
 func (l *Logs) housekeeping() {
 	defer close(l.housekept)
 	t := time.NewTicker(gapEvery)
@@ -249,6 +253,8 @@ func (l *Logs) housekeeping() {
 			return
 		case <-t.C:
 			l.tellGap()
+			l.told.late()
+			l.watchGrowth(time.Now())
 		}
 	}
 }
@@ -347,6 +353,7 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 		if n := l.tree.Unshown(); n > 0 {
 			l.report.Warn("records were not shown: nothing is configured for them; give girok.Open a config.yaml", "records", n)
 		}
+		l.told.last()
 	})
 	return l.closeErr
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,27 +12,32 @@ import (
 )
 
 // reporter tells the operator what goes wrong: one line on standard error, and
-// for one cause at most one a minute. It is a slog.Handler, safe for concurrent
-// use, and never logs into girok itself.
+// for one cause at most one a minute, whichever handlers and runs it meets. What
+// was held back is counted, and told when the minute is over. It is a
+// slog.Handler, safe for concurrent use, and never logs into girok itself.
 type reporter struct {
 	out   io.Writer
 	attrs []slog.Attr
 	said  *said
 }
 
+// said is what was told of each cause: its message and error, without numbers.
 type said struct {
 	mu    sync.Mutex
 	cause map[string]*saying
 }
 
 type saying struct {
-	at      time.Time
-	skipped int
+	at       time.Time // of the last line
+	skipped  int       // since then
+	handlers []string  // of those
+	line     string    // the last of them
 }
 
 const (
 	reportEvery = time.Minute
 	maxSaid     = 1000 // causes that are remembered
+	maxNamed    = 8    // handlers, or causes, that are named in one line
 )
 
 func newReporter(out io.Writer) *reporter {
@@ -53,11 +59,14 @@ func (r *reporter) Handle(_ context.Context, rec slog.Record) error {
 		line.WriteString(strings.ToLower(rec.Level.String()) + ": ")
 	}
 	line.WriteString(rec.Message)
-	cause := rec.Message
+	cause, handler := rec.Message, ""
 	add := func(a slog.Attr) bool {
 		v := a.Value.Resolve().String()
-		if a.Key == "handler" || a.Key == "run" || a.Key == "error" {
-			cause += "\x00" + v
+		switch a.Key {
+		case "error":
+			cause += "\x00" + withoutNumbers(v)
+		case "handler":
+			handler = v
 		}
 		if v == "" || strings.ContainsAny(v, " \"\n\t=") {
 			v = strconv.Quote(v)
@@ -69,34 +78,110 @@ func (r *reporter) Handle(_ context.Context, rec slog.Record) error {
 		add(a)
 	}
 	rec.Attrs(add)
-	skipped, ok := r.said.may(cause)
+	text, ok := r.said.may(cause, handler, line.String())
 	if !ok {
 		return nil
 	}
-	if skipped > 0 {
-		line.WriteString(" (and " + strconv.Itoa(skipped) + " times more since the last line)")
-	}
-	line.WriteByte('\n')
-	_, err := io.WriteString(r.out, line.String())
+	_, err := io.WriteString(r.out, text+"\n")
 	return err
 }
 
-// may reports whether a cause may be told now, and how often it was not.
-func (s *said) may(cause string) (skipped int, ok bool) {
+// late tells what was held back and whose minute is over.
+func (r *reporter) late() {
+	for _, last := range r.said.due(time.Now(), false) {
+		_, _ = io.WriteString(r.out, last.line+last.more(last.skipped-1)+"\n")
+	}
+}
+
+// last tells all that was held back, in one line: nothing will be told after it.
+func (r *reporter) last() {
+	list := r.said.due(time.Now(), true)
+	if len(list) == 0 {
+		return
+	}
+	var b strings.Builder
+	b.WriteString("girok: warn: held back, since a cause is told once a minute: ")
+	for i, last := range list[:min(len(list), maxNamed)] {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(strconv.Itoa(last.skipped) + " × [" + strings.TrimPrefix(last.line, "girok: ") + "]")
+	}
+	if more := len(list) - maxNamed; more > 0 {
+		b.WriteString("; and " + strconv.Itoa(more) + " causes more")
+	}
+	_, _ = io.WriteString(r.out, b.String()+"\n")
+}
+
+// may returns the line as it is to be told, if its cause may be told now.
+func (s *said) may(cause, handler, line string) (text string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	last := s.cause[cause]
 	if last != nil && now.Sub(last.at) < reportEvery {
-		last.skipped++
-		return 0, false
+		last.hold(handler, line)
+		return "", false
 	}
 	if last != nil {
-		skipped = last.skipped
+		line += last.more(last.skipped)
 	}
 	if len(s.cause) >= maxSaid {
 		clear(s.cause)
 	}
 	s.cause[cause] = &saying{at: now}
-	return skipped, true
+	return line, true
+}
+
+// due lists what was held back and is to be told: of causes whose minute is over,
+// or of all.
+func (s *said) due(now time.Time, all bool) (list []*saying) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for cause, last := range s.cause {
+		switch over := now.Sub(last.at) >= reportEvery; {
+		case last.skipped > 0 && (over || all):
+			list = append(list, last)
+			s.cause[cause] = &saying{at: now}
+		case over:
+			delete(s.cause, cause)
+		}
+	}
+	slices.SortFunc(list, func(a, b *saying) int { return strings.Compare(a.line, b.line) })
+	return list
+}
+
+func (s *saying) hold(handler, line string) {
+	s.skipped++
+	s.line = line
+	if handler != "" && len(s.handlers) <= maxNamed && !slices.Contains(s.handlers, handler) {
+		s.handlers = append(s.handlers, handler)
+	}
+}
+
+// more says that there were n lines more, and of whom if of several.
+func (s *saying) more(n int) string {
+	if n == 0 {
+		return ""
+	}
+	of := ""
+	if len(s.handlers) > 1 {
+		of = ", of handlers " + strings.Join(s.handlers[:min(len(s.handlers), maxNamed)], ", ")
+		if len(s.handlers) > maxNamed {
+			of += " and others"
+		}
+	}
+	return " (and " + strconv.Itoa(n) + " times more since the last line" + of + ")"
+}
+
+// withoutNumbers takes out of an error what differs each time: words with a
+// digit in them, such as ports, positions, and folders of runs.
+func withoutNumbers(text string) string {
+	words := strings.Fields(text)
+	for i, w := range words {
+		if strings.ContainsAny(w, "0123456789") {
+			words[i] = "0"
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -25,35 +25,77 @@ func TestReporter(t *testing.T) {
 	}
 }
 
-// One cause is told once a minute, and then how often it was not. Counts and
-// times are no causes of their own; handler, run and error are.
+// One cause is told once a minute, and then how often it was not. Counts, times,
+// runs and handlers are no causes of their own; errors are, but for their numbers.
 func TestReporterOncePerCause(t *testing.T) {
 	var out bytes.Buffer
 	r := newReporter(&out)
 	log := slog.New(r)
 	for i := range 50 {
 		log.With("handler", "a").Error("bad", "error", "no", "so_far", i)
-		log.With("handler", "b").Error("bad", "error", "no")
-		log.Error("bad", "run", i%2)
+		log.With("handler", "b").Error("bad", "error", "no", "run", i)
+		log.Error("bad", "error", fmt.Sprintf("read 127.0.0.1:%d: reset", 4000+i))
 	}
-	if n := strings.Count(out.String(), "\n"); n != 4 {
-		t.Errorf("%d lines:\n%s", n, &out)
+	if got := out.String(); got != "girok: error: bad handler=a error=no so_far=0\ngirok: error: bad error=\"read 127.0.0.1:4000: reset\"\n" {
+		t.Errorf("got %s", got)
 	}
-	for _, s := range r.said.cause {
-		s.at = s.at.Add(-reportEvery)
-	}
+	aMinuteLater(r)
 	out.Reset()
 	log.Error("bad", "handler", "a", "error", "no")
 	log.Error("bad", "handler", "a", "error", "no")
-	if got := out.String(); got != "girok: error: bad handler=a error=no (and 49 times more since the last line)\n" {
+	if got := out.String(); got != "girok: error: bad handler=a error=no (and 99 times more since the last line, of handlers b, a)\n" {
 		t.Errorf("got %s", got)
 	}
 	// Causes that are made up do not grow it for ever.
 	for i := range 3 * maxSaid {
-		log.Error(fmt.Sprint("cause ", i))
+		log.Error("cause " + strings.Repeat("x", i))
 	}
 	if n := len(r.said.cause); n > maxSaid {
 		t.Errorf("it remembers %d causes", n)
+	}
+}
+
+// What was held back is told when its minute is over, though nothing follows.
+func TestReporterTellsLate(t *testing.T) {
+	var out bytes.Buffer
+	r := newReporter(&out)
+	log := slog.New(r)
+	told := func(want string) {
+		t.Helper()
+		if got := out.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		out.Reset()
+	}
+	for i := range 12 {
+		log.Error("down", "handler", fmt.Sprint("h", i), "error", "no")
+	}
+	log.Info("up", "handler", "h0")
+	log.Info("up", "handler", "h1")
+	told("girok: error: down handler=h0 error=no\ngirok: up handler=h0\n")
+	r.late()
+	told("")
+	aMinuteLater(r)
+	r.late()
+	told("girok: error: down handler=h11 error=no (and 10 times more since the last line, of handlers h1, h2, h3, h4, h5, h6, h7, h8 and others)\n" +
+		"girok: up handler=h1\n")
+	r.last()
+	told("")
+	log.Error("down", "handler", "h0", "error", "no") // within the minute of what was told late
+	log.Info("up", "handler", "h0")
+	log.Info("up", "handler", "h1")
+	told("")
+	r.last()
+	told("girok: warn: held back, since a cause is told once a minute: 1 × [error: down handler=h0 error=no]; 2 × [up handler=h1]\n")
+	aMinuteLater(r)
+	if r.late(); len(r.said.cause) != 0 {
+		t.Errorf("it remembers %d causes", len(r.said.cause))
+	}
+}
+
+func aMinuteLater(r *reporter) {
+	for _, s := range r.said.cause {
+		s.at = s.at.Add(-reportEvery)
 	}
 }
 
@@ -150,8 +192,9 @@ func TestGap(t *testing.T) {
 		t.Errorf("%d rows and %d lost of %d; told of %d", rows, logs.Lost(), n, told)
 	}
 	// One line for each of two causes: older ones went, and none could go.
-	if text := stderr(); strings.Count(text, "the oldest records went") != 1 || strings.Count(text, "nothing in it can go") > 1 {
-		t.Errorf("told: %s", text)
+	lines, _, _ := strings.Cut(stderr(), "girok: warn: held back")
+	if strings.Count(lines, "the oldest records went") != 1 || strings.Count(lines, "nothing in it can go") > 1 {
+		t.Errorf("told: %s", lines)
 	}
 }
 

@@ -31,7 +31,8 @@ type Stat struct {
 	// it never did.
 	LastSuccess time.Time
 
-	Waiting Waiting
+	Waiting  Waiting
+	BatchAge time.Duration // how long a batch may stay open
 }
 
 // Errors counts the answers of a destination that were not success, by what
@@ -63,17 +64,23 @@ func (w *Waiting) add(o Waiting) {
 
 // Stats tells how each handler fares, by name and target. It reads what waits
 // of the spool, up to 256 KiB of each of a few runs.
-func (d *Deliverer) Stats() (all []Stat) {
+func (d *Deliverer) Stats() []Stat { return d.stats(true) }
+
+// Backlogs is Stats without a look into the spool: of what waits it tells only
+// the bytes.
+func (d *Deliverer) Backlogs() []Stat { return d.stats(false) }
+
+func (d *Deliverer) stats(read bool) (all []Stat) {
 	d.statsMu.Lock()
 	defer d.statsMu.Unlock()
 	for _, l := range d.lanes() {
-		all = addStat(all, l.stat())
+		all = addStat(all, l.stat(read))
 	}
 	for _, c := range d.undeliverable() {
 		s := Stat{Handler: c.run.Handler(c.bit).Name}
 		s.State, s.Cause = c.slot().State()
 		s.Lost, _, _ = c.slot().Lost()
-		s.Waiting = waitingOf([]*cursor{c})
+		s.Waiting = waitingOf([]*cursor{c}, read)
 		all = addStat(all, s)
 	}
 	slices.SortFunc(all, func(a, b Stat) int {
@@ -126,7 +133,7 @@ func (d *Deliverer) undeliverable() []*cursor {
 	return slices.Clone(d.nobody)
 }
 
-func (l *lane) stat() Stat {
+func (l *lane) stat(read bool) Stat {
 	st := &l.stats
 	s := Stat{
 		Handler: l.handler, Target: l.target, Holds: l.dest.holds(),
@@ -141,6 +148,9 @@ func (l *lane) stat() Stat {
 	l.mu.Lock()
 	runs := append(slices.Clone(l.runs), l.fresh...)
 	l.mu.Unlock()
+	if len(runs) > 0 {
+		s.BatchAge = time.Duration(runs[0].cfg.Limits().Age)
+	}
 	own := uint64(0)
 	for _, c := range runs {
 		if c.run.Own() {
@@ -153,7 +163,7 @@ func (l *lane) stat() Stat {
 	if !s.Holds {
 		runs = slices.DeleteFunc(runs, func(c *cursor) bool { return !c.run.Own() })
 	}
-	s.Waiting = waitingOf(runs)
+	s.Waiting = waitingOf(runs, read)
 	return s
 }
 
@@ -193,8 +203,9 @@ const (
 	sights = 8
 )
 
-// waitingOf is what waits in runs, which are sorted by age.
-func waitingOf(runs []*cursor) (w Waiting) {
+// waitingOf is what waits in runs, which are sorted by age; records and times only
+// if read.
+func waitingOf(runs []*cursor, read bool) (w Waiting) {
 	var blind uint64 // bytes in runs that were not looked at
 	var records, bytes, looked uint64
 	for _, c := range runs {
@@ -202,7 +213,9 @@ func waitingOf(runs []*cursor) (w Waiting) {
 		if n == 0 {
 			continue
 		}
-		w.Bytes += n
+		if w.Bytes += n; !read {
+			continue
+		}
 		if looked++; looked > sights && !c.run.Own() {
 			blind += n
 			continue
