@@ -46,6 +46,12 @@ type took struct {
 	RssAnon  int64         `json:"rss_anon"`
 }
 
+// rate is how often the program woke in a second.
+func (t took) rate() float64 { return float64(t.Switches) / t.Wall.Seconds() }
+
+// percent is the part of a CPU that it took.
+func (t took) percent() float64 { return 100 * t.CPU.Seconds() / t.Wall.Seconds() }
+
 // child runs a program to its end and reads what it tells.
 func child(program string, args ...string) (took, error) {
 	var t took

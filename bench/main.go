@@ -62,7 +62,8 @@ var lines = []line{
 	{"paced", "appends of 200 B at 200,000/s for two minutes: percentiles and page faults", pacedLine},
 	{"rows", "rows a CPU second into SQLite from a dead run", rowsLine},
 	{"open", "Open to the first call returned with 1 GiB waiting", openLine},
-	{"idle", "wake-ups and memory of a program that does nothing", idleLine},
+	{"idle", "wake-ups, CPU and memory of a program that does nothing", idleLine},
+	{"idle/1000", "CPU and wake-ups of a program that logs 1,000 records a second into SQLite", steadyLine},
 	{"weight", "a hello world with the library: modules and bytes", weightLine},
 }
 
