@@ -50,8 +50,8 @@ func (b *builder) left() time.Duration {
 	return time.Until(b.first.Add(time.Duration(b.limits.Age)))
 }
 
-// add takes one frame.
-func (b *builder) add(c *cursor, ref spool.Ref) {
+// add takes one record of a frame.
+func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte) {
 	if len(b.items) == 0 {
 		b.first = time.Now()
 	}
@@ -62,8 +62,8 @@ func (b *builder) add(c *cursor, ref spool.Ref) {
 	}
 	m.to = record.Place{Position: ref.Next}
 	b.offsets = append(b.offsets, len(b.data))
-	b.data = append(b.data, ref.Payload...)
-	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position}})
+	b.data = append(b.data, payload...)
+	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position, Index: index}})
 }
 
 func (b *builder) find(c *cursor) *move {

@@ -2,8 +2,10 @@ package deliver
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
 
+	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
 )
 
@@ -72,10 +74,7 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 				}
 				continue // the reader stands elsewhere now
 			}
-			if ref.Position == c.stored.Position && c.stored.Index > 0 {
-				continue // the part of a batch that ended behind it is in
-			}
-			l.b.add(c, ref)
+			l.addFrame(c, &ref)
 		case spool.Wait:
 			return true
 		case spool.End:
@@ -91,6 +90,26 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 		}
 	}
 	return true
+}
+
+// addFrame takes a frame's records for the handler, but for those that are in: a part
+// of a batch may have ended behind them.
+func (l *lane) addFrame(c *cursor, ref *spool.Ref) {
+	in := uint32(0)
+	if ref.Position == c.stored.Position {
+		in = c.stored.Index
+	}
+	if !record.IsRequest(ref.Payload) {
+		if in == 0 {
+			l.b.add(c, ref, 0, ref.Payload)
+		}
+		return
+	}
+	for i, p := range ref.Records() {
+		if i >= in && binary.LittleEndian.Uint64(p)&(1<<c.bit) != 0 {
+			l.b.add(c, ref, i, p)
+		}
+	}
 }
 
 // chase is how much must be new, in bytes, for a reader that has come to where its

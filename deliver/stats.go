@@ -270,8 +270,14 @@ func (c *cursor) sight() *sight {
 		switch st {
 		case spool.Frame:
 			s.bytes += ref.Next - ref.Position
-			if ref.Mask()&(1<<c.bit) != 0 {
-				if s.records++; s.since.IsZero() && v.Parse(ref.Payload) == nil {
+			if ref.Mask()&(1<<c.bit) == 0 {
+				continue
+			}
+			for _, p := range ref.Records() {
+				if v.Parse(p) != nil || v.Mask&(1<<c.bit) == 0 {
+					continue
+				}
+				if s.records++; s.since.IsZero() {
 					s.since = v.Time()
 				}
 			}

@@ -134,13 +134,27 @@ def attributes(b):
     return out
 
 
-def record(position, p):
+def request(p):
+    """The records of a frame: one, or those that a sender gave at once."""
+    if p[9] != 3:
+        yield p
+        return
+    c = Cursor(p)
+    c.take(12)
+    (count,) = struct.unpack("<I", c.take(4))
+    c.bytes(), c.bytes()  # id, offset
+    shared = c.bytes()
+    for _ in range(count):
+        yield c.take(struct.unpack("<I", c.take(4))[0]) + shared
+
+
+def record(position, index, p):
     mask, kind, encoding, flags, level, seconds, nanos, nmessage, nlogger = struct.unpack_from("<QBBHiqIIH", p)
     if encoding != 1 or kind >= len(KINDS):
         raise Newer("encoding %d, kind %d" % (encoding, kind))
     c = Cursor(p)
     c.take(36)
-    r = {"position": position, "mask": mask, "kind": KINDS[kind], "flags": flags, "level": level, "time": [seconds, nanos]}
+    r = {"position": position, "index": index, "mask": mask, "kind": KINDS[kind], "flags": flags, "level": level, "time": [seconds, nanos]}
     r["logger"] = c.take(nlogger).decode("utf-8", "replace")
     r["message"] = c.take(nmessage).decode("utf-8", "replace")
     if flags & 16:
@@ -166,7 +180,8 @@ def read_run(folder):
                 segments.append((header, b))
     for (seq, *rest), b in sorted(segments, key=lambda s: s[0][0]):
         for position, payload in frames(b, *rest):
-            yield record(position, payload)
+            for index, p in enumerate(request(payload)):
+                yield record(position, index, p)
 
 
 if __name__ == "__main__":

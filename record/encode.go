@@ -151,6 +151,11 @@ func (e *Encoder) Bound(b *Bound) {
 	}
 }
 
+// Attrs is what lies behind the fixed parts of an encoder that has only had Begin
+// without logger and message, and attributes: to be shared by a request's
+// records. It is good until Release or Begin.
+func (e *Encoder) Attrs() []byte { return e.Finish()[HeaderSize:] }
+
 // Finish closes what is open and returns the payload, which belongs to the
 // encoder and is good until Release or Begin.
 func (e *Encoder) Finish() []byte {

@@ -200,7 +200,7 @@ const HeaderSize = 36
 //
 //	 0  8  mask: bit n is set when handler n of the run takes the record
 //	 8  1  kind
-//	 9  1  encoding of what follows: 1 this one, 2 JSON (other languages)
+//	 9  1  encoding of what follows: 1 this one, 2 JSON (other languages), 3 a request
 //	10  2  flags
 //	12  4  level, Python's number, signed
 //	16  8  seconds since 1970 UTC, signed
@@ -222,8 +222,9 @@ const (
 
 // Encodings of a record.
 const (
-	EncodingGirok = 1
-	EncodingJSON  = 2
+	EncodingGirok   = 1
+	EncodingJSON    = 2
+	EncodingRequest = 3 // the payload is that of several records: see Request
 )
 
 // Flags of a record.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/girok/girok/record"
 )
 
 const (
@@ -250,23 +252,25 @@ func (w *Writer) countLost(s *segment) (n uint64) {
 		if st != Frame {
 			break
 		}
-		any := false
-		for m := f.Mask() & w.run.Config.Mask(); m != 0; m &= m - 1 {
-			bit := bits.TrailingZeros64(m)
-			if f.Position < from[bit] {
-				continue
+		record.Masks(f.Payload, func(mask uint64) {
+			any := false
+			for m := mask & w.run.Config.Mask(); m != 0; m &= m - 1 {
+				bit := bits.TrailingZeros64(m)
+				if f.Position < from[bit] {
+					continue
+				}
+				l := &lost[bit]
+				if l.n == 0 {
+					l.first = f.Position
+				}
+				l.n++
+				l.last = f.Position
+				any = true
 			}
-			l := &lost[bit]
-			if l.n == 0 {
-				l.first = f.Position
+			if any {
+				n++
 			}
-			l.n++
-			l.last = f.Position
-			any = true
-		}
-		if any {
-			n++
-		}
+		})
 	}
 	for bit, l := range lost {
 		w.run.count.Slot(bit).addLost(l.n, l.first, l.last)

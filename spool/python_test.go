@@ -27,6 +27,7 @@ func TestPythonReader(t *testing.T) {
 	}
 	s, _ := openSpool(t, Options{Dir: t.TempDir()})
 	w := s.Writer()
+	var req record.RequestEncoder
 	for i := range 200 {
 		e := record.NewEncoder(nil)
 		e.Begin(&record.Header{Mask: 3, Kind: record.Kind(i % 5), Level: record.Level(i - 100), Time: time.Unix(int64(i)*1e7-1e9, int64(i)), Logger: strings.Repeat("l", i), Message: fmt.Sprint("message é ", i)})
@@ -48,6 +49,13 @@ func TestPythonReader(t *testing.T) {
 			e.Attr(a)
 		}
 		mustAppend(t, w, e.Finish())
+		if i%20 == 19 {
+			req.Begin("request", fmt.Sprint(i), nil)
+			for range i {
+				req.Add(e.Finish())
+			}
+			mustAppend(t, w, req.Finish())
+		}
 		e.Release()
 	}
 	s.Seal()
@@ -74,7 +82,9 @@ func TestPythonReader(t *testing.T) {
 	var want []any
 	for i, f := range all.refs {
 		if i != 50 && i != 100 {
-			want = append(want, plainRecord(t, f))
+			for index, p := range f.Records() {
+				want = append(want, plainRecord(t, f.Position, index, p))
+			}
 		}
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -152,12 +162,12 @@ func decode(t *testing.T, text []byte) (v any) {
 }
 
 // plainRecord is a record in the shape that read_spool.py prints.
-func plainRecord(t *testing.T, f Ref) any {
+func plainRecord(t *testing.T, position uint64, index uint32, payload []byte) any {
 	t.Helper()
 	var v record.View
-	must(t, v.Parse(f.Payload))
+	must(t, v.Parse(payload))
 	m := map[string]any{
-		"position": f.Position, "mask": v.Mask, "kind": v.Kind.String(), "flags": v.Flags, "level": int(v.Level), "time": []any{v.Seconds, v.Nanos},
+		"position": position, "index": index, "mask": v.Mask, "kind": v.Kind.String(), "flags": v.Flags, "level": int(v.Level), "time": []any{v.Seconds, v.Nanos},
 		"logger": string(v.Logger), "message": string(v.Message), "attributes": plainAttrs(v.Attrs()),
 	}
 	if c, ok := v.Caller(); ok {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"time"
 
@@ -29,7 +30,26 @@ type Ref struct {
 	Payload  []byte
 }
 
-// Mask is the frame's handlers.
+// Records are the frame's records by their index in it; a request has several. A
+// payload is good until the next one.
+func (f *Ref) Records() iter.Seq2[uint32, []byte] {
+	return func(yield func(uint32, []byte) bool) {
+		var req record.Request
+		if req.Parse(f.Payload) != nil {
+			yield(0, f.Payload)
+			return
+		}
+		var buf []byte
+		for i := uint32(0); ; i++ {
+			p, ok := req.Next(buf[:0])
+			if buf = p; !ok || !yield(i, p) {
+				return
+			}
+		}
+	}
+}
+
+// Mask is the frame's handlers; of a request, those of any of its records.
 func (f *Ref) Mask() uint64 { return binary.LittleEndian.Uint64(f.Payload) }
 
 const (

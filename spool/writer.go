@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"os"
@@ -188,12 +187,14 @@ func (w *Writer) wake() {
 	}
 }
 
-// lose counts a record that could not be stored.
+// lose counts records that could not be stored.
 func (w *Writer) lose(payload []byte, pos uint64, err error) error {
-	if len(payload) >= 8 {
-		w.run.count.addLostMask(binary.LittleEndian.Uint64(payload), pos)
-	}
-	w.spool.lost(err, 1)
+	n := uint64(0)
+	record.Masks(payload, func(mask uint64) {
+		w.run.count.addLostMask(mask, pos)
+		n++
+	})
+	w.spool.lost(err, max(n, 1))
 	return err
 }
 

@@ -123,16 +123,23 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 	default:
 		_, err = t.cfg.Appender.Append(payload)
 	}
+	if v != nil {
+		t.handle(p, v, kind, level)
+	}
+	e.Release()
+	return mask, err
+}
+
+// handle gives a record to the direct handlers that take it.
+func (t *Tree) handle(p *plan, v *record.View, kind record.Kind, level record.Level) {
 	for i := range p.direct {
 		d := &p.direct[i]
-		if v != nil && d.takes(kind, level) && passes(d.h.Filters, v) {
+		if d.takes(kind, level) && passes(d.h.Filters, v) {
 			if err := d.h.Direct.Handle(v); err != nil {
 				t.cfg.Failed(d.h.Name, err)
 			}
 		}
 	}
-	e.Release()
-	return mask, err
 }
 
 // filter takes the bits of spooled handlers whose filters refuse the record.
@@ -176,6 +183,12 @@ func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 		return false, nil
 	}
 	e := record.NewEncoder(n.tree.cfg.Redact)
+	n.encode(e, en, mask)
+	kept, err := n.tree.send(p, en.Level, en.Kind, e, mask, direct, true)
+	return kept != 0, err
+}
+
+func (n *Node) encode(e *record.Encoder, en *Entry, mask uint64) {
 	e.Begin(&record.Header{Mask: mask, Kind: en.Kind, Level: en.Level, Time: en.Time, Logger: n.name, Message: en.Message})
 	if en.Source != "" {
 		e.Source(en.Source)
@@ -183,6 +196,4 @@ func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 	for _, a := range en.Attrs {
 		e.Attr(a)
 	}
-	kept, err := n.tree.send(p, en.Level, en.Kind, e, mask, direct, true)
-	return kept != 0, err
 }

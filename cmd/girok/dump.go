@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"io"
@@ -103,11 +104,17 @@ func (d *dump) dumpRun(ctx context.Context, out, problems io.Writer, r *spool.Ru
 			if d.handler != "" && ref.Mask()&mask == 0 {
 				continue
 			}
-			if _, err := out.Write(d.line(r, ref)); err != nil {
-				return n, damaged
-			}
-			if n++; d.limit > 0 && n >= limit {
-				return n, damaged
+			for i, payload := range ref.Records() {
+				m := binary.LittleEndian.Uint64(payload)
+				if d.handler != "" && m&mask == 0 {
+					continue
+				}
+				if _, err := out.Write(d.line(r, record.Place{Position: ref.Position, Index: i}, m, payload)); err != nil {
+					return n, damaged
+				}
+				if n++; d.limit > 0 && n >= limit {
+					return n, damaged
+				}
 			}
 		case spool.Gap:
 			fmt.Fprintf(problems, "girok: run %s: what lay from %d to %d is gone\n", r.ID, rd.GapFrom, rd.GapTo)
@@ -125,21 +132,21 @@ func (d *dump) dumpRun(ctx context.Context, out, problems io.Writer, r *spool.Ru
 }
 
 // line is one record of a run.
-func (d *dump) line(r *spool.Run, ref spool.Ref) []byte {
+func (d *dump) line(r *spool.Run, at record.Place, mask uint64, payload []byte) []byte {
 	var b []byte
 	if !d.json {
-		b = fmt.Appendf(nil, "%s %8d [%s] ", r.ID, ref.Position, strings.Join(handlersOf(r, ref.Mask()), " "))
-		return append(appendText(b, ref.Payload), '\n')
+		b = fmt.Appendf(nil, "%s %8d [%s] ", r.ID, at.Position, strings.Join(handlersOf(r, mask), " "))
+		return append(appendText(b, payload), '\n')
 	}
-	b = fmt.Appendf(b, `{"run":"%s","position":%d,"handlers":[`, r.ID, ref.Position)
-	for i, name := range handlersOf(r, ref.Mask()) {
+	b = fmt.Appendf(b, `{"run":"%s","position":%d,"index":%d,"handlers":[`, r.ID, at.Position, at.Index)
+	for i, name := range handlersOf(r, mask) {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = record.AppendJSONString(b, name)
 	}
 	b = append(b, `],`...)
-	return append(appendMembers(b, ref.Payload), "}\n"...)
+	return append(appendMembers(b, payload), "}\n"...)
 }
 
 func handlersOf(r *spool.Run, mask uint64) (names []string) {
