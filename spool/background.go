@@ -79,7 +79,7 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	w.mu.Lock()
 	cur := w.cur.Load()
 	if moved {
-		w.prepare(cur, tail)
+		w.prepare(cur, tail, walk || w.cleaned.Swap(false))
 	}
 	if walk && w.run.count.Committed() < tail {
 		w.run.count.raise(committedOffset, w.walkTo(tail))
@@ -97,12 +97,14 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	return settled
 }
 
-// prepare keeps the window and the next segment ready. The caller holds mu.
-func (w *Writer) prepare(cur *segment, tail uint64) {
+// prepare keeps the window and the next segment ready. all: also what was made
+// ready before, which the kernel may have written back meanwhile. The caller holds
+// mu.
+func (w *Writer) prepare(cur *segment, tail uint64, all bool) {
 	to := tail + w.ahead
 	if tail >= cur.base && tail < cur.end() {
 		cur.fill(min(to, cur.end()))
-		cur.refill(tail, min(tail+window, cur.filled))
+		cur.refill(tail, min(tail+window, cur.filled), all)
 	}
 	// A plain one that ends early and is not the last would look as if it had been
 	// cut off, so the next is made when it is there.

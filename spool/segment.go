@@ -23,7 +23,8 @@ type segment struct {
 	path   string   // empty in memory
 	walked uint64   // below it every frame is committed; only the background's
 	frames uint64   // that were walked over
-	filled uint64   // below it the pages are resident and writable
+	filled uint64   // below it the pages are resident, and were writable
+	ready  uint64   // below it those of the window are writable again
 	fault  atomic.Bool
 
 	told      bool   // its fault was reported
@@ -34,6 +35,9 @@ type segment struct {
 	holeAt    uint64 // where walk stopped last
 	holeSince time.Time
 }
+
+// step is how many bytes of pages are made ready at a time.
+const step = 64 << 10
 
 // giveUp is how long a hole is waited for where storage failed.
 const giveUp = time.Second
@@ -112,7 +116,6 @@ func (s *segment) guard(do func()) (ok bool) {
 // fill makes pages up to position to resident and writable, so that the
 // application's stores never fault. It is only speed: errors do not matter.
 func (s *segment) fill(to uint64) {
-	const step = 64 << 10
 	to = min((to+step-1)&^(step-1), s.size+s.base)
 	if s.path == "" || s.mem == nil || to <= s.filled {
 		return
@@ -123,12 +126,23 @@ func (s *segment) fill(to uint64) {
 }
 
 // refill does it again for [from, to): the kernel write-protects pages that it
-// has written back, and a store would fault in the file system's code.
-func (s *segment) refill(from, to uint64) {
-	if s.path == "" || s.mem == nil || from >= to {
+// has written back, and a store would fault in the file system's code. Without all
+// it goes on where it ended last, in steps.
+func (s *segment) refill(from, to uint64, all bool) {
+	const page = 4096
+	if s.path == "" || s.mem == nil {
 		return
 	}
-	const page = 4096
+	if !all {
+		from = max(from, s.ready)
+		if to < from+step && to < s.end() {
+			return
+		}
+	}
+	if from >= to {
+		return
+	}
+	s.ready = to
 	lo := (from - s.base) &^ (page - 1)
 	hi := min((to-s.base+page-1)&^(page-1), s.size)
 	populate(s.mem[lo:hi])

@@ -118,6 +118,7 @@ func (s *syncer) sync(tail uint64) {
 	for _, seg := range todo {
 		s.failed(seg, seg.sync())
 	}
+	s.w.cleaned.Store(len(todo) > 0)
 	raise(&s.done, at)
 }
 

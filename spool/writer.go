@@ -61,6 +61,7 @@ type Writer struct {
 	plain    bool        // segments are written, not mapped
 	disk     bool        // an append waits for the disk
 	syncer   *syncer     // nil: nothing is put on the disk
+	cleaned  atomic.Bool // pages went to the disk: those ahead are write-protected
 	dirtyDir atomic.Bool // files were made since its folder was
 
 	mu      sync.Mutex // guards what follows, and rolling
