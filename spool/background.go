@@ -123,13 +123,13 @@ func (w *Writer) free(cur *segment) {
 		if !w.run.passed(s.end()) || w.walkTo(s.end()) < s.end() {
 			return
 		}
-		w.run.count.freeing().Store(s.end())
+		w.run.count.setFreeing(s.end())
 		if w.pinned(s) {
-			w.run.count.freeing().Store(0)
+			w.run.count.setFreeing(0)
 			return
 		}
 		w.drop(0)
-		w.run.count.freeing().Store(0)
+		w.run.count.setFreeing(0)
 	}
 }
 
@@ -202,7 +202,7 @@ func (w *Writer) makeRoom() error {
 		}
 		n := w.countLost(w.segs[i])
 		w.drop(i)
-		w.run.count.freeing().Store(0)
+		w.run.count.setFreeing(0)
 		if n > 0 {
 			w.spool.lost(ErrEvicted, n)
 		}
@@ -218,12 +218,12 @@ func (w *Writer) victim() (int, bool) {
 		if s == cur {
 			break
 		}
-		w.run.count.freeing().Store(s.end())
+		w.run.count.setFreeing(s.end())
 		if !w.pinned(s) && (s.unmapped || s.walk(s.end(), &w.faults) == s.end()) {
 			return i, true
 		}
 	}
-	w.run.count.freeing().Store(0)
+	w.run.count.setFreeing(0)
 	return 0, false
 }
 

@@ -82,9 +82,10 @@ func (s *Spool) fillRun(w *Writer) error {
 	if err := takeLock(lock); err != nil {
 		return err
 	}
-	if w.run.count, err = createCounters(path); err != nil {
+	if w.run.count, err = createCounters(w.run.ID, path); err != nil {
 		return err
 	}
+	w.run.count.onFault(s.pageFault)
 	w.run.count.SetControl(s.opts.Control)
 	if err := w.first(min(firstSegment, w.size)); err != nil {
 		return err

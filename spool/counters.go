@@ -9,15 +9,18 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
-	"unsafe"
+
+	"github.com/girok/girok/record"
 )
 
 // The counters page of a run: 8 KiB, mapped by whoever writes or delivers the
-// run; it outlives a kill. An append never writes here.
+// run; it outlives a kill. An append never writes here. How numbers are stored
+// stands in page.go.
 //
 //	   0  8  magic "girokcnt"
-//	   8  4  version 1
+//	   8  4  version 2
 //	  16  8  committed: below it every frame is committed (writer)
 //	  24  8  limit: how far segments are made (writer)
 //	  32  8  flush wanted up to (anybody)
@@ -36,6 +39,8 @@ import (
 //	     64  8  pin end: up to where (deliverer)
 //	     72 40  why, UTF-8, filled with zeros (deliverer)
 const (
+	countersFile    = "counters"
+	countersVersion = 2
 	countersSize    = 8 << 10
 	slotsOffset     = 1024
 	slotSize        = 112
@@ -52,32 +57,45 @@ const (
 var countersMagic = [8]byte{'g', 'i', 'r', 'o', 'k', 'c', 'n', 't'}
 
 // Counters is the page. Its fields are read and written atomically, by this
-// process and others.
+// process and others; where its storage fails it is made anew.
 //
 // The mapping lasts as long as the Counters is reachable.
 type Counters struct {
-	mem []byte
+	id   record.RunID
+	path string // of its file; empty in memory
+	page atomic.Pointer[page]
+	kept atomic.Pointer[page] // what it is made anew from; nil until something is written
+	tell atomic.Pointer[func(error)]
+
+	mending sync.Mutex
 }
 
-func mappedCounters(mem []byte) *Counters {
-	c := &Counters{mem: mem}
+// onFault says who is told when the page was made anew.
+func (c *Counters) onFault(tell func(error)) { c.tell.Store(&tell) }
+
+func (c *Counters) say(err error) {
+	if tell := c.tell.Load(); tell != nil {
+		(*tell)(err)
+	}
+}
+
+func mappedCounters(id record.RunID, path string, mem []byte) *Counters {
+	c := &Counters{id: id, path: path}
+	c.page.Store(pageOf(mem))
 	runtime.AddCleanup(c, unmapFile, mem)
 	return c
 }
 
 func memoryCounters() *Counters {
-	c := &Counters{mem: make([]byte, countersSize)}
-	c.init()
+	c, p := &Counters{}, &page{}
+	p.begin()
+	c.page.Store(p)
 	return c
 }
 
-func (c *Counters) init() {
-	binary.LittleEndian.PutUint32(c.mem[8:], 1)
-	copy(c.mem, countersMagic[:])
-}
-
-func createCounters(dir string) (*Counters, error) {
-	f, mem, err := createMapped(filepath.Join(dir, "counters"), countersSize)
+func createCounters(id record.RunID, dir string) (*Counters, error) {
+	path := filepath.Join(dir, countersFile)
+	f, mem, err := createMapped(path, countersSize)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return memoryCounters(), nil
 	}
@@ -85,77 +103,55 @@ func createCounters(dir string) (*Counters, error) {
 		return nil, err
 	}
 	f.Close()
-	c := mappedCounters(mem)
-	c.init()
+	c := mappedCounters(id, path, mem)
+	c.touch(0, func(*atomic.Uint64) { c.page.Load().begin() })
 	return c, nil
 }
 
-// openCounters maps the page of somebody's run. One that is missing or damaged
-// is replaced by an empty one in memory: what is in it can be found out again.
-func openCounters(dir string) *Counters {
-	f, err := os.OpenFile(filepath.Join(dir, "counters"), os.O_RDWR, 0)
+// openCounters maps the page of somebody's run. One that is too short is made
+// whole: its writer may still have it mapped. One that is missing or something
+// else is replaced by an empty one in memory: what is in it can be found out
+// again.
+func openCounters(id record.RunID, dir string) *Counters {
+	path := filepath.Join(dir, countersFile)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return memoryCounters()
 	}
 	defer f.Close()
-	// Read before it is mapped: a disk that can't read it then says so here, and
-	// not by a fault.
-	if _, err := io.ReadFull(f, make([]byte, countersSize)); err != nil {
+	// Read before it is mapped: a disk that can't read it then says so here.
+	var b [countersSize]byte
+	n, err := f.ReadAt(b[:], 0)
+	short := err == io.EOF
+	if err != nil && !short || n >= len(countersMagic) && [8]byte(b[:8]) != countersMagic {
+		return memoryCounters()
+	}
+	if short && extend(path) != nil {
 		return memoryCounters()
 	}
 	mem, err := mapFile(f, countersSize)
 	if err != nil {
 		return memoryCounters()
 	}
-	if [8]byte(mem[:8]) != countersMagic {
-		unmapFile(mem)
-		return memoryCounters()
+	c := mappedCounters(id, path, mem)
+	if short {
+		c.touch(0, func(*atomic.Uint64) { c.page.Load().begin() })
 	}
-	return mappedCounters(mem)
+	return c
 }
 
-// freeing is where whoever frees segments announces it.
-func (c *Counters) freeing() *atomic.Uint64 { return c.u64(freeingOffset) }
-
-func (c *Counters) u64(off int) *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Pointer(&c.mem[off]))
-}
-
-// load reads a field; the mapping stays at least until it is read.
-func (c *Counters) load(off int) uint64 {
-	v := c.u64(off).Load()
-	runtime.KeepAlive(c)
-	return v
-}
+// setFreeing announces that segments which end at or below pos are about to go;
+// 0: none.
+func (c *Counters) setFreeing(pos uint64) { c.store(freeingOffset, pos) }
 
 // Committed is the position below which every frame is committed.
-func (c *Counters) Committed() uint64 { return c.load(committedOffset) }
+func (c *Counters) Committed() uint64 { return c.grown(committedOffset) }
 
 // FlushWanted is the position up to which somebody waits for delivery.
-func (c *Counters) FlushWanted() uint64 { return c.load(32) }
+func (c *Counters) FlushWanted() uint64 { return c.grown(32) }
 
 // WantFlush asks for delivery up to pos without waiting for batches to fill.
 func (c *Counters) WantFlush(pos uint64) { c.raise(32, pos) }
-
-func (c *Counters) raise(off int, n uint64) {
-	raise(c.u64(off), n)
-	runtime.KeepAlive(c)
-}
-
-func (c *Counters) store(off int, n uint64) {
-	c.u64(off).Store(n)
-	runtime.KeepAlive(c)
-}
-
-// raise sets v to at least n.
-func raise(v *atomic.Uint64, n uint64) {
-	for {
-		old := v.Load()
-		if old >= n || v.CompareAndSwap(old, n) {
-			return
-		}
-	}
-}
 
 // setText stores a text of at most size bytes, a multiple of 8; what is longer is
 // cut. A reader may see a part of the old one beside a part of the new.
@@ -163,17 +159,15 @@ func (c *Counters) setText(off, size int, text string) {
 	b := make([]byte, size)
 	copy(b, text)
 	for i := 0; i < size; i += 8 {
-		c.u64(off + i).Store(binary.NativeEndian.Uint64(b[i:]))
+		c.change(off+i, func(w *atomic.Uint64) { w.Store(binary.NativeEndian.Uint64(b[i:])) })
 	}
-	runtime.KeepAlive(c)
 }
 
 func (c *Counters) text(off, size int) string {
 	b := make([]byte, size)
 	for i := 0; i < size; i += 8 {
-		binary.NativeEndian.PutUint64(b[i:], c.u64(off+i).Load())
+		c.touch(off+i, func(w *atomic.Uint64) { binary.NativeEndian.PutUint64(b[i:], w.Load()) })
 	}
-	runtime.KeepAlive(c)
 	text, _, _ := bytes.Cut(b, []byte{0})
 	return string(text)
 }
@@ -199,13 +193,13 @@ type Slot struct {
 func (c *Counters) Slot(bit int) Slot { return Slot{c, slotsOffset + slotSize*bit} }
 
 // Delivered is the position below which nothing waits for the handler.
-func (s Slot) Delivered() uint64 { return s.c.load(s.off) }
+func (s Slot) Delivered() uint64 { return s.c.grown(s.off) }
 
 // SetDelivered says so.
 func (s Slot) SetDelivered(pos uint64) { s.c.raise(s.off, pos) }
 
 // FreeBelow is the position below which the handler needs nothing.
-func (s Slot) FreeBelow() uint64 { return s.c.load(s.off + 8) }
+func (s Slot) FreeBelow() uint64 { return s.c.grown(s.off + 8) }
 
 // SetFreeBelow says so.
 func (s Slot) SetFreeBelow(pos uint64) { s.c.raise(s.off+8, pos) }
@@ -226,38 +220,24 @@ func (s Slot) pinned() (from, to uint64) {
 }
 
 // Letters counts dead letters.
-func (s Slot) Letters() uint64 { return s.c.load(s.off + 24) }
+func (s Slot) Letters() uint64 { return s.c.grown(s.off + 24) }
 
 // AddLetters adds n.
-func (s Slot) AddLetters(n int) {
-	s.c.u64(s.off + 24).Add(uint64(n))
-	runtime.KeepAlive(s.c)
-}
+func (s Slot) AddLetters(n int) { s.c.add(s.off+24, uint64(n)) }
 
 // Lost tells how many records went before the handler read them, and between
 // which positions.
 func (s Slot) Lost() (n, first, last uint64) {
-	return s.c.load(s.off + 32), s.c.load(s.off + 40), s.c.load(s.off + 48)
+	return s.c.grown(s.off + 32), s.c.grown(s.off + 40), s.c.grown(s.off + 48)
 }
 
 func (s Slot) addLost(n, first, last uint64) {
 	if n == 0 {
 		return
 	}
-	lower(s.c.u64(s.off+40), first)
-	raise(s.c.u64(s.off+48), last)
-	s.c.u64(s.off + 32).Add(n)
-	runtime.KeepAlive(s.c)
-}
-
-// lower sets v to at most n; 0 stands for nothing.
-func lower(v *atomic.Uint64, n uint64) {
-	for {
-		old := v.Load()
-		if old != 0 && old <= n || v.CompareAndSwap(old, n) {
-			return
-		}
-	}
+	s.c.lower(s.off+40, first)
+	s.c.raise(s.off+48, last)
+	s.c.add(s.off+32, n)
 }
 
 // State of a handler in a run.
@@ -278,7 +258,7 @@ func (s State) String() string {
 // SetState says how the handler fares, and why, in at most 40 bytes.
 func (s Slot) SetState(st State, why string) {
 	s.c.setText(s.off+slotTextStart, slotSize-slotTextStart, why)
-	s.c.store(s.off+56, uint64(st))
+	s.c.change(s.off+56, func(w *atomic.Uint64) { w.Store(s.c.encode(s.off+56, uint64(st))) })
 }
 
 // State is how the handler fares, and why.
@@ -288,13 +268,10 @@ func (s Slot) State() (State, string) {
 }
 
 // Retries is how often the deliverer had to try again.
-func (s Slot) Retries() uint64 { return s.c.load(s.retries()) }
+func (s Slot) Retries() uint64 { return s.c.grown(s.retries()) }
 
 // AddRetry counts one.
-func (s Slot) AddRetry() {
-	s.c.u64(s.retries()).Add(1)
-	runtime.KeepAlive(s.c)
-}
+func (s Slot) AddRetry() { s.c.add(s.retries(), 1) }
 
 func (s Slot) retries() int { return retriesOffset + 8*((s.off-slotsOffset)/slotSize) }
 

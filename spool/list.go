@@ -51,6 +51,7 @@ func (s *Spool) dirRuns() []*Run {
 			r, err := openRun(path)
 			switch {
 			case err == nil:
+				r.count.onFault(s.pageFault)
 				s.known[name] = r
 				list = append(list, r)
 			case errors.Is(err, fs.ErrNotExist):

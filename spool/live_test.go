@@ -21,7 +21,7 @@ func livingRun(t *testing.T, files ...*file) (run *Run, poke func(off uint64, b 
 	if err := takeLock(lock); err != nil {
 		t.Skip("locks do not work here: ", err)
 	}
-	counters, err := createCounters(run.path)
+	counters, err := createCounters(run.ID, run.path)
 	if err != nil {
 		t.Skip("counters can't be mapped here: ", err)
 	}
@@ -180,7 +180,7 @@ func TestPinAgainstFreeing(t *testing.T) {
 	if !run.StillThere(0, to) || !run.StillThere(from, to) {
 		t.Fatal("the segments are there")
 	}
-	run.count.freeing().Store(files[0].h.end())
+	run.count.setFreeing(files[0].h.end())
 	answer := make(chan bool)
 	go func() { answer <- run.StillThere(from, to) }()
 	select {
@@ -192,7 +192,7 @@ func TestPinAgainstFreeing(t *testing.T) {
 		t.Error("what nobody frees is there")
 	}
 	os.Remove(filepath.Join(run.path, segmentName(1)))
-	run.count.freeing().Store(0)
+	run.count.setFreeing(0)
 	if <-answer {
 		t.Error("the segment is gone, yet still there")
 	}

@@ -113,7 +113,7 @@ func openRun(path string) (*Run, error) {
 		return nil, fmt.Errorf("%w (%s)", err, path)
 	}
 	r.ID = id
-	r.count = openCounters(path)
+	r.count = openCounters(id, path)
 	return r, nil
 }
 

@@ -100,17 +100,12 @@ func (s *segment) again(h header) (n *segment, err error) {
 }
 
 // guard runs do, and reports false if the storage faulted in it.
-func (s *segment) guard(do func()) (ok bool) {
-	old := debug.SetPanicOnFault(true)
-	defer func() {
-		debug.SetPanicOnFault(old)
-		if !ok {
-			s.fault.Store(true)
-			onlyFault(recover())
-		}
-	}()
-	do()
-	return true
+func (s *segment) guard(do func()) bool {
+	if guarded(do) {
+		return true
+	}
+	s.fault.Store(true)
+	return false
 }
 
 // fill makes pages up to position to resident and writable, so that the

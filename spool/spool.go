@@ -203,7 +203,11 @@ func (s *Spool) own() (list []*Run) {
 }
 
 func (s *Spool) report(e Event) { s.opts.Report(e) }
-func (s *Spool) notify()        { s.opts.Wake() }
+
+// pageFault tells that a counters page was made anew.
+func (s *Spool) pageFault(err error) { s.report(Event{Kind: EventFault, Err: err}) }
+
+func (s *Spool) notify() { s.opts.Wake() }
 
 func (s *Spool) lost(err error, n uint64) {
 	if err == ErrEvicted {
