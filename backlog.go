@@ -1,8 +1,6 @@
 package girok
 
 import (
-	"cmp"
-
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
 )
@@ -16,6 +14,7 @@ type Backlog struct {
 	Bytes   uint64
 	State   spool.State
 	Cause   string // why it does not move; "" if it does
+	Tried   bool   // this process has met the cause; else another has
 }
 
 // Backlog lists what waits for this process, oldest first: in its own run, and
@@ -25,37 +24,11 @@ func (l *Logs) Backlog() (list []Backlog) {
 	if l.spool == nil {
 		return nil
 	}
-	for _, r := range l.spool.Runs() {
-		if !r.Own() && r.Alive() {
-			continue
-		}
-		end := l.endOf(r)
-		for _, h := range r.Config.Handlers {
-			n := r.Waiting(h.Bit, end)
-			if n == 0 {
-				continue
-			}
-			b := Backlog{Run: r.ID, Own: r.Own(), Memory: r.Path() == "", Handler: h.Name, Bytes: n}
-			if b.State, b.Cause = r.Counters().Slot(h.Bit).State(); b.State != spool.Delivering {
-				// The run's page has room for the beginning of it only.
-				b.Cause = cmp.Or(l.deliver.Cause(h.Name), b.Cause)
-			}
-			list = append(list, b)
-		}
+	for _, b := range l.deliver.Backlog() {
+		list = append(list, Backlog{
+			Run: b.Run.ID, Own: b.Run.Own(), Memory: b.Run.Path() == "", Handler: b.Handler, Bytes: b.Bytes,
+			State: b.State, Cause: b.Cause, Tried: b.Tried,
+		})
 	}
 	return list
-}
-
-// endOf is where a run ends. To find it out means to read, so that of a dead run
-// is remembered.
-func (l *Logs) endOf(r *spool.Run) uint64 {
-	if r.Own() {
-		return r.End()
-	}
-	if end, ok := l.ends.Load(r.ID); ok {
-		return end.(uint64)
-	}
-	end := r.End()
-	l.ends.Store(r.ID, end)
-	return end
 }

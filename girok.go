@@ -53,7 +53,6 @@ type Logs struct {
 	lost      atomic.Uint64      // records that the spool could not keep
 	lostTold  uint64             // of them, those that girok.gap has told
 	failures  atomic.Uint64      // records that a direct handler could not write
-	ends      sync.Map           // of dead runs: record.RunID → uint64
 	growth    map[string]*growth // by handler and target; housekeeping's
 	counts    sync.Map           // of sources: name → *source.Counts
 	stop      chan struct{}

@@ -92,7 +92,7 @@ func (l *Logs) watchGrowth(now time.Time) {
 		return
 	}
 	sp := l.spool.Stats()
-	for _, h := range l.deliver.Backlogs() {
+	for _, h := range l.deliver.Sizes() {
 		key := h.Handler + "\x00" + h.Target
 		g := l.growth[key]
 		if g == nil {

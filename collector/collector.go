@@ -133,12 +133,19 @@ func (c *collector) drain(stopped context.Context) {
 	defer context.AfterFunc(stopped, func() { // a stop while it drains
 		time.AfterFunc(stopDrain, cancel)
 	})()
-	begun := time.Now()
+	var since time.Time // that nothing moves
 	for {
 		c.hurry(ctx)
 		left := c.logs.Backlog()
 		c.show(left)
-		if len(left) == 0 || ctx.Err() != nil || stuck(left) && time.Since(begun) > stuckAfter {
+		is, after := stuck(left)
+		switch {
+		case !is:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		}
+		if len(left) == 0 || ctx.Err() != nil || is && time.Since(since) > after {
 			return
 		}
 		wait(ctx, 50*time.Millisecond)
@@ -153,9 +160,11 @@ func (c *collector) close() {
 }
 
 const (
-	// stuckAfter is when a destination that refuses everything is not waited
-	// for any longer: it is tried again after half a minute at the earliest.
-	stuckAfter = 3 * time.Second
+	// stuckTried is when a destination that refuses everything is not waited for
+	// any longer: it is tried again after half a minute at the earliest. stuckTold
+	// is that where only an earlier process has met it so far.
+	stuckTried = 500 * time.Millisecond
+	stuckTold  = 3 * time.Second
 	// closeAfter is how long closing may take when all is delivered, or won't be.
 	closeAfter = time.Second
 )

@@ -86,12 +86,17 @@ func Bytes(n uint64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
-// stuck reports whether nothing of what is left moves by itself soon.
-func stuck(left []girok.Backlog) bool {
+// stuck reports whether nothing of what is left moves by itself soon, and after
+// how long of that it is not waited for.
+func stuck(left []girok.Backlog) (is bool, after time.Duration) {
+	after = stuckTried
 	for _, l := range left {
 		if l.State != spool.Refused && l.State != spool.Fenced {
-			return false
+			return false, 0
+		}
+		if !l.Tried {
+			after = stuckTold
 		}
 	}
-	return true
+	return true, after
 }

@@ -77,7 +77,8 @@ type Deliverer struct {
 
 	mu      sync.Mutex
 	dests   map[string]*destination // by hash of kind and endpoint
-	nobody  []*cursor               // of handlers that this program can't deliver for
+	nobody  []stranded              // what no lane delivers
+	decoded map[string]decoded      // by handler and what shapes its rows
 	met     map[record.RunID]uint64 // runs, and the bits that are assigned to lanes
 	told    map[string]bool         // what was said once
 	closing bool
@@ -93,7 +94,7 @@ func New(opts Options) *Deliverer {
 	d := &Deliverer{
 		opts: opts, pace: opts.Pace.orDefaults(), owner: hex.EncodeToString(token[:]),
 		poke: make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}),
-		dests: map[string]*destination{}, met: map[record.RunID]uint64{}, told: map[string]bool{},
+		dests: map[string]*destination{}, decoded: map[string]decoded{}, met: map[record.RunID]uint64{}, told: map[string]bool{},
 	}
 	d.ctx, d.cancel = context.WithCancel(record.Quiet(context.Background()))
 	return d
@@ -152,6 +153,7 @@ func (d *Deliverer) scan() {
 	d.scanMu.Lock()
 	defer d.scanMu.Unlock()
 	for _, r := range d.opts.Spool.Runs() {
+		d.tidy(r)
 		d.assign(r)
 		if len(r.Config.Handlers) == 0 && !r.Alive() {
 			if err := r.Remove(); err != nil {
@@ -181,8 +183,22 @@ func (d *Deliverer) vanished() (ids []record.RunID) {
 			ids = append(ids, id)
 		}
 	}
-	d.nobody = slices.DeleteFunc(d.nobody, func(c *cursor) bool { return slices.Contains(ids, c.run.ID) })
+	d.nobody = slices.DeleteFunc(d.nobody, func(s stranded) bool { return slices.Contains(ids, s.run.ID) })
 	return ids
+}
+
+// tidy gives back what a dead run that is met for the first time had allocated
+// ahead: its destination may refuse for long, and nobody reads it until then.
+func (d *Deliverer) tidy(r *spool.Run) {
+	d.mu.Lock()
+	_, known := d.met[r.ID]
+	d.mu.Unlock()
+	if known {
+		return
+	}
+	if err := r.Tidy(); err != nil {
+		d.opts.Log.Warn("a dead run can't be cut off at its end", "run", r.Path(), "error", err)
+	}
 }
 
 // assign gives a run to a lane for each of its handlers. What fails for a
@@ -202,15 +218,22 @@ func (d *Deliverer) assign(r *spool.Run) {
 			d.once(h.Name+"\x00"+err.Error(), "records wait: their handler can't be used in this program",
 				"handler", h.Name, "run", r.ID.String(), "error", err)
 		}
-		if err == nil || final {
-			d.mu.Lock()
-			d.met[r.ID] |= 1 << h.Bit
-			if err != nil {
-				d.nobody = append(d.nobody, &cursor{run: r, bit: h.Bit})
-			}
-			d.mu.Unlock()
+		d.mu.Lock()
+		d.nobody = slices.DeleteFunc(d.nobody, func(s stranded) bool { return s.run == r && s.bit == h.Bit })
+		if err != nil {
+			d.nobody = append(d.nobody, stranded{&cursor{run: r, bit: h.Bit}, err})
 		}
+		if err == nil || final {
+			d.met[r.ID] |= 1 << h.Bit
+		}
+		d.mu.Unlock()
 	}
+}
+
+// stranded is a handler of a run that this program can't deliver for, and why.
+type stranded struct {
+	*cursor
+	why error
 }
 
 func (d *Deliverer) once(key, msg string, args ...any) {
@@ -225,26 +248,57 @@ func (d *Deliverer) once(key, msg string, args ...any) {
 
 // assignHandler finds the lane of one handler. final: the error stays.
 func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final bool, err error) {
-	i := slices.IndexFunc(d.opts.Kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
-	if i < 0 {
-		return true, fmt.Errorf("class %q is not in this program", h.Class)
-	}
-	kind := d.opts.Kinds[i]
-	cfg, err := decodeKeys(kind, h)
+	is, err := d.decode(r, h)
 	if err != nil {
 		return true, err
 	}
-	env, err := environment(r, h, d.opts)
-	if err != nil {
-		return true, err
-	}
-	dest, err := d.destination(kind, cfg.Endpoint(env), r.Path() == "")
+	dest, err := d.destination(is.kind, is.endpoint, r.Path() == "")
 	if err != nil {
 		return false, err
 	}
-	dest.lane(h.Name, cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: rowsKey(r, h), kind: kind, cfg: cfg, env: env})
+	env := is.env
+	env.Service = r.Config.Service
+	dest.lane(h.Name, is.cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: is.rows, kind: is.kind, cfg: is.cfg, env: env})
 	return false, nil
 }
+
+// decoded is a handler's configuration as its kind has it.
+type decoded struct {
+	rows     string
+	kind     sink.Kind
+	cfg      sink.Config
+	env      sink.Env
+	endpoint string
+}
+
+// decode decodes a handler's keys. Most runs of a service have the same: those are
+// decoded once. Only scan calls it.
+func (d *Deliverer) decode(r *spool.Run, h *spool.HandlerConfig) (is decoded, err error) {
+	is.rows = rowsKey(r, h)
+	key := h.Name + "\x00" + h.Class + "\x00" + is.rows
+	if had, ok := d.decoded[key]; ok {
+		return had, nil
+	}
+	i := slices.IndexFunc(d.opts.Kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
+	if i < 0 {
+		return is, fmt.Errorf("class %q is not in this program", h.Class)
+	}
+	is.kind = d.opts.Kinds[i]
+	if is.cfg, err = decodeKeys(is.kind, h); err != nil {
+		return is, err
+	}
+	if is.env, err = environment(r, h, d.opts); err != nil {
+		return is, err
+	}
+	is.endpoint = is.cfg.Endpoint(is.env)
+	if len(d.decoded) >= maxDecoded {
+		clear(d.decoded)
+	}
+	d.decoded[key] = is
+	return is, nil
+}
+
+const maxDecoded = 256
 
 // rowsKey is all that shapes a handler's rows.
 func rowsKey(r *spool.Run, h *spool.HandlerConfig) string {

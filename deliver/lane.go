@@ -154,9 +154,10 @@ func (l *lane) work() {
 }
 
 // leave ends the lane's work once the own run is delivered: when its folder is
-// gone, so may its position be.
+// gone, so may its position be, and those of other runs that went meanwhile.
 func (l *lane) leave(ctx context.Context) {
 	l.finishOwn()
+	l.forgetRuns(l.stale())
 	select {
 	case <-ctx.Done():
 	case <-l.dest.d.ownGone:

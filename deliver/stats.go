@@ -66,9 +66,9 @@ func (w *Waiting) add(o Waiting) {
 // of the spool, up to 256 KiB of each of a few runs.
 func (d *Deliverer) Stats() []Stat { return d.stats(true) }
 
-// Backlogs is Stats without a look into the spool: of what waits it tells only
-// the bytes.
-func (d *Deliverer) Backlogs() []Stat { return d.stats(false) }
+// Sizes is Stats without a look into the spool: of what waits it tells only the
+// bytes.
+func (d *Deliverer) Sizes() []Stat { return d.stats(false) }
 
 func (d *Deliverer) stats(read bool) (all []Stat) {
 	d.statsMu.Lock()
@@ -77,10 +77,9 @@ func (d *Deliverer) stats(read bool) (all []Stat) {
 		all = addStat(all, l.stat(read))
 	}
 	for _, c := range d.undeliverable() {
-		s := Stat{Handler: c.run.Handler(c.bit).Name}
-		s.State, s.Cause = c.slot().State()
+		s := Stat{Handler: c.run.Handler(c.bit).Name, State: spool.Refused, Cause: c.why.Error()}
 		s.Lost, _, _ = c.slot().Lost()
-		s.Waiting = waitingOf([]*cursor{c}, read)
+		s.Waiting = waitingOf([]*cursor{c.cursor}, read)
 		all = addStat(all, s)
 	}
 	slices.SortFunc(all, func(a, b Stat) int {
@@ -119,15 +118,59 @@ func addStat(all []Stat, s Stat) []Stat {
 	return all
 }
 
-// Cause is why a handler does not deliver, whole; "" if it does.
-func (d *Deliverer) Cause(handler string) string {
-	if l := d.laneOf(handler); l != nil {
-		return l.cause()
-	}
-	return ""
+// Backlog is what one handler has still to take of one run.
+type Backlog struct {
+	Run     *spool.Run
+	Handler string
+	Bytes   uint64
+	State   spool.State
+	Cause   string // why it does not move; "" if it does
+	Tried   bool   // that is what this process has met; else what the run's page says
 }
 
-func (d *Deliverer) undeliverable() []*cursor {
+// Backlog lists what waits in the own runs and in those whose writers are dead,
+// oldest run first.
+func (d *Deliverer) Backlog() (list []Backlog) {
+	d.scan()
+	d.statsMu.Lock()
+	defer d.statsMu.Unlock()
+	add := func(c *cursor, st spool.State, cause string) {
+		if !c.run.Own() && c.run.Alive() {
+			return
+		}
+		n := c.waiting()
+		if n == 0 {
+			return
+		}
+		b := Backlog{Run: c.run, Handler: c.run.Handler(c.bit).Name, Bytes: n, State: st, Cause: cause, Tried: st != spool.Delivering}
+		if !b.Tried {
+			b.State, b.Cause = c.slot().State()
+		}
+		list = append(list, b)
+	}
+	for _, l := range d.lanes() {
+		st, cause := spool.State(l.stats.state.Load()), l.cause()
+		for _, c := range l.all() {
+			add(c, st, cause)
+		}
+	}
+	for _, c := range d.undeliverable() {
+		add(c.cursor, spool.Refused, c.why.Error())
+	}
+	slices.SortStableFunc(list, func(a, b Backlog) int {
+		return cmp.Or(a.Run.Config.Created.Compare(b.Run.Config.Created), cmp.Compare(a.Run.ID, b.Run.ID))
+	})
+	return list
+}
+
+// all lists the runs that the lane has or was given.
+func (l *lane) all() []*cursor {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append(slices.Clone(l.runs), l.fresh...)
+}
+
+func (d *Deliverer) undeliverable() []stranded {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.nobody)
@@ -145,9 +188,7 @@ func (l *lane) stat(read bool) Stat {
 		s.LastSuccess = time.Unix(0, at)
 	}
 	s.Retries = s.Errors.Retry + s.Errors.Refused
-	l.mu.Lock()
-	runs := append(slices.Clone(l.runs), l.fresh...)
-	l.mu.Unlock()
+	runs := l.all()
 	if len(runs) > 0 {
 		s.BatchAge = time.Duration(runs[0].cfg.Limits().Age)
 	}

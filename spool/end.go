@@ -7,7 +7,7 @@ func (r *Run) End() uint64 {
 	if r.writer != nil {
 		return r.writer.Tail()
 	}
-	end := r.count.Committed()
+	end := r.Counters().Committed()
 	if r.Alive() {
 		return end
 	}
@@ -23,7 +23,7 @@ func (r *Run) End() uint64 {
 // Waiting is how many bytes of frames handler bit has not passed; end is the
 // run's End.
 func (r *Run) Waiting(bit int, end uint64) uint64 {
-	at := r.count.Slot(bit).Delivered()
+	at := r.Counters().Slot(bit).Delivered()
 	if at < end {
 		at = max(at, r.Oldest()+headerSize) // a header is nobody's
 	}

@@ -51,7 +51,7 @@ func (s *Spool) dirRuns() []*Run {
 			r, err := openRun(path)
 			switch {
 			case err == nil:
-				r.count.onFault(s.pageFault)
+				r.fault = s.pageFault
 				s.known[name] = r
 				list = append(list, r)
 			case errors.Is(err, fs.ErrNotExist):

@@ -141,7 +141,7 @@ func (r *Reader) Next() (Ref, Status) {
 			r.end = r.pos
 			continue
 		case !fresh: // what is in buf may be old
-			r.final = r.run.count.Committed()
+			r.final = r.run.Counters().Committed()
 			r.fill(r.pos, wordSize)
 			fresh = true
 			continue

@@ -74,6 +74,9 @@ type Run struct {
 	writer *Writer // nil for the runs of others
 	count  *Counters
 
+	mapping sync.Once   // of another's page
+	fault   func(error) // told of its faults
+
 	mu      sync.Mutex
 	dead    bool
 	probed  time.Time
@@ -113,12 +116,23 @@ func openRun(path string) (*Run, error) {
 		return nil, fmt.Errorf("%w (%s)", err, path)
 	}
 	r.ID = id
-	r.count = openCounters(id, path)
 	return r, nil
 }
 
-// Counters is the run's page.
-func (r *Run) Counters() *Counters { return r.count }
+// Counters is the run's page. That of another process's run is mapped when it is
+// asked for: most of many dead runs wait for their turn.
+func (r *Run) Counters() *Counters {
+	if r.writer != nil {
+		return r.count
+	}
+	r.mapping.Do(func() {
+		r.count = openCounters(r.ID, r.path)
+		if r.fault != nil {
+			r.count.onFault(r.fault)
+		}
+	})
+	return r.count
+}
 
 // Path is the run's folder; empty for a run in memory.
 func (r *Run) Path() string { return r.path }
@@ -169,7 +183,7 @@ func (r *Run) Tail() uint64 { return r.writer.Tail() }
 // passed reports whether no handler needs what lies below end.
 func (r *Run) passed(end uint64) bool {
 	for _, h := range r.Config.Handlers {
-		if r.count.Slot(h.Bit).FreeBelow() < end {
+		if r.Counters().Slot(h.Bit).FreeBelow() < end {
 			return false
 		}
 	}

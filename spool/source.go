@@ -83,7 +83,7 @@ func (r *Run) StillThere(from, to uint64) bool {
 	// have looked before the pin was there; one that stands for long belongs to a
 	// writer that died meanwhile.
 	const patience = 2 * time.Second
-	for begin := time.Now(); r.Alive() && r.count.load(freeingOffset) > from && time.Since(begin) < patience; {
+	for begin := time.Now(); r.Alive() && r.Counters().load(freeingOffset) > from && time.Since(begin) < patience; {
 		time.Sleep(time.Millisecond)
 	}
 	list, err := r.segments()

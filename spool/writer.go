@@ -407,6 +407,7 @@ func (w *Writer) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.lock != nil {
+		w.giveBack()
 		w.lock.Close()
 		w.lock = nil
 	}
