@@ -17,6 +17,7 @@ import (
 	"unsafe"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/sqlite"
 )
 
@@ -75,7 +76,7 @@ func child(spec string) error {
 	if err != nil {
 		return err
 	}
-	logs, err := girok.Open(part[0], sqlite.Kind)
+	logs, err := girok.Open(part[0], sqlite.Kind, duckdb.Kind)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@
 // and in each window of the road, and counts what was lost and what was doubled.
 //
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -v
+//	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store duckdb -v
 //
 // Without the tag the windows are not compiled in, and all kills are random.
 package killtest

@@ -18,11 +18,13 @@ import (
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
+	"github.com/girok/girok/store/duckdb"
 )
 
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
+	store = flag.String("store", "sqlite", "where the records go: sqlite or duckdb")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
@@ -30,7 +32,7 @@ const configYAML = `version: 1
 service: kill
 handlers:
   table:
-    class: sqlite
+    class: CLASS
     path: kill.db
     table: kills
     create: true
@@ -40,11 +42,18 @@ handlers:
       g: {from: attr.g, type: int}
       n: {from: attr.n, type: int}
       record_id: record_id
-    batch: {records: 100, bytes: 1MiB, age: 20ms}
+    batch: {records: RECORDS, bytes: 1MiB, age: 20ms}
 loggers:
   kill: {level: INFO, handlers: [table]}
 spool: {dir: spool, max_bytes: 4GiB}
 `
+
+// configOf is the configuration for a store. DuckDB's transactions are dear: with
+// as few records in each as SQLite's its lives would log more than they deliver.
+func configOf(store string) string {
+	records := map[string]string{"sqlite": "100", "duckdb": "1000"}[store]
+	return strings.NewReplacer("CLASS", store, "RECORDS", records).Replace(configYAML)
+}
 
 // drainEvery: lives are short and log faster than one of them delivers; so that
 // the backlog does not reach the spool's limit, now and then one drains it.
@@ -67,13 +76,16 @@ func TestKill(t *testing.T) {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
-	t.Logf("seed %d", *seed)
+	t.Logf("seed %d, store %s", *seed, *store)
+	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
+		t.Fatalf("no store %q in this test: sqlite, or duckdb where there is a C compiler", *store)
+	}
 	dir := *keep
 	if dir == "" {
 		dir = t.TempDir()
 	}
 	a := &arena{t: t, dir: dir, lives: *kills, rng: rand.New(rand.NewPCG(*seed, 1)), hits: map[string]int{}, spent: map[string]time.Duration{}}
-	if err := os.WriteFile(filepath.Join(a.dir, "config.yaml"), []byte(configYAML), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.dir, "config.yaml"), []byte(configOf(*store)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -106,7 +118,8 @@ func (a *arena) live(life int) {
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
 	}
-	after := time.Duration(1+a.rng.IntN(200)) * time.Millisecond
+	longest := map[string]int{"sqlite": 200, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
+	after := time.Duration(1+a.rng.IntN(longest)) * time.Millisecond
 	if aim != "" {
 		after = 5 * time.Second
 	}
@@ -170,7 +183,7 @@ type row struct {
 }
 
 func (a *arena) check() {
-	rows := readTable(a.t, filepath.Join(a.dir, "kill.db"))
+	rows := a.readTable()
 	type key struct{ life, g, n int64 }
 	seen, ids := map[key]int{}, map[string]int{}
 	for _, r := range rows {
@@ -208,7 +221,7 @@ func (a *arena) check() {
 	a.t.Logf("kills by window: %s", a.table())
 	a.t.Logf("time by window: %v", a.spent)
 	a.t.Logf("acknowledged %d, lost %d, doubled %d; there without having been acknowledged: %d; positions left: %s",
-		acknowledged, lost, doubled, extra, queryOne(a.t, filepath.Join(a.dir, "kill.db"), "select count(*) from girok_position"))
+		acknowledged, lost, doubled, extra, a.ask("select count(*) from girok_position")[0][0])
 	if aside, _ := filepath.Glob(filepath.Join(a.dir, "spool/kill/damaged/*")); len(aside) > 0 {
 		a.t.Errorf("runs were set aside as damaged, and a kill damages nothing: %v", aside)
 	}
@@ -267,42 +280,4 @@ func (a *arena) letters() map[[3]int64]int {
 		got[[3]int64{attrs.Life, attrs.G, n}]++
 	}
 	return got
-}
-
-// readTable reads the rows with the sqlite3 program: another client than the one
-// that wrote them.
-func readTable(t *testing.T, db string) (rows []row) {
-	out := sqlite3(t, "-separator", "|", db, "select life, g, n, record_id from kills")
-	for line := range strings.Lines(string(out)) {
-		var r row
-		f := strings.Split(strings.TrimSpace(line), "|")
-		if len(f) != 4 {
-			t.Fatalf("row %q", line)
-		}
-		if _, err := fmt.Sscan(f[0], &r.Life); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Sscan(f[1], &r.G)
-		fmt.Sscan(f[2], &r.N)
-		r.ID = f[3]
-		rows = append(rows, r)
-	}
-	return rows
-}
-
-func queryOne(t *testing.T, db, query string) string {
-	return strings.TrimSpace(string(sqlite3(t, db, query)))
-}
-
-func sqlite3(t *testing.T, args ...string) []byte {
-	t.Helper()
-	path, err := exec.LookPath("sqlite3")
-	if err != nil {
-		t.Fatal("the program sqlite3 is needed to read the rows as another client: install the package sqlite3")
-	}
-	out, err := exec.Command(path, args...).Output()
-	if err != nil {
-		t.Fatalf("sqlite3 %q: %v", args, err)
-	}
-	return out
 }
