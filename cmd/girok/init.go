@@ -10,9 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/girok/girok/store/duckdb"
 )
 
-// template is what init writes; SERVICE stands for the name of the service.
+// template is what init writes; SERVICE stands for the name of the service, STORE
+// for the class of the embedded database.
 //
 //go:embed init.yaml
 var template string
@@ -22,7 +25,8 @@ var initCommand = command{
 	summary: "write a config.yaml to begin with",
 	help: `
 init writes config.yaml into a folder, with comments: lines on the console, and
-every record in a table of an SQLite database beside it. It never overwrites.
+every record in a table of a database beside it: DuckDB's, or SQLite's where this
+program was built without a C compiler. It never overwrites.
 
 examples:
   girok init
@@ -69,7 +73,7 @@ func (p *program) init(dir, service string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(strings.ReplaceAll(template, "SERVICE", service))
+	_, err = f.WriteString(strings.NewReplacer("SERVICE", service, "STORE", embedded()).Replace(template))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
@@ -79,6 +83,14 @@ func (p *program) init(dir, service string) error {
 	}
 	fmt.Fprintf(p.stdout, "wrote %s\nnext: girok check%s\n      echo hello | girok run%s\n      girok query%s \"select * from logs\"\n", path, c, c, c)
 	return nil
+}
+
+// embedded is the class of the database that a first configuration has.
+func embedded() string {
+	if duckdb.Built {
+		return "duckdb"
+	}
+	return "sqlite"
 }
 
 // serviceName makes a name of what a folder is called.

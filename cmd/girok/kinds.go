@@ -6,6 +6,7 @@ import (
 	"github.com/girok/girok"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source/stdin"
+	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/sqlite"
 )
 
@@ -14,9 +15,11 @@ import (
 var kinds = []girok.Option{
 	stdin.Kind,
 	sqlite.Kind,
+	duckdb.Kind, // says what is missing, where it was built without a C compiler
 }
 
 // warehouses are the embedded databases that `girok query` opens itself, by class.
 var warehouses = map[string]func(ctx context.Context, path, sql string) (sink.Rows, error){
 	"sqlite": sqlite.Query,
+	"duckdb": duckdb.Query,
 }

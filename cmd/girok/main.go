@@ -1,7 +1,7 @@
 // The program girok takes records of other programs, delivers what lies in the
 // spool, and shows what there is.
 //
-//	stdin ─► source ─► tree ─► spool ─► deliver ─► sqlite …
+//	stdin ─► source ─► tree ─► spool ─► deliver ─► duckdb, sqlite …
 package main
 
 import (

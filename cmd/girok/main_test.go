@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/girok/girok/store/duckdb"
 )
 
 func TestMain(m *testing.M) {
@@ -26,6 +28,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
+		Condition: func(cond string) (bool, error) {
+			if cond != "duckdb" { // the program was built with it
+				return false, fmt.Errorf("no such condition")
+			}
+			return duckdb.Built, nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"tidy":  tidy,
 			"lines": makeLines,

@@ -149,6 +149,8 @@ func remedy(err error) string {
 		return "; girok query only reads"
 	case strings.Contains(msg, "no such table"):
 		return "; tables: girok query \"select name from sqlite_schema where type in ('table', 'view')\""
+	case strings.Contains(msg, "Catalog Error: Table with name"):
+		return "; tables: girok query \"show tables\""
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source"
+	"github.com/girok/girok/store/duckdb"
 )
 
 var versionCommand = command{
@@ -39,7 +40,9 @@ func kindNames() (sources, stores []string) {
 		case source.Kind:
 			sources = append(sources, k.Name())
 		case sink.Kind:
-			stores = append(stores, k.Name())
+			if k.Name() != duckdb.Kind.Name() || duckdb.Built {
+				stores = append(stores, k.Name())
+			}
 		}
 	}
 	return sources, stores

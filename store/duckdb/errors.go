@@ -111,7 +111,7 @@ func (s *store) failed(err error) error {
 	}
 	if s.conn != nil { // whatever it is, the next call begins anew
 		old := s.conn.database
-		s.Close()
+		s.leave()
 		if kind == driver.ErrorTypeFatal || strings.Contains(text, "has been invalidated") {
 			old.retire()
 		}

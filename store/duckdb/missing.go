@@ -5,7 +5,6 @@ package duckdb
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/girok/girok/sink"
 )
@@ -20,14 +19,5 @@ func open(context.Context, sink.Env, Config) (sink.Sink, error) {
 	return nil, &sink.Refused{Err: errNotBuilt}
 }
 
-// Rows is the answer to a query.
-type Rows struct{ Columns []string }
-
 // Query fails: the program has no DuckDB.
-func Query(context.Context, string, string) (*Rows, error) { return nil, errNotBuilt }
-
-// Next has nothing.
-func (*Rows) Next(context.Context) ([]any, error) { return nil, io.EOF }
-
-// Close does nothing.
-func (*Rows) Close() error { return nil }
+func Query(context.Context, string, string) (sink.Rows, error) { return nil, errNotBuilt }

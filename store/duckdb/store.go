@@ -26,6 +26,8 @@ type store struct {
 	names   []name // of the table's columns
 	values  []table.Value
 	text    arena
+
+	asked asked // what others read of it; the rest is deliver's goroutine's alone
 }
 
 func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
@@ -41,13 +43,19 @@ func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
 // Close closes the database, if no other handler has it open. DuckDB writes then
 // what is in its log into the file.
 func (s *store) Close() error {
-	s.forget()
+	s.asked.end()
+	s.leave()
 	s.text.free()
+	return nil
+}
+
+// leave ends the connection; the next call makes another.
+func (s *store) leave() {
+	s.forget()
 	if s.conn != nil {
 		s.conn.close()
 		s.conn = nil
 	}
-	return nil
 }
 
 // forget forgets what is known of the tables.
@@ -81,11 +89,11 @@ func (s *store) try(ctx context.Context, f func() error) error {
 
 func (s *store) connect() error {
 	if s.conn != nil && s.conn.ended() {
-		s.Close()
+		s.leave()
 	}
 	if s.conn != nil && !s.conn.sameFile() {
 		old := s.conn.database
-		s.Close()
+		s.leave()
 		old.retire()
 	}
 	if s.conn != nil {
@@ -103,6 +111,7 @@ func (s *store) connect() error {
 		return err
 	}
 	s.conn = c
+	s.asked.open()
 	return c.use(func() error {
 		// Not as settings at the opening: who opens the file with other ones is
 		// turned away.
