@@ -191,9 +191,11 @@ func TestGap(t *testing.T) {
 	if rows+logs.Lost() != n || told != logs.Lost() {
 		t.Errorf("%d rows and %d lost of %d; told of %d", rows, logs.Lost(), n, told)
 	}
-	// One line for each of two causes: older ones went, and none could go.
+	// One line for each of two causes: older ones went, and none could go, since a
+	// batch under way holds them. Which it is depends on where the batch was cut.
 	lines, _, _ := strings.Cut(stderr(), "girok: warn: held back")
-	if strings.Count(lines, "the oldest records went") != 1 || strings.Count(lines, "nothing in it can go") > 1 {
+	went, stuck := strings.Count(lines, "the oldest records went"), strings.Count(lines, "nothing in it can go")
+	if went+stuck == 0 || went > 1 || stuck > 1 {
 		t.Errorf("told: %s", lines)
 	}
 }

@@ -63,9 +63,12 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 // Left says what waits of one run, why, and what to do.
 func Left(l girok.Backlog) string {
 	text := fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler)
-	if l.State != spool.Delivering {
-		cause, _, _ := strings.Cut(l.Cause, "\n")
+	cause, _, _ := strings.Cut(l.Cause, "\n")
+	switch {
+	case l.State != spool.Delivering:
 		text += fmt.Sprintf(" (%s: %s)", l.State, strings.TrimSuffix(cause, ":"))
+	case cause != "":
+		text += " (" + cause + ")"
 	}
 	if l.Memory {
 		return text + "; they were in memory only and are gone"

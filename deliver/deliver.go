@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type Pace struct {
 	RefuseMin, RefuseMax time.Duration // 30 s, 5 min: after a refusal
 	Scan                 time.Duration // 1 s: how often runs are looked for
 	Lock                 time.Duration // 500 ms: how often a lock is tried
+	Stuck                time.Duration // 1 min: after how long a holder that moves nothing is told
 }
 
 func (p Pace) orDefaults() Pace {
@@ -53,6 +55,7 @@ func (p Pace) orDefaults() Pace {
 	set(&p.RefuseMax, 5*time.Minute)
 	set(&p.Scan, time.Second)
 	set(&p.Lock, 500*time.Millisecond)
+	set(&p.Stuck, time.Minute)
 	return p
 }
 
@@ -160,6 +163,12 @@ func (d *Deliverer) scan() {
 				d.once("remove "+r.Path(), "a run without handlers can't be removed", "run", r.Path(), "error", err)
 			}
 		}
+	}
+	d.mu.Lock()
+	dests := slices.Collect(maps.Values(d.dests))
+	d.mu.Unlock()
+	for _, dest := range dests {
+		dest.relock()
 	}
 	for _, id := range d.vanished() {
 		for _, l := range d.lanes() {

@@ -82,14 +82,17 @@ func (dest *destination) acquire() {
 		close(dest.tried)
 		return
 	}
+	var w watch
 	for first := true; ; first = false {
-		f, err := spool.TryLock(filepath.Join(dest.dir, "lock"))
+		f, err := spool.TryLock(filepath.Join(dest.dir, lockName))
 		if err != nil {
 			dest.d.once("lock "+dest.dir, "the lock of a destination can't be taken; trying again", "destination", dest.dir, "error", err)
 		}
 		if f != nil {
 			dest.sign(f)
+			dest.d.mu.Lock()
 			dest.lock = f // closed when delivery ends
+			dest.d.mu.Unlock()
 			close(dest.held)
 		}
 		if first {
@@ -98,6 +101,7 @@ func (dest *destination) acquire() {
 		if f != nil {
 			return // the lock is held as long as the file is open
 		}
+		w.look(dest)
 		select {
 		case <-dest.d.ctx.Done():
 			return

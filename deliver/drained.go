@@ -15,6 +15,9 @@ func (l *lane) passIdle(g []*cursor) {
 		c.slot().SetDelivered(pos)
 		c.slot().SetFreeBelow(pos)
 		if c.ended {
+			if !c.run.Own() {
+				l.sayLost(c) // also of a run that has nothing left to deliver
+			}
 			l.finish(c)
 		}
 	}
@@ -25,7 +28,7 @@ func (l *lane) finish(c *cursor) {
 	end, damaged := c.reader.FramesEnd(), c.reader.Damaged
 	c.reader.Close()
 	c.reader = nil
-	if c.run.Own() && c.run.Path() != "" {
+	if c.run == l.dest.d.opts.Spool.Writer().Run() && c.run.Path() != "" {
 		return // it is removed when the program ends
 	}
 	if damaged > 0 {

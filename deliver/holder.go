@@ -12,6 +12,8 @@ import (
 	"github.com/girok/girok/spool"
 )
 
+const lockName = "lock"
+
 // Holder is the process that delivers to a destination: what it wrote into the
 // destination's lock.
 type Holder struct {
@@ -29,7 +31,7 @@ func destinationDir(service, kind, endpoint string) string {
 // HolderOf finds who delivers to a destination right now; nil if nobody does.
 // service is the service's folder in the spool.
 func HolderOf(service, kind, endpoint string) (*Holder, error) {
-	path := filepath.Join(destinationDir(service, kind, endpoint), "lock")
+	path := filepath.Join(destinationDir(service, kind, endpoint), lockName)
 	held, err := spool.Locked(path)
 	if err != nil || !held {
 		return nil, err

@@ -124,7 +124,13 @@ func (s *state) write() error {
 	binary.LittleEndian.PutUint32(b[16:], uint32(len(body)))
 	b = append(b, body...)
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	if err := os.WriteFile(s.copyPath(s.number+1), b, 0o600); err != nil {
+	err = os.WriteFile(s.copyPath(s.number+1), b, 0o600)
+	if errors.Is(err, fs.ErrNotExist) { // somebody has removed the folder
+		if err = os.MkdirAll(filepath.Dir(s.path), 0o700); err == nil {
+			err = os.WriteFile(s.copyPath(s.number+1), b, 0o600)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	s.number++

@@ -134,7 +134,7 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 	d.scan()
 	d.statsMu.Lock()
 	defer d.statsMu.Unlock()
-	add := func(c *cursor, st spool.State, cause string) {
+	add := func(c *cursor, st spool.State, cause, foreign string) {
 		if !c.run.Own() && c.run.Alive() {
 			return
 		}
@@ -145,17 +145,22 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 		b := Backlog{Run: c.run, Handler: c.run.Handler(c.bit).Name, Bytes: n, State: st, Cause: cause, Tried: st != spool.Delivering}
 		if !b.Tried {
 			b.State, b.Cause = c.slot().State()
+			b.Cause = cmp.Or(b.Cause, foreign)
 		}
 		list = append(list, b)
 	}
 	for _, l := range d.lanes() {
 		st, cause := spool.State(l.stats.state.Load()), l.cause()
+		foreign := ""
+		if _, waits := l.dest.ownProgress(); waits && !l.dest.holds() {
+			foreign = "another process delivers to it: " + l.dest.holder()
+		}
 		for _, c := range l.all() {
-			add(c, st, cause)
+			add(c, st, cause, foreign)
 		}
 	}
 	for _, c := range d.undeliverable() {
-		add(c.cursor, spool.Refused, c.why.Error())
+		add(c.cursor, spool.Refused, c.why.Error(), "")
 	}
 	slices.SortStableFunc(list, func(a, b Backlog) int {
 		return cmp.Or(a.Run.Config.Created.Compare(b.Run.Config.Created), cmp.Compare(a.Run.ID, b.Run.ID))

@@ -56,6 +56,9 @@ func (w *Writer) background() {
 		if walk {
 			walked = time.Now()
 		}
+		if walk && tail != seen && w.homeless() {
+			w.spool.rescue(w)
+		}
 		settled := w.tick(tail, tail != seen, walk)
 		seen = tail
 		pace := busyTick

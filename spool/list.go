@@ -19,8 +19,8 @@ func (s *Spool) Runs() []*Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := s.dirRuns()
-	for _, r := range s.own() {
-		if r.path == "" {
+	for _, r := range s.own() { // one in memory, or one whose folder is gone
+		if !slices.Contains(list, r) {
 			list = append(list, r)
 		}
 	}
@@ -34,7 +34,10 @@ func (s *Spool) dirRuns() []*Run {
 	dir := filepath.Join(s.dir, "runs")
 	entries, _ := os.ReadDir(dir)
 	var list []*Run
-	seen := map[string]bool{}
+	seen, own := map[string]bool{}, map[string]*Run{}
+	for _, r := range s.own() {
+		own[r.path] = r
+	}
 	for _, e := range entries {
 		name := e.Name()
 		path := filepath.Join(dir, name)
@@ -43,8 +46,8 @@ func (s *Spool) dirRuns() []*Run {
 		case !e.IsDir():
 		case strings.HasPrefix(name, gonePrefix):
 			clearUnborn(path)
-		case path == s.Writer().run.path:
-			list = append(list, s.Writer().run)
+		case own[path] != nil:
+			list = append(list, own[path])
 		case s.known[name] != nil:
 			list = append(list, s.known[name])
 		default:

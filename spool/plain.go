@@ -48,6 +48,7 @@ func (w *Writer) commitPlain(payload []byte, force bool) (pos uint64, err error)
 				err = w.rollOn(seg, force)
 			}
 		} else if err = seg.write(pos, frameWord(sum, len(payload), seg.salt, pos), payload); err == nil {
+			seg.frames++ // nobody walks over them
 			w.tail.Store(t + need)
 			w.mu.Unlock()
 			break

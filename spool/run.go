@@ -196,6 +196,9 @@ func (r *Run) segments() ([]segmentFile, error) {
 		return r.writer.memorySegments(), nil
 	}
 	entries, err := os.ReadDir(r.path)
+	if isGone(err) && r.writer != nil && !r.isRemoved() {
+		return r.writer.mappedSegments(), nil
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

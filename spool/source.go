@@ -24,11 +24,12 @@ func (r *Run) openSource(h segmentFile) (source, error) {
 		}
 		return memorySource{mem, &r.writer.finished}, nil
 	}
-	f, err := os.Open(filepath.Join(r.path, h.name))
-	if err != nil {
-		return nil, err
+	if h.name == "" { // its folder is gone
+		f, err := r.writer.openMapped(h.seq)
+		return fileSource{f}, err
 	}
-	return fileSource{f}, nil
+	f, err := os.Open(filepath.Join(r.path, h.name))
+	return fileSource{f}, err
 }
 
 type fileSource struct{ f *os.File }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,11 +71,12 @@ type Spool struct {
 
 	mu      sync.Mutex
 	sound   bool            // the folder's rights are as they should be: its runs may be believed
-	retired *Writer         // the memory run, after a run on disk has taken its place
+	retired []*Writer       // whose place another run has taken
 	known   map[string]*Run // by folder name
 	bad     map[string]bool // folders that were reported as unreadable
 
-	stop     chan struct{} // ends restoring
+	moving   sync.Mutex    // held while one run takes the place of another
+	stop     chan struct{} // ends that; closed with moving held
 	stopOnce sync.Once
 	restored sync.WaitGroup
 }
@@ -134,14 +136,24 @@ func (s *Spool) Append(payload []byte) (pos uint64, err error) {
 	for {
 		w := s.cur.Load()
 		pos, err = w.commit(payload, true)
-		switch {
-		case err == nil:
+		if err == nil {
 			return pos, nil
-		case err == ErrClosed && s.cur.Load() != w:
-			continue // another run took its place
 		}
-		return 0, w.lose(payload, pos, err)
+		if !s.movedOn(w, err) {
+			return 0, w.lose(payload, pos, err)
+		}
 	}
+}
+
+// movedOn reports whether a record that w did not take can go to another run.
+func (s *Spool) movedOn(w *Writer, err error) bool {
+	switch {
+	case err == ErrClosed:
+		return s.cur.Load() != w
+	case isGone(err):
+		return s.rescue(w)
+	}
+	return false
 }
 
 // TryAppend is Writer.TryAppend to the run of the moment.
@@ -149,10 +161,11 @@ func (s *Spool) TryAppend(payload []byte) (pos uint64, err error) {
 	for {
 		w := s.cur.Load()
 		pos, err = w.commit(payload, false)
-		if err != ErrClosed || s.cur.Load() == w {
-			if err != nil {
-				s.refused.Add(1)
-			}
+		if err == nil {
+			return pos, nil
+		}
+		if !s.movedOn(w, err) {
+			s.refused.Add(1)
 			return pos, err
 		}
 	}
@@ -169,20 +182,31 @@ func (s *Spool) restore() {
 			return
 		case <-t.C:
 		}
-		w, err := s.birth()
-		if err != nil {
-			continue // told at the start
+		if s.home() {
+			return
 		}
-		w.start()
-		old := s.cur.Swap(w)
-		s.mu.Lock()
-		s.retired = old
-		s.mu.Unlock()
-		old.seal()
-		s.report(Event{Kind: EventRestored})
-		s.notify()
-		return
 	}
+}
+
+// home moves from memory to the disk, if that is possible now. Afterwards, and
+// when the spool is sealed, there is nothing more to try.
+func (s *Spool) home() (done bool) {
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	select {
+	case <-s.stop:
+		return true
+	default:
+	}
+	w, err := s.birth()
+	if err != nil {
+		return false // told when it began
+	}
+	old := s.cur.Load()
+	s.succeed(old, w)
+	s.restored.Go(old.seal)
+	s.report(Event{Kind: EventRestored})
+	return true
 }
 
 // Own lists this process's runs that are not removed: one, or two after a run on
@@ -194,13 +218,16 @@ func (s *Spool) Own() []*Run {
 }
 
 func (s *Spool) own() (list []*Run) {
-	for _, w := range []*Writer{s.retired, s.cur.Load()} {
-		if w != nil && !w.run.isRemoved() {
+	for _, w := range s.writers() {
+		if !w.run.isRemoved() {
 			list = append(list, w.run)
 		}
 	}
 	return list
 }
+
+// writers lists those of this process's runs, oldest first. The caller holds mu.
+func (s *Spool) writers() []*Writer { return append(slices.Clone(s.retired), s.cur.Load()) }
 
 func (s *Spool) report(e Event) { s.opts.Report(e) }
 
@@ -219,13 +246,24 @@ func (s *Spool) lost(err error, n uint64) {
 // Seal ends appending: later calls are counted and dropped. The own runs can
 // still be delivered; they are dead.
 func (s *Spool) Seal() {
-	s.stopOnce.Do(func() { close(s.stop) })
+	s.stopOnce.Do(func() {
+		s.moving.Lock()
+		close(s.stop)
+		s.moving.Unlock()
+	})
 	s.restored.Wait()
 	s.Writer().seal()
 }
 
 // Release lets the own run go after Seal: whoever delivers may remove it.
-func (s *Spool) Release() { s.Writer().release() }
+func (s *Spool) Release() {
+	s.mu.Lock()
+	list := s.writers()
+	s.mu.Unlock()
+	for _, w := range list {
+		w.release()
+	}
+}
 
 // OwnDelivered reports whether every handler is past the end of the own runs,
 // which must be sealed.

@@ -22,12 +22,9 @@ func (s *Spool) Stats() Stats {
 		Lost: s.losses.Load(), Evicted: s.evicted.Load(), Refused: s.refused.Load(),
 	}
 	s.mu.Lock()
-	writers := []*Writer{s.retired, s.Writer()}
+	writers := s.writers()
 	s.mu.Unlock()
 	for _, w := range writers {
-		if w == nil {
-			continue
-		}
 		n, bytes := w.appended()
 		st.Records += n
 		st.Bytes += bytes

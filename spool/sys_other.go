@@ -13,6 +13,7 @@ const mappable = false
 
 func createMapped(string, int64) (*os.File, []byte, error) { return nil, nil, errSystem }
 func mapFile(*os.File, int64) ([]byte, error)              { return nil, errSystem }
+func duplicate(*os.File) (*os.File, error)                 { return nil, errSystem }
 func unmapFile([]byte)                                     {}
 func populate([]byte)                                      {}
 func lockFile(*os.File, bool) (bool, error)                { return false, errSystem }

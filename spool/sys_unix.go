@@ -61,3 +61,12 @@ func lockFile(f *os.File, shared bool) (bool, error) {
 		}
 	}
 }
+
+// duplicate opens an open file once more, whether or not it still has a name.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "duplicate", Path: f.Name(), Err: err}
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}

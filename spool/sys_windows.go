@@ -15,6 +15,7 @@ const mappable = false
 // here, so one process both writes and delivers a run.
 func createMapped(string, int64) (*os.File, []byte, error) { return nil, nil, errors.ErrUnsupported }
 func mapFile(*os.File, int64) ([]byte, error)              { return nil, errors.ErrUnsupported }
+func duplicate(*os.File) (*os.File, error)                 { return nil, errors.ErrUnsupported } // a folder with open files stays
 func unmapFile([]byte)                                     {}
 func populate([]byte)                                      {}
 
