@@ -62,18 +62,6 @@ func (a *answers) Query(ctx context.Context, kind, endpoint, sql string) (sink.R
 	return a.logs.deliver.Query(ctx, kind, endpoint, sql)
 }
 
-// Handlers tells how each spooled handler fares.
-func (a *answers) Handlers() []control.Handler {
-	list := []control.Handler{}
-	for _, s := range a.logs.Stats().Handlers {
-		list = append(list, control.Handler{
-			Handler: s.Handler, Target: s.Target, State: s.State.String(), Cause: s.Cause,
-			Records: s.Records, Batches: s.Batches, Retries: s.Retries, Letters: s.Letters,
-		})
-	}
-	return list
-}
-
 // Level tells how a logger stands; it makes none.
 func (a *answers) Level(logger string) control.Level {
 	a.mu.Lock()

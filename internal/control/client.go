@@ -89,12 +89,6 @@ func levelOf(r reply, err error) (Level, error) {
 	return *r.Level, nil
 }
 
-// AskHandlers asks the program at a socket how its handlers fare.
-func AskHandlers(ctx context.Context, socket string) ([]Handler, error) {
-	r, err := short(ctx, socket, request{Do: "handlers"})
-	return r.Handlers, err
-}
-
 // Query lets the program at a socket run a query. The rows end when ctx does.
 func Query(ctx context.Context, socket, kind, endpoint, sql string) (sink.Rows, error) {
 	c, err := ask(ctx, socket, request{Do: "query", Kind: kind, Endpoint: endpoint, SQL: sql})

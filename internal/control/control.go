@@ -28,8 +28,6 @@ type Answers interface {
 	// SetLevel sets the level of a logger; after d, if it is above 0, it is what
 	// it was before. NotSet inherits.
 	SetLevel(logger string, level record.Level, d time.Duration) (Level, error)
-	// Handlers tells how each handler fares.
-	Handlers() []Handler
 }
 
 // Level is how a logger stands.
@@ -39,19 +37,6 @@ type Level struct {
 	Own    record.Level `json:"own"`    // NotSet: it inherits
 	Until  time.Time    `json:"until,omitzero"`
 	Then   record.Level `json:"then,omitempty"` // its own level after Until
-}
-
-// Handler is how a handler of the process fares, in full: the counters page has
-// room for the beginning of a cause only.
-type Handler struct {
-	Handler string `json:"handler"`
-	Target  string `json:"target"`
-	State   string `json:"state"`
-	Cause   string `json:"cause,omitempty"`
-	Records uint64 `json:"records"` // delivered by the process
-	Batches uint64 `json:"batches"`
-	Retries uint64 `json:"retries"`
-	Letters uint64 `json:"letters"`
 }
 
 // Limits of what one client may take.
@@ -70,7 +55,7 @@ var ErrUnsupported = errors.New("this system has no control sockets")
 
 // request is the line that a client sends.
 type request struct {
-	Do       string        `json:"do"` // query, level, handlers
+	Do       string        `json:"do"` // query, level
 	Kind     string        `json:"kind,omitempty"`
 	Endpoint string        `json:"endpoint,omitempty"`
 	SQL      string        `json:"sql,omitempty"`
@@ -81,10 +66,9 @@ type request struct {
 
 // reply is a line of an answer. The last one of an answer has Error or End.
 type reply struct {
-	Error    string        `json:"error,omitempty"`
-	End      bool          `json:"end,omitempty"`
-	Columns  []sink.Column `json:"columns,omitempty"`
-	Row      []value       `json:"row,omitempty"`
-	Level    *Level        `json:"level,omitempty"`
-	Handlers []Handler     `json:"handlers,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	End     bool          `json:"end,omitempty"`
+	Columns []sink.Column `json:"columns,omitempty"`
+	Row     []value       `json:"row,omitempty"`
+	Level   *Level        `json:"level,omitempty"`
 }

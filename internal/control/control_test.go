@@ -50,10 +50,6 @@ func (p *program) SetLevel(logger string, level record.Level, d time.Duration) (
 	return Level{Logger: logger, Level: level, Until: time.Unix(0, int64(d)).UTC()}, nil
 }
 
-func (p *program) Handlers() []Handler {
-	return []Handler{{Handler: "h", State: "refused", Cause: strings.Repeat("because ", 100)}}
-}
-
 // list is rows in memory; n rows of the last one, for ever if n < 0.
 type list struct {
 	ctx    context.Context
@@ -139,7 +135,7 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-func TestLevelAndHandlers(t *testing.T) {
+func TestLevel(t *testing.T) {
 	p := &program{}
 	s := serve(t, p)
 	l, err := SetLevel(ctx, s.Path(), "a.b", record.Debug, time.Minute)
@@ -148,9 +144,6 @@ func TestLevelAndHandlers(t *testing.T) {
 	}
 	if l, err = AskLevel(ctx, s.Path(), "a.b"); err != nil || l.Level != record.Debug || l.Logger != "a.b" {
 		t.Errorf("got %+v, %v", l, err)
-	}
-	if h, err := AskHandlers(ctx, s.Path()); err != nil || !reflect.DeepEqual(h, p.Handlers()) {
-		t.Errorf("got %+v, %v", h, err)
 	}
 	if _, err := SetLevel(ctx, s.Path(), "bad", record.Debug, 0); err == nil || !strings.Contains(err.Error(), "in an answer") {
 		t.Errorf("a panic: %v", err)

@@ -177,10 +177,8 @@ func (w *answer) answer(ctx context.Context, a Answers, req request) (err error)
 			return err
 		}
 		return w.enc.Encode(reply{Level: &l, End: true})
-	case "handlers":
-		return w.enc.Encode(reply{Handlers: a.Handlers(), End: true})
 	}
-	return fmt.Errorf("no request %q: this program knows query, level, handlers", req.Do)
+	return fmt.Errorf("no request %q: this program knows query, level", req.Do)
 }
 
 func levelFor(a Answers, req request) (Level, error) {
