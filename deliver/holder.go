@@ -2,13 +2,16 @@ package deliver
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
 )
 
@@ -55,6 +58,37 @@ func HolderOf(service, kind, endpoint string) (*Holder, error) {
 		}
 	}
 	return h, nil
+}
+
+// Standing is who sees to a handler of a run, and why it does not get on.
+type Standing struct {
+	Holder *Holder // nil: nobody delivers right now
+	Cause  string  // what the last deliverer was told, whole; "" if it delivered
+}
+
+// StandingOf finds it out. An error says that it can't be, as for a class that is
+// not in kinds.
+func StandingOf(service string, kinds []sink.Kind, r *spool.Run, h *spool.HandlerConfig) (st Standing, err error) {
+	i := slices.IndexFunc(kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
+	if i < 0 {
+		return st, fmt.Errorf("class %q is not in this program", h.Class)
+	}
+	cfg, err := decodeKeys(kinds[i], h)
+	if err != nil {
+		return st, err
+	}
+	env, err := environment(r, h, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return st, err
+	}
+	endpoint := cfg.Endpoint(env)
+	s, err := openState(destinationDir(service, h.Class, endpoint), h.Name, cfg.Target())
+	if err != nil {
+		return st, err
+	}
+	st.Cause = s.body.Cause
+	st.Holder, err = HolderOf(service, h.Class, endpoint)
+	return st, err
 }
 
 // sign writes into the lock who holds it. It is for people and for commands;

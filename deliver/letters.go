@@ -71,11 +71,21 @@ func openLetters(sp *spool.Spool, inMemory bool, handler, target string, log *sl
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), newSuffix) {
 			os.Remove(filepath.Join(l.dir, e.Name())) // half written when a process died
-		} else if st, err := e.Info(); err == nil {
+		}
+	}
+	l.measure()
+	return l, nil
+}
+
+// measure looks how much the letters take: somebody may have dropped some.
+func (l *letters) measure() {
+	entries, _ := os.ReadDir(l.dir)
+	l.held = 0
+	for _, e := range entries {
+		if st, err := e.Info(); err == nil {
 			l.held += st.Size()
 		}
 	}
-	return l, nil
 }
 
 func letterName(run record.RunID, at record.Place) string {
@@ -90,10 +100,14 @@ func (l *letters) try(it sink.Item, reason string, durable bool) error {
 		l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
 		return nil
 	}
-	if limit := l.spool.Limit() / letterShare; limit > 0 && l.held > limit {
+	limit := l.spool.Limit() / letterShare
+	if limit > 0 && l.held > limit {
+		l.measure()
+	}
+	if limit > 0 && l.held > limit {
 		return &sink.Refused{
 			Err:    fmt.Errorf("the dead letters take %d bytes, more than a tenth of the spool; the last: %s", l.held, reason),
-			Remedy: "look at them with `girok dead ls`, mend the cause, and remove their files from " + l.dir,
+			Remedy: "look at them with `girok dead ls`, mend the cause, and remove them with `girok dead drop`: they lie in " + l.dir,
 		}
 	}
 	b, err := json.Marshal(&Letter{

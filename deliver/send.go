@@ -170,6 +170,9 @@ func (l *lane) setState(g []*cursor, st spool.State, err error) {
 		c.slot().SetState(st, text)
 	}
 	log := l.dest.d.opts.Log
+	if err := l.state.because(text); err != nil {
+		log.Warn("the state of a handler can't be written", "handler", l.handler, "error", err)
+	}
 	switch st {
 	case spool.Delivering:
 		log.Info("delivering again", "handler", l.handler)

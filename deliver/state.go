@@ -33,6 +33,7 @@ type stateBody struct {
 	Handler string                 `json:"handler"`
 	Target  string                 `json:"target"`
 	Runs    map[string]*stateOfRun `json:"runs"`
+	Cause   string                 `json:"cause,omitempty"` // why it does not deliver, whole: a run's page has room for the beginning
 }
 
 type stateOfRun struct {
@@ -161,6 +162,14 @@ func (s *state) set(id record.RunID, at record.Place) {
 	defer s.mu.Unlock()
 	r := s.run(id)
 	r.Next, r.Index = at.Position, at.Index
+}
+
+// because notes why the handler does not deliver.
+func (s *state) because(why string) error {
+	s.mu.Lock()
+	s.body.Cause = why
+	s.mu.Unlock()
+	return s.write()
 }
 
 // lost notes a range that was gone when the handler came to it.

@@ -92,6 +92,10 @@ func clearUnborn(path string) {
 	}
 }
 
+// Look opens the folder of a run for looking only. ErrNotExist: it is not born
+// yet, or gone.
+func Look(path string) (*Run, error) { return openRun(path) }
+
 // List opens a service's folder for looking only: its runs, oldest first, and
 // what could not be read.
 func List(dir string) (runs []*Run, err error) {
