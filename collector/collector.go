@@ -30,6 +30,11 @@ type Options struct {
 	// Stay goes on delivering, for programs that write the same spool, until
 	// Run is stopped.
 	Stay bool
+	// DrainOnly reads no source: it only delivers what lies in the spool.
+	DrainOnly bool
+	// Patience, if above 0, ends the wait for delivery when nothing has moved
+	// for as long.
+	Patience time.Duration
 }
 
 // stopDrain is how long delivery may take once Run is stopped.
@@ -75,6 +80,9 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 
 // read runs the sources.
 func (c *collector) read(ctx context.Context) error {
+	if c.opts.DrainOnly {
+		return nil
+	}
 	plans := c.logs.Sources()
 	typed := len(plans) == 0 && isTerminal(c.opts.Stdin)
 	if len(plans) == 0 && c.opts.Stdin != nil && !typed {
@@ -134,6 +142,7 @@ func (c *collector) drain(stopped context.Context) {
 		time.AfterFunc(stopDrain, cancel)
 	})()
 	var since time.Time // that nothing moves
+	moves := progress{moved: time.Now(), told: time.Now()}
 	for {
 		c.hurry(ctx)
 		left := c.logs.Backlog()
@@ -147,6 +156,14 @@ func (c *collector) drain(stopped context.Context) {
 		}
 		if len(left) == 0 || ctx.Err() != nil || is && time.Since(since) > after {
 			return
+		}
+		moves.see(waiting(left))
+		if p := c.opts.Patience; p > 0 && time.Since(moves.moved) > p {
+			return
+		}
+		if c.opts.DrainOnly && !c.out.live && time.Since(moves.told) > tellEvery {
+			moves.told = time.Now()
+			c.out.say(Bytes(moves.bytes) + " wait")
 		}
 		wait(ctx, 50*time.Millisecond)
 	}
@@ -165,9 +182,31 @@ const (
 	// is that where only an earlier process has met it so far.
 	stuckTried = 500 * time.Millisecond
 	stuckTold  = 3 * time.Second
+	// tellEvery is how often it is told how much waits, where no line can change.
+	tellEvery = 10 * time.Second
 	// closeAfter is how long closing may take when all is delivered, or won't be.
 	closeAfter = time.Second
 )
+
+// progress is whether what waits becomes less.
+type progress struct {
+	bytes       uint64
+	moved, told time.Time
+}
+
+func (p *progress) see(bytes uint64) {
+	if bytes != p.bytes {
+		p.bytes, p.moved = bytes, time.Now()
+	}
+}
+
+// waiting is how many bytes wait.
+func waiting(left []girok.Backlog) (n uint64) {
+	for _, l := range left {
+		n += l.Bytes
+	}
+	return n
+}
 
 // hurry asks for what is in the own run without waiting for batches to fill.
 func (c *collector) hurry(ctx context.Context) {

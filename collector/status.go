@@ -53,19 +53,19 @@ func (c *collector) show(left []girok.Backlog) {
 	if !c.out.live {
 		return
 	}
-	var read, delivered, waiting uint64
+	var read, delivered uint64
 	for _, n := range c.count {
 		read += n.Read.Load()
 	}
 	for _, h := range c.logs.Stats().Handlers {
 		delivered += h.Records
 	}
-	text := fmt.Sprintf("read %d lines, delivered %d", read, delivered)
-	for _, l := range left {
-		waiting += l.Bytes
+	text := fmt.Sprintf("delivered %d", delivered)
+	if !c.opts.DrainOnly {
+		text = fmt.Sprintf("read %d lines, %s", read, text)
 	}
-	if waiting > 0 {
-		text += ", waiting " + Bytes(waiting)
+	if n := waiting(left); n > 0 {
+		text += ", waiting " + Bytes(n)
 	}
 	c.out.set(text)
 }
