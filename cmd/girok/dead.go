@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -59,6 +61,38 @@ exit codes: 0; 1 there is no such letter, or a mistake`,
 				return p.misused("dead show", "want the ID of one letter, got %d operands", len(args))
 			}
 			return p.deadShow(where, args[0], *asJSON)
+		}
+	},
+}
+
+var deadDropCommand = command{
+	name: "dead drop", args: "[ID…]",
+	summary: "delete dead letters whose records are not wanted any more",
+	help: `
+dead drop deletes dead letters: their records are then gone. ID is that of dead
+ls, or its beginning, which may mean several; --all means all, or all of one
+--handler. It says how many go, and asks; without a terminal to ask at it wants
+--yes.
+
+examples:
+  girok dead drop 8cf81a2eb5068edc-0000000000001000-0
+  girok dead drop --all --handler warehouse --yes
+
+exit codes: 0 they are gone; 1 nothing was dropped, or a mistake`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		var where place
+		where.flags(f)
+		all := f.Bool("all", false, "all letters")
+		handler := f.String("handler", "", "only those of the handler `NAME`")
+		yes := f.Bool("yes", false, "do not ask")
+		return func(_ context.Context, args []string) int {
+			if *all != (len(args) == 0) {
+				return p.misused("dead drop", "want IDs of letters, or --all")
+			}
+			if err := p.deadDrop(where, args, *handler, *yes); err != nil {
+				return p.failed(err)
+			}
+			return exitOK
 		}
 	},
 }
@@ -141,6 +175,58 @@ func (p *program) deadLs(w place, handler string, asJSON bool) int {
 		return exitMistake
 	}
 	return exitOK
+}
+
+// chosen lists the letters whose ids begin with one of the words, without words
+// all, of one handler or all.
+func chosen(letters []deliver.Letter, words []string, handler string) (list []*deliver.Letter, err error) {
+	used := make([]bool, len(words))
+	for i := range letters {
+		l := &letters[i]
+		if handler != "" && l.Handler != handler {
+			continue
+		}
+		found := len(words) == 0
+		for j, word := range words {
+			if strings.HasPrefix(letterID(l), strings.ToLower(word)) {
+				found, used[j] = true, true
+			}
+		}
+		if found {
+			list = append(list, l)
+		}
+	}
+	for j, word := range words {
+		if !used[j] {
+			err = errors.Join(err, fmt.Errorf("there is no dead letter %s; `girok dead ls` lists them", word))
+		}
+	}
+	return list, err
+}
+
+func (p *program) deadDrop(w place, ids []string, handler string, yes bool) error {
+	letters, err := p.letters(w)
+	if err != nil {
+		return err
+	}
+	list, err := chosen(letters, ids, handler)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(p.stdout, "no dead letters")
+		return nil
+	}
+	if err := p.confirm(yes, fmt.Sprintf("drop %s for good?", count(len(list), "dead letter"))); err != nil {
+		return err
+	}
+	for _, l := range list {
+		if err := os.Remove(l.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	fmt.Fprintf(p.stdout, "dropped %s\n", count(len(list), "dead letter"))
+	return nil
 }
 
 func (p *program) deadShow(w place, id string, asJSON bool) int {

@@ -61,7 +61,7 @@ func (p *program) dump(ctx context.Context, d dump) (code int, err error) {
 	defer out.Flush()
 	found, written := false, 0
 	for _, r := range runs {
-		if !strings.HasPrefix(r.ID.String(), strings.ToLower(d.run)) {
+		if !idBegins(r, d.run) {
 			continue
 		}
 		found = true
@@ -81,6 +81,11 @@ func (p *program) dump(ctx context.Context, d dump) (code int, err error) {
 		return 0, fmt.Errorf("there is no run %s; `girok spool ls` lists them", d.run)
 	}
 	return code, nil
+}
+
+// idBegins reports whether a run's id begins so.
+func idBegins(r *spool.Run, word string) bool {
+	return strings.HasPrefix(r.ID.String(), strings.ToLower(word))
 }
 
 // maskOf is the bits of the handler, or of all.

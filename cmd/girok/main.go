@@ -21,7 +21,11 @@ const (
 
 // commands are those of the program, in the order of help.
 func commands() []command {
-	return []command{initCommand, runCommand, checkCommand, queryCommand, spoolLsCommand, spoolDumpCommand, deadLsCommand, deadShowCommand, versionCommand}
+	return []command{
+		initCommand, runCommand, checkCommand, queryCommand,
+		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolDropCommand,
+		deadLsCommand, deadShowCommand, deadDropCommand, versionCommand,
+	}
 }
 
 func main() {

@@ -57,11 +57,10 @@ var variable = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\(\d+\.\d s\)`), "(N s)"},
 	{regexp.MustCompile(`"?pid"?:? \d+`), "pid N"},
-	{regexp.MustCompile(`[^ "]*go-test-script[^ "\n]*`), "…"}, // the beginning of a cause
 	{regexp.MustCompile(`          \S+: (survives|not trusted).*\n`), "          (disk)\n"},
 	{regexp.MustCompile(`"(disk|survives|host)": ".*"`), `"$1": "…"`},
 	{regexp.MustCompile(`girok \S+( [0-9a-f]{12})?, go\S+, \S+\n`), "girok VERSION\n"},
-	{regexp.MustCompile(`(table +|"delivered": )(0|4096)\b`), "${1}BEGIN"}, // before or after the run's first header
+	{regexp.MustCompile(`("position": )(0|4096)\b`), "${1}BEGIN"}, // before or after the run's first header
 	{regexp.MustCompile(` +\n`), "\n"},
 	{regexp.MustCompile(`  +`), "  "},
 }

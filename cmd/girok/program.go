@@ -41,9 +41,14 @@ func (p *program) main(ctx context.Context, args []string) int {
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		return p.help(args[1:])
+	case "-version", "--version":
+		args = append([]string{"version"}, args[1:]...)
 	}
 	c, rest := find(args)
-	if c == nil {
+	switch {
+	case c == nil && len(args) == 2 && slices.Contains(helpFlags, args[1]) && group(args[0]) != nil:
+		return p.help(args[:1])
+	case c == nil:
 		return p.unknown(args)
 	}
 	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
@@ -59,6 +64,9 @@ func (p *program) main(ctx context.Context, args []string) int {
 	}
 	return run(ctx, operands)
 }
+
+// helpFlags are what package flag takes for a question.
+var helpFlags = []string{"-h", "-help", "--help"}
 
 // find returns the command that args begin with, and the rest.
 func find(args []string) (*command, []string) {
@@ -117,11 +125,18 @@ func group(name string) (names []string) {
 
 func (p *program) overview(w io.Writer) {
 	fmt.Fprint(w, "girok takes every record a service makes, through one config.yaml, exactly once into the stores where people use it.\n\nusage: girok COMMAND [flags]\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
-	}
-	fmt.Fprintf(w, "  %-11s %s\n", "help", "what a command does, with examples: girok help run")
+	p.list(w, "")
+	fmt.Fprintf(w, "  %-12s %s\n", "help", "what a command does, with examples: girok help run")
 	fmt.Fprint(w, "\nexit codes: 0 all is well; 1 a mistake, or a finding; 2 the command line; 3 records are not delivered yet\n")
+}
+
+// list writes the commands whose names begin with prefix, a line each.
+func (p *program) list(w io.Writer, prefix string) {
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, prefix) {
+			fmt.Fprintf(w, "  %-12s %s\n", c.name, c.summary)
+		}
+	}
 }
 
 func (p *program) help(args []string) int {
@@ -130,6 +145,12 @@ func (p *program) help(args []string) int {
 		return exitOK
 	}
 	c, _ := find(args)
+	if c == nil && len(args) == 1 && group(args[0]) != nil {
+		fmt.Fprintf(p.stdout, "usage: girok %s COMMAND [flags]\n\n", args[0])
+		p.list(p.stdout, args[0]+" ")
+		fmt.Fprintf(p.stdout, "\nwhat one of them does, with examples: girok help %s\n", group(args[0])[0])
+		return exitOK
+	}
 	if c == nil {
 		return p.unknown(args)
 	}

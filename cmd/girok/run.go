@@ -37,6 +37,9 @@ the spool, or went to the dead letters`,
 		stay := f.Bool("stay", false, "go on delivering when the sources have ended, until a signal")
 		metrics := f.String("metrics", "", "serve /metrics for Prometheus at `ADDR`: a port of this machine alone, or host:port")
 		return func(ctx context.Context, args []string) int {
+			if len(args) == 1 {
+				return p.misused("run", "want no operands, got %q: a file comes by standard input, girok run < %s", args, shellWord(args[0]))
+			}
 			if len(args) > 0 {
 				return p.misused("run", "want no operands, got %q", args)
 			}

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/girok/girok/collector"
@@ -20,12 +20,14 @@ var spoolLsCommand = command{
 	summary: "the runs in the spool, and what waits in them for whom",
 	help: `
 spool ls lists the runs of a service: each is what one program wrote from its start
-to its end. A dead run that is delivered is removed, so what is listed as dead
-waits for somebody who delivers it: ` + "`girok run < /dev/null`" + ` does.
+to its end. A line stands for a run and one of its handlers: how much of the run
+is delivered, how many records and bytes wait, how many records were lost to a
+full spool, how many are dead letters, how the handler fares, and why.
 
-A line stands for a run and one of its handlers: how far it is delivered (a
-position in the run), how many bytes wait, how many records were lost to a full
-spool, how many are dead letters, and how the handler fares.
+WRITER is the program that writes the run; one that is dead will write no more.
+What waits in a dead run is delivered by the next program of the service, by
+` + "`girok run`" + `, or by ` + "`girok spool drain`" + `. A dead run of which nothing waits any more is
+removed by them too; only --all lists it.
 
 examples:
   girok spool ls
@@ -35,12 +37,13 @@ exit codes: 0 nothing waits; 1 a mistake; 3 something waits`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		var where place
 		where.flags(f)
+		all := f.Bool("all", false, "dead runs of which nothing waits too")
 		asJSON := f.Bool("json", false, "one JSON array")
 		return func(_ context.Context, args []string) int {
 			if len(args) > 0 {
 				return p.misused("spool ls", "want no operands, got %q", args)
 			}
-			return p.spoolLs(where, *asJSON)
+			return p.spoolLs(where, *all, *asJSON)
 		}
 	},
 }
@@ -113,12 +116,22 @@ type runReport struct {
 type runHandlerReport struct {
 	Handler   string `json:"handler"`
 	Class     string `json:"class"`
-	Delivered uint64 `json:"delivered"`
+	Position  uint64 `json:"position"` // in the run, up to which it is delivered
+	Delivered int    `json:"delivered_percent"`
+	Records   uint64 `json:"waiting_records"`
 	Waiting   uint64 `json:"waiting_bytes"`
 	Lost      uint64 `json:"lost"`
 	Letters   uint64 `json:"letters"`
+	Retries   uint64 `json:"retries"`
 	State     string `json:"state"`
 	Cause     string `json:"cause,omitempty"`
+	Deliverer int    `json:"deliverer_pid,omitempty"` // absent: nobody delivers
+	standing  standing
+}
+
+// waits reports whether something of the run is not delivered.
+func (r *runReport) waits() bool {
+	return slices.ContainsFunc(r.Handlers, func(h runHandlerReport) bool { return h.Waiting > 0 })
 }
 
 func runReportOf(r *spool.Run) runReport {
@@ -128,19 +141,44 @@ func runReportOf(r *spool.Run) runReport {
 		Bytes: r.Held(), Folder: r.Path(), Handlers: []runHandlerReport{},
 	}
 	end := r.End()
-	for _, h := range c.Handlers {
-		slot := r.Counters().Slot(h.Bit)
-		lost, _, _ := slot.Lost()
-		state, cause := slot.State()
-		rep.Handlers = append(rep.Handlers, runHandlerReport{
-			Handler: h.Name, Class: h.Class, Delivered: slot.Delivered(), Waiting: r.Waiting(h.Bit, end),
-			Lost: lost, Letters: slot.Letters(), State: state.String(), Cause: cause,
-		})
+	for i := range c.Handlers {
+		rep.Handlers = append(rep.Handlers, handlerReportOf(r, &c.Handlers[i], end))
 	}
 	return rep
 }
 
-func (p *program) spoolLs(w place, asJSON bool) int {
+func handlerReportOf(r *spool.Run, h *spool.HandlerConfig, end uint64) runHandlerReport {
+	slot := r.Counters().Slot(h.Bit)
+	lost, _, _ := slot.Lost()
+	rep := runHandlerReport{
+		Handler: h.Name, Class: h.Class, Position: slot.Delivered(), Waiting: r.Waiting(h.Bit, end),
+		Lost: lost, Letters: slot.Letters(), Retries: slot.Retries(), Delivered: 100,
+	}
+	if rep.Waiting > 0 {
+		rep.Records = waitingRecords(r, h.Bit)
+		rep.Delivered = percent(end-rep.Waiting, end)
+	}
+	rep.standing = standingOf(r, h, rep.Waiting > 0)
+	rep.State, rep.Cause = rep.standing.state, rep.standing.cause
+	if holder := rep.standing.holder; holder != nil {
+		rep.Deliverer = holder.PID
+	}
+	return rep
+}
+
+// percent is how much of a run lies below a position.
+func percent(at, end uint64) int {
+	const header = 4096 // of the first segment: it is nobody's
+	if at <= header || end <= header {
+		return 0
+	}
+	return int(100 * (at - header) / (end - header))
+}
+
+// serviceOf is the folder of a run's service.
+func serviceOf(r *spool.Run) string { return filepath.Dir(filepath.Dir(r.Path())) }
+
+func (p *program) spoolLs(w place, all, asJSON bool) int {
 	runs, err := p.runs(w)
 	code := exitOK
 	if err != nil {
@@ -151,11 +189,11 @@ func (p *program) spoolLs(w place, asJSON bool) int {
 	reports := []runReport{}
 	for _, r := range runs {
 		rep := runReportOf(r)
-		reports = append(reports, rep)
-		for _, h := range rep.Handlers {
-			if h.Waiting > 0 && code == exitOK {
-				code = exitWaits
-			}
+		if rep.waits() && code == exitOK {
+			code = exitWaits
+		}
+		if all || rep.Alive || rep.waits() {
+			reports = append(reports, rep)
 		}
 	}
 	if asJSON {
@@ -171,20 +209,16 @@ func (p *program) spoolLs(w place, asJSON bool) int {
 }
 
 func writeRuns(p *program, reports []runReport) {
-	t := newTable(p.stdout, "RUN", "SERVICE", "CREATED", "WRITER", "HELD", "HANDLER", "DELIVERED", "WAITING", "LOST", "LETTERS", "STATE")
+	t := newTable(p.stdout, "RUN", "SERVICE", "CREATED", "WRITER", "HELD", "HANDLER", "DELIVERED", "WAITING", "BYTES", "LOST", "LETTERS", "STATE")
 	for _, r := range reports {
 		writer := fmt.Sprintf("dead (pid %d)", r.PID)
 		if r.Alive {
 			writer = fmt.Sprintf("pid %d", r.PID)
 		}
 		for _, h := range r.Handlers {
-			state := h.State
-			if h.Cause != "" {
-				state += ": " + strings.ToValidUTF8(h.Cause, "…")
-			}
 			t.add([]string{
 				r.Run, r.Service, r.Created.UTC().Format("2006-01-02T15:04:05Z"), writer, collector.Bytes(uint64(r.Bytes)), h.Handler,
-				fmt.Sprint(h.Delivered), collector.Bytes(h.Waiting), fmt.Sprint(h.Lost), fmt.Sprint(h.Letters), state,
+				fmt.Sprintf("%d %%", h.Delivered), fmt.Sprint(h.Records), collector.Bytes(h.Waiting), fmt.Sprint(h.Lost), fmt.Sprint(h.Letters), h.standing.String(),
 			})
 		}
 	}
