@@ -23,10 +23,8 @@ import (
 // until the last row is in; the controls' is counted only from the beginning to
 // the end of each transaction. The tables must be equal in the end, row by row.
 func duckdbLine(b *bench) ([]row, error) {
-	if _, err := exec.LookPath("cc"); err != nil {
-		if _, err := exec.LookPath("gcc"); err != nil {
-			return []row{{what: "rows a CPU second into DuckDB, from a dead run", absolute: "left out: no C compiler"}}, nil
-		}
+	if _, err := exec.LookPath("g++"); err != nil {
+		return []row{{what: "rows a CPU second into DuckDB, from a dead run", absolute: "left out: no C++ compiler"}}, nil
 	}
 	program, err := b.build("duckdb")
 	if err != nil {

@@ -26,7 +26,7 @@ var initCommand = command{
 	help: `
 init writes config.yaml into a folder, with comments: lines on the console, and
 every record in a table of a database beside it: DuckDB's, or SQLite's where this
-program was built without a C compiler. It never overwrites.
+program was built without a C++ compiler. It never overwrites.
 
 examples:
   girok init

@@ -15,7 +15,7 @@ import (
 var kinds = []girok.Option{
 	stdin.Kind,
 	sqlite.Kind,
-	duckdb.Kind, // says what is missing, where it was built without a C compiler
+	duckdb.Kind, // says what is missing, where it was built without a C++ compiler
 }
 
 // warehouses are the embedded databases that `girok query` opens itself, by class.

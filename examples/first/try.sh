@@ -2,26 +2,30 @@
 # Runs a log through girok and counts; then again with kill -9 in the middle.
 #
 #   examples/first/try.sh [LOG]        LOG is /var/log/dpkg.log if absent
+#
+# The rows go into DuckDB; into SQLite where there is no C++ compiler.
 set -eu
 cd "$(dirname "$0")/../.."
 log=${1:-/var/log/dpkg.log}
 out=examples/first/out
-config=examples/first/config.yaml
+command -v g++ > /dev/null || export CGO_ENABLED=0
 rm -rf "$out"
 mkdir -p "$out"
 go build -o "$out/girok" ./cmd/girok
 girok() { "$out/girok" "$@"; }
-lines='select count(*) as "rows", count(distinct json_extract(attributes, '\''$.line'\'')) as different,
-  min(json_extract(attributes, '\''$.line'\'')) as first, max(json_extract(attributes, '\''$.line'\'')) as last from logs'
+config=examples/first/config.yaml
+if girok version | grep -q duckdb; then config=examples/first/duckdb.yaml; fi
+line="cast(json_extract(attributes, '\$.line') as integer)"
+lines="select count(*) as \"rows\", count(distinct $line) as different, min($line) as first, max($line) as last from logs"
 
-echo "== $log"
+echo "== $log, $config"
 girok run -c "$config" < "$log" > "$out/console"
 echo "lines in the log: $(wc -l < "$log"), on the console: $(wc -l < "$out/console"), in the file: $(wc -l < "$out/first.log")"
 girok query -c "$config" "$lines"
 
 echo
 echo "== the same, much longer, with kill -9 in the middle"
-rm -rf "$out/first.db"* "$out/first.log" "$out/spool"
+rm -rf "$out"/first.* "$out/spool"
 i=0
 : > "$out/long.log"
 while [ "$(wc -l < "$out/long.log")" -lt 1000000 ] && [ $i -lt 1000000 ]; do

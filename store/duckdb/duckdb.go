@@ -24,7 +24,7 @@
 //
 // # C
 //
-// DuckDB is a library in C++: the package needs cgo and a C compiler, on Linux and
+// DuckDB is a library in C++: the package needs cgo and a C++ compiler, on Linux and
 // macOS with amd64 or arm64, or Windows with amd64. Elsewhere it compiles without
 // it: [Built] is false, and a configuration with this class is a mistake that says
 // why and what to do.
@@ -72,7 +72,7 @@ func (c *Config) Validate(at *config.At) {
 // What a program without DuckDB says.
 const (
 	notBuilt       = "it was built without cgo, or for a system that DuckDB's library is not made for"
-	notBuiltRemedy = "install a C compiler (gcc) and build with CGO_ENABLED=1, or use class: sqlite, which has the same keys"
+	notBuiltRemedy = "install a C++ compiler (g++) and build with CGO_ENABLED=1, or use class: sqlite, which has the same keys"
 )
 
 // pathProblem says why DuckDB's driver can't open a path; "" if it can. It reads

@@ -103,11 +103,12 @@ func (s *store) failed(err error) error {
 		return &sink.Refused{Err: err, Remedy: "another program changes the table; girok looks again at its next try"}
 	}
 	kind, text := says(err)
-	if kind == driver.ErrorTypeTransaction { // another connection of this process changed the same
-		return &sink.Retry{Err: err}
-	}
 	if rejects(kind, text) { // but which row is not known
 		return &sink.Reject{Err: errors.New(withoutValues(text))}
+	}
+	classed := s.ofDisk(err, text)
+	if kind == driver.ErrorTypeTransaction && !errors.As(classed, &refused) { // another connection of this process changed the same
+		return &sink.Retry{Err: err}
 	}
 	if s.conn != nil { // whatever it is, the next call begins anew
 		old := s.conn.database
@@ -116,7 +117,7 @@ func (s *store) failed(err error) error {
 			old.retire()
 		}
 	}
-	return s.ofDisk(err, text)
+	return classed
 }
 
 // ofDisk gives a class to what the file or its disk are the cause of.

@@ -78,7 +78,7 @@ func TestKill(t *testing.T) {
 	}
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
-		t.Fatalf("no store %q in this test: sqlite, or duckdb where there is a C compiler", *store)
+		t.Fatalf("no store %q in this test: sqlite, or duckdb where there is a C++ compiler", *store)
 	}
 	dir := *keep
 	if dir == "" {
