@@ -2,6 +2,7 @@ package girok
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,34 +98,23 @@ func (b *blueprint) formatters(ps *config.Problems) map[string]format.Formatter 
 }
 
 func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Formatter {
-	var k formatterKeys
+	var k format.Keys
 	decode("formatter", n, ps, &k)
-	switch k.Class {
-	case "json":
-		if k.Format != "" || k.Datefmt != "" {
-			ps.Add(n.Get("class").Pos(), n.Path(), "class json takes neither format nor datefmt")
-		}
-		return format.NewJSON(format.JSONOptions{Location: b.location})
-	case "", "logging.Formatter":
-	default:
-		at := n.Get("class")
-		ps.Add(at.Pos(), at.Path(), "%q is not in this program; it has json, logging.Formatter", k.Class)
-	}
-	if k.Format == "" && k.Datefmt == "" {
-		return format.Default(b.location)
-	}
-	t, err := format.New(k.Format, k.Datefmt, b.location)
+	f, err := k.New(b.location)
 	if err == nil {
-		return t
+		return f
 	}
 	at := n
-	if f := n.Get("format"); f != nil {
-		at = f
-	}
 	var syntax *format.SyntaxError
 	if errors.As(err, &syntax) {
+		if f := n.Get("format"); f != nil {
+			at = f
+		}
 		ps.Add(at.Pos(), at.Path(), "%s (character %d of the format)", syntax.Msg, syntax.Offset+1)
 	} else {
+		if c := n.Get("class"); c != nil {
+			at = c
+		}
 		ps.Add(at.Pos(), at.Path(), "%v", err)
 	}
 	return format.Default(b.location)
@@ -149,6 +139,11 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		b.spooled(h, kinds[i], ps)
 		return
 	}
+	if isFile(h.class) && spooledFile(n) {
+		b.spooled(h, file.Kind, ps)
+		b.spooledFile(h, formatters, ps)
+		return
+	}
 	var d directKeys
 	switch h.class {
 	case "console", "logging.StreamHandler":
@@ -166,6 +161,36 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		return
 	}
 	b.direct(h, &d, formatters, ps)
+}
+
+// isFile reports whether a class is that of files.
+func isFile(class string) bool { return class == "file" || class == "logging.FileHandler" }
+
+// spooledFile reports whether a file's handler says that it is written from the
+// spool.
+func spooledFile(n *config.Node) bool {
+	var spooled bool
+	if s := n.Get("spooled"); s != nil {
+		config.DecodeValue(s, new(config.Problems), &spooled) // what is wrong is told when all keys are decoded
+	}
+	return spooled
+}
+
+// spooledFile gives a file's handler what its keys only name: whoever delivers a
+// run has neither the formatters of this file nor its working folder.
+func (b *blueprint) spooledFile(h *handlerPlan, formatters map[string]format.Formatter, ps *config.Problems) {
+	c := h.cfg.(file.Config)
+	if abs, err := filepath.Abs(c.Filename); err == nil {
+		c.Filename = abs
+	}
+	if name := c.Formatter; name != nil && !name.IsZero() {
+		if c.Formatter = b.keys.Formatters[name.Raw()]; c.Formatter == nil {
+			ps.Add(name.Pos(), name.Path(), "%s", unknownName("formatter", name.Raw(), slices.Sorted(maps.Keys(formatters))))
+			return
+		}
+		h.tree.Caller = formatters[name.Raw()].NeedsCaller()
+	}
+	h.cfg = c
 }
 
 func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]format.Formatter, ps *config.Problems) {
@@ -279,13 +304,35 @@ func (b *blueprint) runConfig() (spool.RunConfig, error) {
 		if !h.spooled || !h.used {
 			continue
 		}
-		keys, err := h.node.JSON(h.keepsSecret)
+		keys, err := h.keys()
 		if err != nil {
 			return c, err
 		}
-		c.Handlers = append(c.Handlers, spool.HandlerConfig{Bit: h.tree.Bit, Name: h.name, Class: h.class, Keys: keys})
+		c.Handlers = append(c.Handlers, spool.HandlerConfig{Bit: h.tree.Bit, Name: h.name, Class: h.kind.Name(), Keys: keys})
 	}
 	return c, nil
+}
+
+// keys is a spooled handler's keys as the run keeps them.
+func (h *handlerPlan) keys() (json.RawMessage, error) {
+	keys, err := h.node.JSON(h.keepsSecret)
+	c, ok := h.cfg.(file.Config)
+	if !ok || err != nil {
+		return keys, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(keys, &all); err != nil {
+		return nil, err
+	}
+	all["filename"] = c.Filename
+	if c.Formatter != nil {
+		f, err := c.Formatter.JSON(nil)
+		if err != nil {
+			return nil, err
+		}
+		all["formatter"] = json.RawMessage(f)
+	}
+	return json.Marshal(all)
 }
 
 // keepsSecret reports whether a key holds a secret: it stays a reference.

@@ -45,13 +45,6 @@ type spoolKeys struct {
 	Trust      bool            `yaml:"trust" doc:"use a mapping on network file systems too, which girok does not trust with one"`
 }
 
-// formatterKeys is one entry of formatters.
-type formatterKeys struct {
-	Class   string `yaml:"class" doc:"json, or logging.Formatter"`
-	Format  string `yaml:"format,raw" doc:"Python's % style, as %(asctime)s %(levelname)s %(message)s"`
-	Datefmt string `yaml:"datefmt,raw" doc:"strftime's, for asctime"`
-}
-
 // directKeys is what console and file have in common.
 type directKeys struct {
 	Class     string       `yaml:"class" doc:"console or logging.StreamHandler, file or logging.FileHandler, null"`
@@ -69,6 +62,7 @@ type consoleKeys struct {
 
 type fileHandlerKeys struct {
 	Filename string `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
+	Spooled  bool   `yaml:"spooled" doc:"true: written from the spool, with the keys of the section below"`
 }
 
 // loggerKeys is one entry of loggers, and root.

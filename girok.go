@@ -29,6 +29,7 @@ import (
 	"github.com/girok/girok/internal/control"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink/console"
+	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/spool"
 	"github.com/girok/girok/tree"
 )
@@ -161,7 +162,7 @@ func (l *Logs) openSpool(opts []Option) error {
 		l.spool.Seal()
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
-	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: kindsOf(opts), Log: l.report, Control: socket})
+	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(opts), file.Kind), Log: l.report, Control: socket})
 	wake.Store(l.deliver)
 	return nil
 }

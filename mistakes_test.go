@@ -43,7 +43,7 @@ config.yaml:7:15: formatters.a.format: Invalid format '%(message' for '%' style:
 config.yaml:7:28: formatters.a.fromat: unknown key; did you mean "format"? known: class, datefmt, format
 config.yaml:7:39: formatters.a.style: a key of Python's logging that girok does not have yet
 config.yaml:8:14: formatters.b.class: "jsn" is not in this program; it has json, logging.Formatter
-config.yaml:9:14: formatters.c: class json takes neither format nor datefmt
+config.yaml:9:14: formatters.c.class: class json takes neither format nor datefmt
 config.yaml:11:33: handlers.one.stream: want one of ext://sys.stderr, ext://sys.stdout, got "ext://sys.stdot"; did you mean "ext://sys.stdout"?
 config.yaml:11:50: handlers.one.formater: unknown key; did you mean "formatter"? known: accepts, class, formatter, …
 config.yaml:12:22: handlers.two.filname: unknown key; did you mean "filename"? known: accepts, class, filename, …

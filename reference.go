@@ -2,7 +2,9 @@ package girok
 
 import (
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/format"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/file"
 )
 
 // Section is one part of the reference of config.yaml.
@@ -16,10 +18,10 @@ type Section struct {
 // into: those of the file, of formatters, loggers and direct handlers, and those
 // of each kind among opts.
 func Reference(opts ...Option) []Section {
-	file := defaultKeys()
+	top := defaultKeys()
 	list := []Section{
-		{"the file", "The keys at the top.", config.Reference("", &file)},
-		{"formatters.<name>", "How lines look; handlers name one.", config.Reference("", &formatterKeys{})},
+		{"the file", "The keys at the top.", config.Reference("", &top)},
+		{"formatters.<name>", "How lines look; handlers name one.", config.Reference("", &format.Keys{})},
 		{"loggers.<name>, root", "Where records come from. The names are dotted; a record goes to the handlers of its logger, then to those of the loggers above it.", config.Reference("", &loggerKeys{})},
 	}
 	direct := []struct {
@@ -34,6 +36,8 @@ func Reference(opts ...Option) []Section {
 		keys := config.Reference("", &directKeys{})
 		list = append(list, Section{"handlers.<name>, class: " + d.class, d.doc, append(keys, config.Reference("", d.keys)...)})
 	}
+	spooled := append(config.Reference("", &sink.Common{}), config.Reference("", file.Kind.Defaults())...)
+	list = append(list, Section{"handlers.<name>, class: file, spooled: true", file.Kind.Summary() + ". Spooled.", spooled})
 	for _, k := range kindsOf(opts) {
 		keys := append(config.Reference("", &sink.Common{}), config.Reference("", k.Defaults())...)
 		list = append(list, Section{"handlers.<name>, class: " + k.Name(), k.Summary() + ". Spooled.", keys})

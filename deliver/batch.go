@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"github.com/girok/girok/record"
@@ -73,6 +74,45 @@ func (b *builder) find(c *cursor) *move {
 		}
 	}
 	return nil
+}
+
+// cutAt takes back the records of the last run from to on.
+func (b *builder) cutAt(to record.Place) {
+	n := len(b.items)
+	for n > 0 && b.items[n-1].Origin == &b.moves[len(b.moves)-1].c.origin && b.items[n-1].Place.Compare(to) >= 0 {
+		n--
+	}
+	if n < len(b.items) {
+		b.data = b.data[:b.offsets[n]]
+		b.items, b.offsets = b.items[:n], b.offsets[:n]
+	}
+}
+
+// durable reports whether a run of the batch must survive a power cut.
+func (b *builder) durable() bool {
+	return slices.ContainsFunc(b.moves, func(m move) bool { return m.c.run.Config.Durable })
+}
+
+// moveOf is the range that a record of the batch lies in.
+func (b *builder) moveOf(it *sink.Item) *move {
+	for i := range b.moves {
+		if it.Origin == &b.moves[i].c.origin {
+			return &b.moves[i]
+		}
+	}
+	panic("deliver: a record of no run of its batch")
+}
+
+// sortRuns puts the records in the order of the runs. seal was called.
+func (b *builder) sortRuns() {
+	if len(b.moves) < 2 {
+		return
+	}
+	index := map[*sink.Origin]int{}
+	for i := range b.moves {
+		index[&b.moves[i].c.origin] = i
+	}
+	slices.SortStableFunc(b.items, func(x, y sink.Item) int { return index[x.Origin] - index[y.Origin] })
 }
 
 // seal points the items at their payloads, once no more are added.

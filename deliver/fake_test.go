@@ -35,6 +35,11 @@ type store struct {
 	reject  func(msg string) (why string, bad bool)
 	blind   bool // Reject does not say which rows
 	stall   chan struct{}
+
+	objects  map[string]bool // of sinks of class file: the names that are taken
+	attempts map[int]int     // how many batches came with each
+	early    bool            // rows are rejected by Prepare
+	partial  int             // batches that came with less than they were prepared with
 }
 
 type position struct {
@@ -42,7 +47,9 @@ type position struct {
 	owner string
 }
 
-func newStore() *store { return &store{ids: map[string]int{}, positions: map[string]position{}} }
+func newStore() *store {
+	return &store{ids: map[string]int{}, positions: map[string]position{}, objects: map[string]bool{}, attempts: map[int]int{}}
+}
 
 type fakeConfig struct {
 	Batch sink.Limits `yaml:"batch"`
@@ -226,7 +233,7 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: dir}
 	for i, name := range at {
 		cfg.Handlers = append(cfg.Handlers, spool.HandlerConfig{
-			Bit: i, Name: fmt.Sprintf("h%d", i), Class: "fake", Keys: fakeKeys(name),
+			Bit: i, Name: fmt.Sprintf("h%d", i), Class: fakeClass(name), Keys: fakeKeys(name),
 		})
 	}
 	p := &program{t: t, stores: stores, log: &strings.Builder{}}
@@ -239,15 +246,23 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 		t.Fatal(err)
 	}
 	p.spool = sp
-	p.d = New(Options{Spool: sp, Kinds: []sink.Kind{kind(stores)}, Pace: fast, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))})
+	p.d = New(Options{Spool: sp, Kinds: []sink.Kind{kind(stores), namedKind(stores)}, Pace: fast, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))})
 	return p
 }
 
 // fakeKeys is a handler's configuration: "a" writes to store a, "a!" too, with
 // columns that fit no row.
 func fakeKeys(name string) []byte {
-	at, wrong := strings.CutSuffix(name, "!")
-	return fmt.Appendf(nil, `{"class":"fake","at":%q,"wrong":%v}`, at, wrong)
+	at, wrong := strings.CutSuffix(strings.TrimSuffix(name, "#"), "!")
+	return fmt.Appendf(nil, `{"class":%q,"at":%q,"wrong":%v}`, fakeClass(name), at, wrong)
+}
+
+// fakeClass is the class of a handler: "a#" writes to store a with a journal.
+func fakeClass(name string) string {
+	if strings.HasSuffix(name, "#") {
+		return "named"
+	}
+	return "fake"
 }
 
 // append appends records for the handlers of mask.

@@ -90,7 +90,7 @@ func (l *lane) wakeUp() {
 // add gives the lane a run.
 func (l *lane) add(c *cursor) {
 	cfg := &c.run.Config
-	c.origin = sink.Origin{Run: c.run.ID, Service: cfg.Service, Version: cfg.Version, Host: cfg.Host}
+	c.origin = sink.Origin{Run: c.run.ID, Service: cfg.Service, Version: cfg.Version, Host: cfg.Host, PID: cfg.PID, Started: cfg.Created}
 	l.mu.Lock()
 	l.fresh = append(l.fresh, c)
 	l.mu.Unlock()
@@ -134,6 +134,10 @@ func (l *lane) work() {
 	}
 	for ctx.Err() == nil {
 		l.take()
+		if !l.replay(ctx) {
+			l.awaitRuns(ctx)
+			continue
+		}
 		groups := l.groups()
 		if len(groups) == 0 && l.dest.d.isClosing() {
 			l.leave(ctx)

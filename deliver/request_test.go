@@ -34,6 +34,11 @@ func (p *program) appendRequest(masks []uint64, msgs ...string) {
 // alone, and a process that dies between the parts of the split batch goes on
 // within the frame.
 func TestRequests(t *testing.T) {
+	t.Run("position", func(t *testing.T) { testRequests(t, "a", "b") })
+	t.Run("file", func(t *testing.T) { testRequests(t, "a#", "b#") })
+}
+
+func testRequests(t *testing.T, at ...string) {
 	dir := t.TempDir()
 	a, b := newStore(), newStore()
 	stores := map[string]*store{"a": a, "b": b}
@@ -50,7 +55,7 @@ func TestRequests(t *testing.T) {
 		}
 		return nil
 	}
-	p := start(t, dir, 0, stores, "a", "b")
+	p := start(t, dir, 0, stores, at...)
 	var msgs []string
 	for i := range 40 {
 		msgs = append(msgs, fmt.Sprint("r", i))
@@ -62,7 +67,7 @@ func TestRequests(t *testing.T) {
 	<-died
 	p.die()
 	a.set(func() { a.after = nil })
-	p = start(t, dir, 0, stores, "a", "b")
+	p = start(t, dir, 0, stores, at...)
 	p.d.Start()
 	forA, forB, bad := 2, 2, 0
 	for i := range 40 {

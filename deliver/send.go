@@ -27,6 +27,9 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 		m := &l.b.moves[i]
 		m.from = m.c.stored
 	}
+	if g[0].kind.Class() == sink.File {
+		l.b.sortRuns() // what the journal has must not depend on who was read when
+	}
 	batch := make([]*cursor, len(l.b.moves))
 	for i, m := range l.b.moves {
 		batch[i] = m.c
@@ -35,10 +38,11 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 		if err := l.own(ctx, s, batch); err != nil {
 			return err
 		}
-		sp := splitter{l: l, s: s, ctx: ctx}
-		err := sp.part(items, true)
+		sp := splitter{l: l, s: s, ctx: ctx, used: l.configOf(g[0])}
+		err := sp.all(items)
 		if errors.Is(err, errPaused) {
 			l.letters.dropTries()
+			l.state.end(false) // nothing of it is in
 			err = &sink.Refused{
 				Err:    fmt.Errorf("%w: %s", errPaused, sp.reason),
 				Remedy: "mend the table or the handler's columns; nothing was set aside, and delivery goes on by itself",
@@ -217,9 +221,11 @@ func grow(lo, hi time.Duration, n int) time.Duration {
 // written in their order; each moves the positions from where the last left
 // them.
 type splitter struct {
-	l   *lane
-	s   sink.Sink
-	ctx context.Context
+	l    *lane
+	s    sink.Sink
+	ctx  context.Context
+	used *cursor    // whose configuration shapes the rows
+	out  []entryOut // what was set aside
 
 	accepted bool   // something was taken
 	alike    int    // single rows refused for one reason before anything was taken
@@ -230,14 +236,61 @@ type splitter struct {
 // the table is at fault and not they.
 const alikeLimit = 16
 
-// part writes items. last: nothing of the batch comes after them.
-func (p *splitter) part(items []sink.Item, last bool) error {
-	moves, touched := p.l.movesFor(items, last)
+// all writes what of the open batch is not in yet: first the batch that stands in
+// the journal, if it was begun, then the rest.
+func (p *splitter) all(items []sink.Item) error {
+	l := p.l
+	e := l.state.pending()
+	if e != nil || slices.ContainsFunc(l.b.moves, func(m move) bool { return m.c.stored != m.from }) {
+		// An earlier try may have brought in a part.
+		items = slices.DeleteFunc(slices.Clone(items), func(it sink.Item) bool { return it.Place.Compare(l.b.moveOf(&it).c.stored) < 0 })
+	}
+	ends := make([]record.Place, len(l.b.moves))
+	for i, m := range l.b.moves {
+		ends[i] = m.to
+	}
+	if e == nil {
+		return p.part(items, ends)
+	}
+	begun, to := []sink.Item{}, slices.Clone(ends)
+	for i, m := range l.b.moves {
+		to[i] = m.c.stored
+		for _, em := range e.Moves {
+			if em.Run == m.c.run.ID.String() {
+				to[i] = em.To
+			}
+		}
+	}
+	rest := items[:0]
+	for _, it := range items {
+		switch {
+		case !e.covers(&it):
+			rest = append(rest, it)
+		case e.out(&it) == nil:
+			begun = append(begun, it)
+		}
+	}
+	p.out = e.Out
+	if err := p.tried(begun, to, e); err != nil {
+		return err
+	}
+	return p.part(rest, ends)
+}
+
+// part writes items. ends is where the runs of the batch stand after it; nil:
+// right behind their last item, for more of the batch follows.
+func (p *splitter) part(items []sink.Item, ends []record.Place) error {
+	return p.tried(items, ends, nil)
+}
+
+// tried is part for a batch that was begun before, if again is not nil.
+func (p *splitter) tried(items []sink.Item, ends []record.Place, again *entry) error {
+	moves, touched := p.l.movesFor(items, ends)
 	if len(moves) == 0 {
 		return nil
 	}
 	b := sink.NewBatch(p.l.handler, batchName(p.l.handler, moves, items), moves, items)
-	err := p.s.Write(p.ctx, b)
+	err := p.write(b, again)
 	if err == nil {
 		return p.taken(b, touched, lengthOf(items))
 	}
@@ -248,22 +301,22 @@ func (p *splitter) part(items []sink.Item, last bool) error {
 	p.l.stats.rejected.Add(1)
 	switch {
 	case len(reject.Rows) > 0:
-		return p.without(items, reject, last)
+		return p.without(items, reject, ends)
 	case len(items) > 1:
 		half := len(items) / 2
-		if err := p.part(items[:half], false); err != nil {
+		if err := p.part(items[:half], nil); err != nil {
 			return err
 		}
-		return p.part(items[half:], last)
+		return p.part(items[half:], ends)
 	case len(items) == 1:
 		reject.Rows = []sink.RowError{{Index: 0, Reason: reject.Error()}}
-		return p.without(items, reject, last)
+		return p.without(items, reject, ends)
 	}
 	return err // moves alone are refused: it is not the rows
 }
 
 // without sets the named rows aside and writes the rest.
-func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) error {
+func (p *splitter) without(items []sink.Item, reject *sink.Reject, ends []record.Place) error {
 	bad := make(map[int]string, len(reject.Rows))
 	for _, r := range reject.Rows {
 		if r.Index < 0 || r.Index >= len(items) {
@@ -274,7 +327,7 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) er
 	if len(bad) == len(items) && p.hopeless(reject.Rows) {
 		return errPaused
 	}
-	durable := slices.ContainsFunc(p.l.b.moves, func(m move) bool { return m.c.run.Config.Durable })
+	durable := p.l.b.durable()
 	rest := make([]sink.Item, 0, len(items)-len(bad))
 	for i, it := range items {
 		reason, isBad := bad[i]
@@ -285,12 +338,13 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, last bool) er
 		if err := p.l.letters.try(it, reason, durable); err != nil {
 			return err
 		}
+		p.out = append(p.out, entryOut{Run: it.Origin.Run.String(), Place: it.Place, Reason: reason})
 		crash.At(crash.LetterWritten)
 	}
-	if len(rest) == 0 && !last {
+	if len(rest) == 0 && ends == nil {
 		return nil // the next part moves past them
 	}
-	return p.part(rest, last)
+	return p.part(rest, ends)
 }
 
 // hopeless reports whether enough rows were refused for one reason, with none
@@ -352,20 +406,26 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
 	if err != nil {
 		return err
 	}
+	l.state.end(true)
 	for i, m := range b.Moves {
+		l.state.set(m.Run, m.To)
 		touched[i].slot().AddLetters(settled[m.Run])
 		l.stats.letters.Add(uint64(settled[m.Run]))
-		l.state.set(m.Run, m.To)
+	}
+	if err := l.state.write(); err != nil {
+		return err
+	}
+	for i, m := range b.Moves { // now that no journal needs them
 		slot := touched[i].slot()
 		slot.SetDelivered(m.To.Position)
 		slot.SetFreeBelow(m.To.Position)
 	}
-	return l.state.write()
+	return nil
 }
 
 // movesFor is how a part moves the positions: each run from where it stands to
-// its last record in the part, or, in the last part, to the end of its range.
-func (l *lane) movesFor(items []sink.Item, last bool) (moves []sink.Move, touched []*cursor) {
+// its end, or without ends to right behind its last record in the part.
+func (l *lane) movesFor(items []sink.Item, ends []record.Place) (moves []sink.Move, touched []*cursor) {
 	for i := range l.b.moves {
 		m := &l.b.moves[i]
 		to := m.c.stored
@@ -374,8 +434,8 @@ func (l *lane) movesFor(items []sink.Item, last bool) (moves []sink.Move, touche
 				to = after(items[j].Place)
 			}
 		}
-		if last {
-			to = m.to
+		if ends != nil {
+			to = ends[i]
 		}
 		if to == m.c.stored {
 			continue

@@ -11,7 +11,10 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
 )
 
 // state is what a destination's holder keeps of one handler and target: how far
@@ -19,11 +22,15 @@ import (
 // numbered and with a checksum: a kill tears at most one of them. For the class
 // position it is a memory aid only; the destination decides.
 //
+// For the class file it is the journal, too.
+//
 // A copy: magic "girokst1", number (8 bytes), length (4), JSON, CRC-32 IEEE of
-// all before (4); little endian.
+// all before (4); little endian. What follows means nothing.
 type state struct {
 	path   string // without .0 and .1; empty: kept in memory
+	root   string // the service's folder
 	number uint64
+	synced uint64 // the last copy that is on the disk; 0: none is known
 
 	mu   sync.Mutex
 	body stateBody
@@ -33,7 +40,9 @@ type stateBody struct {
 	Handler string                 `json:"handler"`
 	Target  string                 `json:"target"`
 	Runs    map[string]*stateOfRun `json:"runs"`
-	Cause   string                 `json:"cause,omitempty"` // why it does not deliver, whole: a run's page has room for the beginning
+	Cause   string                 `json:"cause,omitempty"`   // why it does not deliver, whole: a run's page has room for the beginning
+	Journal *entry                 `json:"journal,omitempty"` // of a batch that may be in, or a part of it
+	Mark    sink.Mark              `json:"mark,omitempty"`    // of the last batch that is in
 }
 
 type stateOfRun struct {
@@ -52,6 +61,7 @@ func openState(dir, handler, target string) (*state, error) {
 	if dir == "" {
 		return s, nil
 	}
+	s.root = filepath.Dir(filepath.Dir(dir)) // …/to/<destination>
 	s.path = filepath.Join(dir, safeName(handler)+"-"+hash(handler, target)+".state")
 	found := false
 	for i := range 2 {
@@ -110,7 +120,13 @@ func readState(path string) (number uint64, body stateBody, err error) {
 }
 
 // write makes the next copy.
-func (s *state) write() error {
+func (s *state) write() error { return s.save(false) }
+
+// save makes the next copy. synced: it is on the disk when save returns.
+//
+// Copies are written in turn; but one that is on the disk for sure stays until
+// another is, so that a power cut can't take both.
+func (s *state) save(synced bool) error {
 	if s.path == "" {
 		return nil
 	}
@@ -120,22 +136,49 @@ func (s *state) write() error {
 	if err != nil {
 		return err
 	}
+	n := s.number + 1
+	if s.synced != 0 && n&1 == s.synced&1 {
+		n++
+	}
 	b := append([]byte(stateMagic), make([]byte, 12)...)
-	binary.LittleEndian.PutUint64(b[8:], s.number+1)
+	binary.LittleEndian.PutUint64(b[8:], n)
 	binary.LittleEndian.PutUint32(b[16:], uint32(len(body)))
 	b = append(b, body...)
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	err = os.WriteFile(s.copyPath(s.number+1), b, 0o600)
-	if errors.Is(err, fs.ErrNotExist) { // somebody has removed the folder
-		if err = os.MkdirAll(filepath.Dir(s.path), 0o700); err == nil {
-			err = os.WriteFile(s.copyPath(s.number+1), b, 0o600)
+	b = append(b, make([]byte, -len(b)&(statePage-1))...)
+	if err := s.writeCopy(n, b, synced); err != nil {
+		return err
+	}
+	if s.number = n; synced {
+		s.synced = n
+	}
+	return nil
+}
+
+// statePage is what a copy is filled up to: the sync of a file that does not grow
+// need not write more than its data.
+const statePage = 4096
+
+func (s *state) writeCopy(number uint64, b []byte, synced bool) error {
+	path, made := s.copyPath(number), false
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) { // the first time; or somebody has removed the folder
+		made = true
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	s.number++
-	return nil
+	_, err = f.WriteAt(b, 0)
+	if err == nil && synced {
+		err = disk.SyncData(f)
+	}
+	for dir := filepath.Dir(path); err == nil && synced && made && dir != filepath.Dir(s.root); dir = filepath.Dir(dir) {
+		err = spool.SyncDir(dir)
+	}
+	return errors.Join(err, f.Close())
 }
 
 func (s *state) next(id record.RunID) (record.Place, bool) {

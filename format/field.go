@@ -86,7 +86,7 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 		ns := (v.Seconds-t.start.Unix())*1e9 + int64(v.Nanos) - int64(t.start.Nanosecond())
 		x.setFloat(float64(ns) / 1e6)
 	case fieldProcess:
-		x.setInt(int64(pid))
+		x.setInt(int64(t.pid))
 	case fieldProcessName:
 		x.setString("MainProcess")
 	case fieldThread:

@@ -29,6 +29,7 @@ type Text struct {
 	rest   bool // attributes follow the line
 	caller bool
 	start  time.Time
+	pid    int
 
 	misfits atomic.Uint64
 }
@@ -53,7 +54,7 @@ func New(format, datefmt string, loc *time.Location) (*Text, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Text{pieces: pieces, millis: datefmt == "", start: started}
+	t := &Text{pieces: pieces, millis: datefmt == "", start: started, pid: pid}
 	if datefmt == "" {
 		datefmt = "%Y-%m-%d %H:%M:%S"
 	}
@@ -80,6 +81,13 @@ func Default(loc *time.Location) *Text {
 // StartedAt sets what relativeCreated counts from; without it, the start of the
 // program. It must not be called once t is in use.
 func (t *Text) StartedAt(at time.Time) { t.start = at }
+
+// Of is t for the records of another process, or of an earlier life of this one:
+// what it was called by and when it began are not in its records. Misfits are
+// counted apart.
+func (t *Text) Of(pid int, started time.Time) Formatter {
+	return &Text{pieces: t.pieces, clock: t.clock, millis: t.millis, rest: t.rest, caller: t.caller, start: started, pid: pid}
+}
 
 // Misfits is how many fields were missing or did not fit their conversion.
 func (t *Text) Misfits() uint64 { return t.misfits.Load() }

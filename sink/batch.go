@@ -1,6 +1,10 @@
 package sink
 
-import "github.com/girok/girok/record"
+import (
+	"time"
+
+	"github.com/girok/girok/record"
+)
 
 // Batch is a list of records of one handler. What is in it never changes, and
 // it has a name: the handler, the place of its first record, and 16 hex digits
@@ -10,6 +14,11 @@ type Batch struct {
 	Name    string
 	Moves   []Move // one for each run that the batch touches
 	items   []Item
+
+	// For sinks of class File, the others need not look.
+	Mark    Mark // what the journal has of it; nil: nothing of it was ever sent
+	Attempt int  // 1, or one more for each batch that was refused in its place
+	Partial bool // the spool has lost some of what it was prepared with: these are the records that are left
 }
 
 // Move is the range of one run that a batch covers: from From up to but not
@@ -25,6 +34,8 @@ type Origin struct {
 	Service string
 	Version string
 	Host    string
+	PID     int       // of the process that wrote the run
+	Started time.Time // when it began to
 }
 
 // Item is one record of a batch.

@@ -6,6 +6,7 @@ package sink
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,12 +22,15 @@ type Class uint8
 const (
 	None     Class = iota // nothing: at least once
 	Position              // the store is the journal: rows and position move in one transaction
+	File                  // a batch stands in a journal before it is sent; the destination shows how much of it is in
 )
 
 func (c Class) String() string {
 	switch c {
 	case Position:
 		return "position"
+	case File:
+		return "file"
 	}
 	return "none"
 }
@@ -67,6 +71,38 @@ type Positioned interface {
 	// Forget deletes the positions of runs that are drained and removed.
 	Forget(ctx context.Context, runs []record.RunID) error
 }
+
+// Journaled is a sink of class File. Deliver keeps a journal for it: what the
+// batch is and its Mark are written down, synced, before the first byte is sent.
+// After a crash deliver cuts the same batch again, from the same frames, and the
+// sink finds out how much of it is in.
+//
+// Each batch goes Prepare, journal, Write. After an error of either, and after a
+// crash, it begins at Prepare again, with the Mark that stands in the journal.
+type Journaled interface {
+	Sink
+	// Prepare makes b ready and returns what the sink must know to find out later
+	// how much of it is in: the file and how long it was, the name of an object.
+	// last is the Mark of the batch that was the last to come in; nil if none is
+	// known.
+	//
+	// Without b.Mark nothing of the batch was sent. With it, perhaps: all, a part,
+	// or nothing of it is in. Prepare then looks, and may take back what is torn;
+	// the Mark that it returns is the one that it got, unless the batch goes
+	// elsewhere now. It must come to the same end when it is called again after a
+	// crash before the new Mark was in the journal.
+	//
+	// Prepare returns *Reject for rows that can't be made ready. They are set
+	// aside before anything is sent.
+	Prepare(ctx context.Context, b *Batch, last Mark) (Mark, error)
+	// Write brings in what of b is not in yet. b is the batch that was prepared
+	// last, with the Mark that Prepare returned. After an error other than *Reject
+	// and *Refused a part of it may be in.
+}
+
+// Mark is what a sink of class File keeps in the journal for a batch: JSON of its
+// own, one line, best below a kilobyte.
+type Mark = json.RawMessage
 
 // Claim is one run that a handler wants to deliver.
 type Claim struct {

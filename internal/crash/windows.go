@@ -21,8 +21,19 @@ const (
 	NumWindows
 )
 
-var names = [NumWindows]string{
+// The windows of a file that is written from the spool, beside those above.
+const (
+	Journaled Window = NumWindows + iota // a batch is in the journal, nothing of it is sent
+	Torn                                 // a part of its bytes is in the file
+	Renamed                              // the file has its rotated name, there is no new one
+	Begun                                // the new file is there, nothing is in the journal for it
+	Packed                               // the compressed copy is whole, the file is still there
+	NumAll
+)
+
+var names = [NumAll]string{
 	"birth", "reserved", "committed", "roll", "rolled", "reuse", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
+	"journaled", "torn", "renamed", "begun", "packed",
 }
 
 func (w Window) String() string { return names[w] }

@@ -29,6 +29,8 @@ type Subject struct {
 	New func(t *testing.T) Place
 	// Columns says that the kind has the keys of package table.
 	Columns bool
+	// NUL says that texts may hold the character NUL.
+	NUL bool
 }
 
 // Place is where one test's records go.
@@ -45,6 +47,9 @@ type Place struct {
 	DropPositions func(t testing.TB)              // all rows of girok_position
 	DropColumn    func(t testing.TB, name string) // of the table
 	AddRequired   func(t testing.TB, name string) // a column that must not be NULL and has no default
+	// Tear takes back the last n bytes that were written, as a kill in the middle
+	// of Write leaves it; nil where a batch is in or it is not.
+	Tear func(t testing.TB, n int)
 }
 
 // Run runs the suite.
@@ -63,6 +68,9 @@ func Run(t *testing.T, s Subject) {
 	if s.Kind.Class() == sink.Position {
 		runPosition(run)
 	}
+	if s.Kind.Class() == sink.File {
+		runFile(run)
+	}
 	if s.Columns {
 		runColumns(t, s, run)
 	}
@@ -74,6 +82,8 @@ type fixture struct {
 	s     Subject
 	place Place
 	env   sink.Env
+
+	journal journal // of a sink of class file
 }
 
 func newFixture(t *testing.T, s Subject) *fixture {
@@ -145,7 +155,7 @@ func (f *fixture) opened(more string) (sink.Sink, *Spool) {
 
 func (f *fixture) write(s sink.Sink, b *sink.Batch) {
 	f.Helper()
-	if err := s.Write(context.Background(), b); err != nil {
+	if err := f.send(context.Background(), s, b); err != nil {
 		f.Fatalf("Write: %v", err)
 	}
 }

@@ -1,0 +1,304 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/sink"
+)
+
+// namedSink is a destination of class file whose means is the name: each batch is
+// an object, written if there is none of its name.
+type namedSink struct {
+	s    *store
+	name string // what was prepared
+}
+
+func namedKind(stores map[string]*store) sink.Kind {
+	def := fakeConfig{Batch: sink.Limits{Records: 1000, Bytes: 1 << 20, Age: config.Duration(10 * time.Millisecond)}}
+	return sink.Define("named", "objects in memory", sink.File, def, func(_ context.Context, _ sink.Env, c fakeConfig) (sink.Sink, error) {
+		return &namedSink{s: stores[c.At]}, nil
+	})
+}
+
+func (n *namedSink) Close() error { return nil }
+
+func (n *namedSink) Prepare(_ context.Context, b *sink.Batch, _ sink.Mark) (sink.Mark, error) {
+	n.s.mu.Lock()
+	defer n.s.mu.Unlock()
+	if n.name = ""; n.s.early {
+		if _, _, err := n.s.check(b, false); err != nil {
+			return nil, err
+		}
+	}
+	n.name = b.Name
+	if b.Mark != nil {
+		return b.Mark, nil
+	}
+	return json.Marshal(b.Name)
+}
+
+func (n *namedSink) Write(_ context.Context, b *sink.Batch) error {
+	s := n.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	s.attempts[b.Attempt]++
+	if b.Partial {
+		s.partial++
+	}
+	var marked string
+	if err := json.Unmarshal(b.Mark, &marked); err != nil || marked != b.Name || n.name != b.Name {
+		return fmt.Errorf("batch %s comes with the mark %s after %s was prepared", b.Name, b.Mark, n.name)
+	}
+	if s.before != nil {
+		if err := s.before(b); err != nil {
+			return err
+		}
+	}
+	if !s.objects[b.Name] {
+		msgs, ids, err := s.check(b, false)
+		if err != nil {
+			return err
+		}
+		s.objects[b.Name] = true
+		s.rows = append(s.rows, msgs...)
+		for _, id := range ids {
+			s.ids[id]++
+		}
+	}
+	if s.after != nil {
+		return s.after(b)
+	}
+	return nil
+}
+
+func TestJournal(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a#")
+	p.d.Start()
+	p.appendN(1, 5000)
+	p.flush()
+	once(t, s, 5000)
+	p.appendN(1, 10)
+	p.stop()
+	once(t, s, 5010)
+	if left := runFolders(t, dir); len(left) > 0 {
+		t.Errorf("runs are left: %v", left)
+	}
+	if st := stateOf(t, dir); st.Journal != nil || len(st.Runs) > 0 || len(st.Mark) == 0 {
+		t.Errorf("the state holds %+v", st)
+	}
+}
+
+// stateOf reads the newest state of the one handler that there is.
+func stateOf(t *testing.T, dir string) stateBody {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "svc", "to", "named-*", "*.state.0"))
+	if err != nil || len(list) != 1 {
+		t.Fatalf("states %v, %v", list, err)
+	}
+	_, a, err := readState(list[0])
+	n0, _, _ := readState(list[0])
+	n1, b, err1 := readState(strings.TrimSuffix(list[0], "0") + "1")
+	if n1 > n0 {
+		a, err = b, err1
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// The program dies after the journal and before the sink's answer: before anything
+// is in, or after all of it is. Batches hold several runs by then, whose records
+// were read in turn.
+func TestJournalDies(t *testing.T) {
+	for _, in := range []bool{false, true} {
+		t.Run(fmt.Sprintf("in=%v", in), func(t *testing.T) {
+			dir, s := t.TempDir(), newStore()
+			total := 0
+			names := map[string]bool{}
+			for life := range 12 {
+				p := start(t, dir, 0, one(s), "a#")
+				p.n = life * 100_000
+				died := make(chan struct{})
+				hook := func(b *sink.Batch) error {
+					names[b.Name] = true
+					select {
+					case <-died:
+					default:
+						close(died)
+					}
+					return errors.New("the answer never came")
+				}
+				s.set(func() {
+					if s.before, s.after = hook, nil; in {
+						s.before, s.after = nil, hook
+					}
+				})
+				p.d.Start()
+				p.appendN(1, 40)
+				total += 40
+				<-died
+				p.die()
+			}
+			s.set(func() { s.before, s.after = nil, nil })
+			if len(names) != 1 {
+				t.Errorf("%d names before anything was noted: %v", len(names), names)
+			}
+			p := start(t, dir, 0, one(s), "a#")
+			p.d.Start()
+			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+			p.stop()
+			once(t, s, total)
+			if s.partial > 0 {
+				t.Errorf("%d batches came again with other records", s.partial)
+			}
+		})
+	}
+}
+
+// Bad rows are found by Prepare, by Write with their indexes, or by Write without;
+// and on the way the destination does not answer, and the program dies.
+func TestJournalBadRows(t *testing.T) {
+	for _, how := range []string{"prepare", "write", "blind"} {
+		t.Run(how, func(t *testing.T) {
+			dir, s := t.TempDir(), newStore()
+			s.early, s.blind = how == "prepare", how == "blind"
+			s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
+			total := 0
+			for life := range 8 {
+				p := start(t, dir, 0, one(s), "a#")
+				p.n = life * 100_000
+				died, writes := make(chan struct{}), 0
+				dies := sync.OnceFunc(func() { close(died) })
+				s.set(func() {
+					s.before = func(*sink.Batch) error {
+						if writes++; writes%5 == 0 {
+							return errors.New("busy")
+						}
+						return nil
+					}
+					s.after = func(*sink.Batch) error {
+						if writes < 3+2*life {
+							return nil
+						}
+						dies()
+						return errors.New("the answer never came")
+					}
+				})
+				p.d.Start()
+				for end := false; !end; {
+					p.appendN(1, 20)
+					total += 20
+					select {
+					case <-died:
+						end = true
+					case <-time.After(10 * time.Millisecond): // more batches
+					}
+				}
+				p.die()
+			}
+			s.set(func() { s.before, s.after = nil, nil })
+			p := start(t, dir, 0, one(s), "a#")
+			p.d.Start()
+			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+			p.stop()
+			once(t, s, total-total/10)
+			if s.partial > 0 {
+				t.Errorf("%d batches came again with other records", s.partial)
+			}
+			letters, err := Letters(p.spool.Dir())
+			if err != nil || len(letters) != total/10 {
+				t.Errorf("%d letters, want %d; %v", len(letters), total/10, err)
+			}
+			if tries, _ := filepath.Glob(filepath.Join(dir, "svc/dead/*/*"+trySuffix)); len(tries) > 0 {
+				t.Errorf("tries are left: %v", tries)
+			}
+			if how == "write" && s.attempts[2] == 0 {
+				t.Errorf("no batch was a second attempt: %v", s.attempts)
+			}
+		})
+	}
+}
+
+// What is left of a journalled batch when one of its runs is gone comes under its
+// name, and says so.
+func TestJournalWithoutItsFrames(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	var first *sink.Batch
+	died := make(chan struct{})
+	for range 2 {
+		p := start(t, dir, 0, one(s), "a#")
+		p.n = 1000 * len(runFolders(t, dir))
+		p.appendN(1, 10)
+		p.spool.Seal()
+		p.spool.Release()
+	}
+	s.before = func(b *sink.Batch) error {
+		if first == nil {
+			first = b
+			close(died)
+		}
+		return errors.New("down")
+	}
+	p := start(t, dir, 0, one(s), "a#")
+	p.d.Start()
+	<-died
+	p.die()
+	if first.Len() != 20 || first.Partial {
+		t.Fatalf("the first batch has %d records", first.Len())
+	}
+	folder, err := filepath.Glob(filepath.Join(dir, "svc", "runs", "*-"+first.Moves[0].Run.String()))
+	if err != nil || len(folder) != 1 {
+		t.Fatal(folder, err)
+	}
+	if err := os.RemoveAll(folder[0]); err != nil {
+		t.Fatal(err)
+	}
+	var again *sink.Batch
+	s.set(func() {
+		s.before = func(b *sink.Batch) error { again = b; return nil }
+	})
+	p = start(t, dir, 0, one(s), "a#")
+	p.d.Start()
+	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
+	once(t, s, 10)
+	if again == nil || again.Name != first.Name || !again.Partial {
+		t.Errorf("it came again as %+v", again)
+	}
+}
+
+// A batch of which one half is in is not written again as a whole when the other
+// half meets an error.
+func TestHalfOfASplitBatchIsNotDoubled(t *testing.T) {
+	for _, class := range []string{"a", "a#"} {
+		dir, s := t.TempDir(), newStore()
+		s.blind = true
+		s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
+		n := 0
+		s.before = func(b *sink.Batch) error {
+			if n++; n == 4 {
+				return errors.New("busy")
+			}
+			return nil
+		}
+		p := start(t, dir, 0, one(s), class)
+		p.appendN(1, 16)
+		p.d.Start()
+		p.flush()
+		p.stop()
+		once(t, s, 15)
+	}
+}

@@ -1,0 +1,267 @@
+package file
+
+import (
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/disk"
+	"github.com/girok/girok/spool"
+)
+
+// due reports whether the file is put aside before the batch.
+func (s *Spooled) due(size int64, now time.Time) bool {
+	r := s.config.Rotate
+	if size == 0 {
+		return false
+	}
+	if r.Bytes > 0 && size+int64(len(s.lines)) > int64(r.Bytes) {
+		return true
+	}
+	return r.Every != "" && s.label(time.Unix(s.file.began, 0)) != s.label(now)
+}
+
+// label is what the name of a file that is put aside says of its time.
+func (s *Spooled) label(at time.Time) string {
+	layout := "2006-01-02T150405"
+	switch s.config.Rotate.Every {
+	case "day":
+		layout = "2006-01-02"
+	case "hour":
+		layout = "2006-01-02T15"
+	}
+	return at.In(s.env.Location).Format(layout)
+}
+
+// rotate puts the file aside under a name that nobody has, and begins a new one.
+// A kill in between leaves no file at the path: the next batch makes it.
+func (s *Spooled) rotate() error {
+	at := time.Now()
+	if s.config.Rotate.Every != "" {
+		at = time.Unix(s.file.began, 0)
+	}
+	name, err := nextAside(s.file.path, s.label(at))
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(s.file.path, name); err != nil {
+		return err
+	}
+	crash.At(crash.Renamed)
+	if err := s.file.use(s.file.path, mark{}); err != nil {
+		return err
+	}
+	crash.At(crash.Begun)
+	s.file.tidy.wanted.Store(true)
+	return s.syncDir()
+}
+
+// syncDir puts the names in the folder on the disk, if batches must be.
+func (s *Spooled) syncDir() error {
+	if !s.config.Sync && !s.env.Durable {
+		return nil
+	}
+	return spool.SyncDir(filepath.Dir(s.file.path))
+}
+
+// aside is a file that was put aside.
+type aside struct {
+	path   string
+	label  string
+	n      int // of those with one label: 1, 2, …
+	packed bool
+}
+
+// nameParts is what the names of files that are put aside begin and end with.
+func nameParts(path string) (stem, ext string) {
+	base := filepath.Base(path)
+	ext = filepath.Ext(base)
+	if stem = strings.TrimSuffix(base, ext); stem == "" {
+		return base, ""
+	}
+	return stem, ext
+}
+
+// asides lists the files that were put aside, oldest first.
+func asides(path string) ([]aside, error) {
+	stem, ext := nameParts(path)
+	pattern := regexp.MustCompile(`^` + regexp.QuoteMeta(stem) + `-(\d{4}-\d\d-\d\d(?:T\d\d(?:\d{4})?)?)(?:\.(\d+))?` + regexp.QuoteMeta(ext) + `(\.gz)?$`)
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	var list []aside
+	for _, e := range entries {
+		if m := pattern.FindStringSubmatch(e.Name()); m != nil {
+			n, _ := strconv.Atoi(m[2])
+			list = append(list, aside{filepath.Join(filepath.Dir(path), e.Name()), m[1], max(n, 1), m[3] != ""})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b aside) int { return cmp.Or(strings.Compare(a.label, b.label), cmp.Compare(a.n, b.n)) })
+	return list, nil
+}
+
+// nextAside is the name for the next file with a label: of those that are there
+// it is the last.
+func nextAside(path, label string) (string, error) {
+	list, err := asides(path)
+	if err != nil {
+		return "", err
+	}
+	n := 1
+	for _, a := range list {
+		if a.label == label {
+			n = a.n + 1
+		}
+	}
+	stem, ext := nameParts(path)
+	if n > 1 {
+		label += "." + strconv.Itoa(n)
+	}
+	return filepath.Join(filepath.Dir(path), stem+"-"+label+ext), nil
+}
+
+// tidier compresses and deletes what was put aside, while batches go on. What it
+// had not finished when the program died it finishes after the first batch.
+type tidier struct {
+	wanted atomic.Bool // something was put aside
+	looked bool        // it was started once
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// start begins, if there is something to do. The batch after the one that was the
+// last in a file is in the journal now: nobody will look for that file any more.
+func (t *tidier) start(path string, r Rotate, log *slog.Logger) {
+	if t.looked && !t.wanted.Load() || r.Keep == 0 && r.Compress == "" {
+		return
+	}
+	t.looked = true
+	t.wanted.Store(false)
+	t.stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.cancel = cancel
+	t.work.Go(func() {
+		if err := tidy(ctx, path, r); err != nil && ctx.Err() == nil {
+			log.Warn("files that were put aside can't be tidied; trying again with the next", "file", path, "error", err)
+		}
+	})
+}
+
+// stop ends what is under way. It is finished another time.
+func (t *tidier) stop() {
+	if t.cancel != nil {
+		t.cancel()
+		t.work.Wait()
+	}
+}
+
+// halfPacked is what the name of a compressed file ends in that is not whole.
+const halfPacked = ".gz.new"
+
+func tidy(ctx context.Context, path string, r Rotate) error {
+	list, err := asides(path)
+	if err != nil {
+		return err
+	}
+	// A file beside its compressed copy: a kill came before it was removed.
+	list = slices.DeleteFunc(list, func(a aside) bool {
+		if a.packed || !slices.ContainsFunc(list, func(b aside) bool { return b.path == a.path+".gz" }) {
+			return false
+		}
+		err = errors.Join(err, remove(a.path))
+		return true
+	})
+	if n := len(list) - r.Keep; r.Keep > 0 && n > 0 {
+		for _, a := range list[:n] {
+			err = errors.Join(err, remove(a.path))
+		}
+		list = list[n:]
+	}
+	if r.Compress == "" {
+		return err
+	}
+	stem, _ := nameParts(path)
+	half, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+globQuote(stem)+"-*"+halfPacked))
+	for _, name := range half {
+		err = errors.Join(err, remove(name))
+	}
+	for _, a := range list {
+		if !a.packed && err == nil {
+			err = pack(ctx, a.path)
+		}
+	}
+	return err
+}
+
+// globQuote makes a name one that matches only itself.
+func globQuote(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// pack compresses a file: the copy gets its name when it is whole and on the disk,
+// and then the file goes.
+func pack(ctx context.Context, path string) (err error) {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	st, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	half := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+halfPacked)
+	to, err := os.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, st.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, to.Close()); err != nil {
+			os.Remove(half)
+		}
+	}()
+	z := gzip.NewWriter(to)
+	z.Name, z.ModTime = filepath.Base(path), st.ModTime()
+	for err == nil {
+		if err = ctx.Err(); err == nil {
+			_, err = io.CopyN(z, from, writeSize)
+		}
+	}
+	if err != io.EOF {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	if err := disk.SyncData(to); err != nil {
+		return err
+	}
+	_ = os.Chtimes(half, time.Time{}, st.ModTime()) // for those who look for the day
+	if err := os.Rename(half, path+".gz"); err != nil {
+		return err
+	}
+	crash.At(crash.Packed)
+	return remove(path)
+}
