@@ -31,7 +31,7 @@ func (h *Held) Error() string {
 	if h.Program != "" {
 		who += " (" + h.Program + ")"
 	}
-	return fmt.Sprintf("%s is open in %s, and DuckDB lets one process have a file: end it, or ask for rows through it; it is tried again", h.Path, who)
+	return fmt.Sprintf("%s is open in %s, and DuckDB gives a file to one process at a time: end that one, or, if it is girok's, ask it with girok query -c CONFIG", h.Path, who)
 }
 
 // holder is what DuckDB says of who has the lock.
