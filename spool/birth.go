@@ -15,7 +15,7 @@ import (
 
 // birth makes a run on disk: folder, lock, counters, first segment, and config
 // last, by rename. A folder without config is no run.
-func (s *Spool) birth() (*Writer, error) {
+func (s *Spool) birth(cfg RunConfig) (*Writer, error) {
 	if s.opts.Dir == "" {
 		return nil, errors.New("no folder for the spool can be written: set spool.dir")
 	}
@@ -31,14 +31,13 @@ func (s *Spool) birth() (*Writer, error) {
 	} else if !d.Trusted && !s.opts.Trust {
 		return nil, fmt.Errorf("%s is on %s, which is %s", s.dir, d.Type, d.Survives)
 	}
-	w := s.newWriter(s.segmentSize())
+	w := s.newWriter(cfg, s.segmentSize())
 	w.plain = s.opts.Plain || !mappable
-	w.disk = s.opts.Config.Durable
+	w.disk = cfg.Durable
 	if w.disk || s.opts.SyncEvery > 0 {
 		w.syncer = newSyncer(w, s.opts.SyncEvery)
 	}
-	cfg := &w.run.Config
-	w.run.path = filepath.Join(runs, cfg.Created.UTC().Format("20060102T150405Z")+"-"+cfg.ID)
+	w.run.path = filepath.Join(runs, w.run.Config.Created.UTC().Format("20060102T150405Z")+"-"+w.run.Config.ID)
 	if err := s.fillRun(w); err != nil {
 		w.abort()
 		return nil, err
@@ -60,8 +59,8 @@ func prepareDirs(dir string) (runs string, err error) {
 	return runs, nil
 }
 
-func (s *Spool) newWriter(size uint64) *Writer {
-	run := &Run{ID: record.RunID(random64()), Config: s.opts.Config}
+func (s *Spool) newWriter(cfg RunConfig, size uint64) *Writer {
+	run := &Run{ID: record.RunID(random64()), Config: cfg}
 	run.Config.Format, run.Config.ID = formatVersion, run.ID.String()
 	run.Config.Created, run.Config.PID = time.Now(), os.Getpid()
 	w := &Writer{run: run, spool: s, size: size, kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
@@ -174,8 +173,8 @@ func (w *Writer) abort() {
 }
 
 // memoryRun is a run without a folder.
-func (s *Spool) memoryRun() *Writer {
-	w := s.newWriter(minSegment)
+func (s *Spool) memoryRun(cfg RunConfig) *Writer {
+	w := s.newWriter(cfg, minSegment)
 	w.run.count = memoryCounters()
 	if err := w.first(minSegment); err != nil {
 		panic("spool: memory: " + err.Error()) // make does not fail

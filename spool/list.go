@@ -32,7 +32,10 @@ func (s *Spool) dirRuns() []*Run {
 		return nil
 	}
 	dir := filepath.Join(s.dir, "runs")
-	entries, _ := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
+	if err != nil && !isGone(err) {
+		return nil // that nothing can be read does not make it gone
+	}
 	var list []*Run
 	seen, own := map[string]bool{}, map[string]*Run{}
 	for _, r := range s.own() {
@@ -68,6 +71,11 @@ func (s *Spool) dirRuns() []*Run {
 	for name := range s.known {
 		if !seen[name] {
 			delete(s.known, name)
+		}
+	}
+	for path, r := range own {
+		if r.Released() && !seen[filepath.Base(path)] {
+			r.gone() // somebody else has drained it
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *Run) int {
@@ -142,6 +150,13 @@ func (s *Spool) Present() (map[record.RunID]bool, error) {
 		}
 	}
 	return ids, nil
+}
+
+// gone notes that somebody has removed the run.
+func (r *Run) gone() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removed = true
 }
 
 func (r *Run) isRemoved() bool {

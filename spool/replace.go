@@ -27,7 +27,8 @@ func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is
 func (s *Spool) rescue(w *Writer) bool {
 	s.moving.Lock()
 	defer s.moving.Unlock()
-	if s.cur.Load() != w {
+	a := s.Appender()
+	if a.cur.Load() != w {
 		return true
 	}
 	select {
@@ -38,28 +39,28 @@ func (s *Spool) rescue(w *Writer) bool {
 	if !w.homeless() || w.run.isRemoved() {
 		return false
 	}
-	next, err := s.birth()
+	next, err := s.birth(a.config)
 	if err != nil {
 		s.report(Event{Kind: EventDegraded, Err: fmt.Errorf("%s is gone, and no new run can be made: %w", w.run.path, err)})
-		next = s.memoryRun()
-		s.restored.Go(s.restore)
+		next = s.memoryRun(a.config)
+		s.restored.Go(func() { s.restore(a) })
 	} else {
 		s.report(Event{Kind: EventDisk, Err: fmt.Errorf("%s is gone: somebody has removed it; going on in a new run, and what is still mapped of the old one is delivered", w.run.path)})
 	}
 	w.countGone()
-	s.succeed(w, next)
-	s.restored.Go(w.seal) // the background of w may be what calls
+	s.succeed(a, next)
 	return true
 }
 
-// succeed makes next the run to append to; w is delivered to its end. The caller
-// holds moving.
-func (s *Spool) succeed(w, next *Writer) {
+// succeed makes next the run to append to; the one of before is delivered to its
+// end. The caller holds moving.
+func (s *Spool) succeed(a *Appender, next *Writer) {
 	next.start()
 	s.mu.Lock()
-	s.retired = append(s.retired, w)
-	s.cur.Store(next)
+	old := a.cur.Swap(next)
+	s.retired = append(s.retired, old)
 	s.mu.Unlock()
+	s.restored.Go(old.finish) // the background of old may be what calls
 	s.notify()
 }
 

@@ -23,7 +23,7 @@ func TestFolderRemovedUnderAProgram(t *testing.T) {
 	for g := range writers {
 		wg.Go(func() {
 			for n := range each {
-				if _, err := s.Append(payload(3, g, n, 200)); err != nil {
+				if _, err := s.Appender().Append(payload(3, g, n, 200)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -36,7 +36,7 @@ func TestFolderRemovedUnderAProgram(t *testing.T) {
 	wg.Wait()
 	first := s.Writer().Run()
 	for n := 0; first.Path() == "" || s.Writer().homeless(); n++ { // ten looks a second
-		if _, err := s.Append(payload(3, writers, n, 200)); err != nil {
+		if _, err := s.Appender().Append(payload(3, writers, n, 200)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Millisecond)
@@ -103,7 +103,7 @@ func TestFolderRemovedForGood(t *testing.T) {
 	if !s.rescue(w) || !s.Degraded() || ev.count(EventDegraded) != 1 {
 		t.Fatalf("degraded %v, events %v", s.Degraded(), ev.list)
 	}
-	if _, err := s.Append(payload(3, 0, n, 200)); err != nil {
+	if _, err := s.Appender().Append(payload(3, 0, n, 200)); err != nil {
 		t.Fatal(err)
 	}
 	s.Seal()

@@ -140,6 +140,10 @@ func (r *Run) Path() string { return r.path }
 // Own reports whether this process wrote the run.
 func (r *Run) Own() bool { return r.writer != nil }
 
+// Released reports whether the run has been let go by its writer, which was this
+// process: whoever delivers may remove it.
+func (r *Run) Released() bool { return r.writer != nil && r.writer.released.Load() }
+
 // Handler is the configuration of a bit; nil if the run has none.
 func (r *Run) Handler(bit int) *HandlerConfig {
 	for i := range r.Config.Handlers {

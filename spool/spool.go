@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/girok/girok/internal/crash"
 )
 
 // EventKind says what an Event tells of.
@@ -57,13 +59,14 @@ type Options struct {
 	Control string
 }
 
-// Spool is the folder of one service, and this process's run in it.
+// Spool is the folder of one service, and this process's runs in it: one that is
+// written, and those that another one has taken the place of.
 type Spool struct {
-	opts   Options
-	dir    string // Dir/service
-	cur    atomic.Pointer[Writer]
-	others atomic.Int64 // bytes held by runs that are not this one
-	limit  atomic.Int64 // bytes that the service may hold
+	opts     Options
+	dir      string // Dir/service
+	appender atomic.Pointer[Appender]
+	others   atomic.Int64 // bytes held by runs that are not this one
+	limit    atomic.Int64 // bytes that the service may hold
 
 	losses  atomic.Uint64
 	evicted atomic.Uint64 // of them, those that went to make room
@@ -72,6 +75,7 @@ type Spool struct {
 	mu      sync.Mutex
 	sound   bool            // the folder's rights are as they should be: its runs may be believed
 	retired []*Writer       // whose place another run has taken
+	past    Stats           // what those of them had appended whose runs are removed
 	known   map[string]*Run // by folder name
 	bad     map[string]bool // folders that were reported as unreadable
 
@@ -109,16 +113,7 @@ func Open(opts Options) (*Spool, error) {
 	}
 	s := &Spool{opts: opts, dir: filepath.Join(opts.Dir, service), known: map[string]*Run{}, bad: map[string]bool{}, stop: make(chan struct{})}
 	s.limit.Store(opts.MaxBytes)
-	w, err := s.birth()
-	if err != nil {
-		s.report(Event{Kind: EventDegraded, Err: err})
-		w = s.memoryRun()
-	}
-	s.cur.Store(w)
-	w.start()
-	if s.Degraded() && opts.Dir != "" {
-		s.restored.Go(s.restore)
-	}
+	s.begin(opts.Config)
 	return s, nil
 }
 
@@ -126,54 +121,68 @@ func Open(opts Options) (*Spool, error) {
 func (s *Spool) Dir() string { return s.dir }
 
 // Writer is what this process appends to now.
-func (s *Spool) Writer() *Writer { return s.cur.Load() }
+func (s *Spool) Writer() *Writer { return s.Appender().cur.Load() }
+
+// Appender is that of the configuration of the moment.
+func (s *Spool) Appender() *Appender { return s.appender.Load() }
 
 // Degraded reports whether records stay in memory.
 func (s *Spool) Degraded() bool { return s.Writer().run.path == "" }
 
-// Append is Writer.Append to the run of the moment.
-func (s *Spool) Append(payload []byte) (pos uint64, err error) {
-	for {
-		w := s.cur.Load()
-		pos, err = w.commit(payload, true)
-		if err == nil {
-			return pos, nil
-		}
-		if !s.movedOn(w, err) {
-			return 0, w.lose(payload, pos, err)
-		}
+// begin makes a run with a configuration, in memory if the folder can't be used,
+// and lets appends go there.
+func (s *Spool) begin(cfg RunConfig) {
+	w, err := s.birth(cfg)
+	if err != nil {
+		s.report(Event{Kind: EventDegraded, Err: err})
+		w = s.memoryRun(cfg)
+	}
+	a := &Appender{s: s, config: cfg}
+	a.cur.Store(w)
+	w.start()
+	s.mu.Lock()
+	if old := s.appender.Swap(a); old != nil {
+		s.retired = append(s.retired, old.cur.Load())
+	}
+	s.mu.Unlock()
+	if err != nil && s.opts.Dir != "" {
+		s.restored.Go(func() { s.restore(a) })
 	}
 }
 
-// movedOn reports whether a record that w did not take can go to another run.
-func (s *Spool) movedOn(w *Writer, err error) bool {
-	switch {
-	case err == ErrClosed:
-		return s.cur.Load() != w
-	case isGone(err):
-		return s.rescue(w)
+// Renew begins a run with another configuration. What is appended by the Appender
+// of before still goes to the run of before, until retire is called: from then on
+// its appends fail with ErrMoved, and the run is one that is drained. Renew fails
+// for a mistake in the configuration, and after Seal.
+func (s *Spool) Renew(cfg RunConfig) (retire func(), err error) {
+	if cfg.Service != s.opts.Config.Service {
+		return nil, errors.New("spool: the name of the service can't change while it runs")
 	}
-	return false
-}
-
-// TryAppend is Writer.TryAppend to the run of the moment.
-func (s *Spool) TryAppend(payload []byte) (pos uint64, err error) {
-	for {
-		w := s.cur.Load()
-		pos, err = w.commit(payload, false)
-		if err == nil {
-			return pos, nil
-		}
-		if !s.movedOn(w, err) {
-			s.refused.Add(1)
-			return pos, err
-		}
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	select {
+	case <-s.stop:
+		return nil, ErrClosed
+	default:
+	}
+	old := s.Appender()
+	s.begin(cfg)
+	return func() {
+		old.moved.Store(true)
+		w := old.cur.Load()
+		w.seal()
+		crash.At(crash.Reload)
+		w.release()
+		s.notify()
+	}, nil
 }
 
 // restore begins a run on disk as soon as it can, and retires the one in memory:
 // that is delivered to its end by this process.
-func (s *Spool) restore() {
+func (s *Spool) restore(a *Appender) {
 	t := time.NewTicker(s.opts.RestoreEvery)
 	defer t.Stop()
 	for {
@@ -182,7 +191,7 @@ func (s *Spool) restore() {
 			return
 		case <-t.C:
 		}
-		if s.home() {
+		if s.home(a) {
 			return
 		}
 	}
@@ -190,7 +199,7 @@ func (s *Spool) restore() {
 
 // home moves from memory to the disk, if that is possible now. Afterwards, and
 // when the spool is sealed, there is nothing more to try.
-func (s *Spool) home() (done bool) {
+func (s *Spool) home(a *Appender) (done bool) {
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	select {
@@ -198,19 +207,19 @@ func (s *Spool) home() (done bool) {
 		return true
 	default:
 	}
-	w, err := s.birth()
+	if a != s.Appender() {
+		return true
+	}
+	w, err := s.birth(a.config)
 	if err != nil {
 		return false // told when it began
 	}
-	old := s.cur.Load()
-	s.succeed(old, w)
-	s.restored.Go(old.seal)
+	s.succeed(a, w)
 	s.report(Event{Kind: EventRestored})
 	return true
 }
 
-// Own lists this process's runs that are not removed: one, or two after a run on
-// disk has taken the place of the one in memory.
+// Own lists this process's runs that are not removed, oldest first.
 func (s *Spool) Own() []*Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,6 +227,7 @@ func (s *Spool) Own() []*Run {
 }
 
 func (s *Spool) own() (list []*Run) {
+	s.prune()
 	for _, w := range s.writers() {
 		if !w.run.isRemoved() {
 			list = append(list, w.run)
@@ -227,7 +237,20 @@ func (s *Spool) own() (list []*Run) {
 }
 
 // writers lists those of this process's runs, oldest first. The caller holds mu.
-func (s *Spool) writers() []*Writer { return append(slices.Clone(s.retired), s.cur.Load()) }
+func (s *Spool) writers() []*Writer { return append(slices.Clone(s.retired), s.Writer()) }
+
+// prune lets writers go whose runs are removed. The caller holds mu.
+func (s *Spool) prune() {
+	s.retired = slices.DeleteFunc(s.retired, func(w *Writer) bool {
+		if !w.run.isRemoved() {
+			return false
+		}
+		frames, bytes := w.appended()
+		s.past.Records += frames
+		s.past.Bytes += bytes
+		return true
+	})
+}
 
 func (s *Spool) report(e Event) { s.opts.Report(e) }
 
@@ -252,7 +275,7 @@ func (s *Spool) Seal() {
 		s.moving.Unlock()
 	})
 	s.restored.Wait()
-	s.Writer().seal()
+	s.Writer().finish()
 }
 
 // Release lets the own run go after Seal: whoever delivers may remove it.

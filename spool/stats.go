@@ -22,13 +22,15 @@ func (s *Spool) Stats() Stats {
 		Lost: s.losses.Load(), Evicted: s.evicted.Load(), Refused: s.refused.Load(),
 	}
 	s.mu.Lock()
+	s.prune()
+	st.Records, st.Bytes = s.past.Records, s.past.Bytes
 	writers := s.writers()
 	s.mu.Unlock()
 	for _, w := range writers {
 		n, bytes := w.appended()
 		st.Records += n
 		st.Bytes += bytes
-		if !w.run.isRemoved() {
+		if w.run.path == "" || w == s.Writer() { // the others are looked at by Account
 			st.Held += w.run.Held()
 		}
 	}

@@ -56,6 +56,7 @@ type Writer struct {
 	size     uint64 // of the segments after the first
 	kick     chan struct{}
 	finished atomic.Bool // nothing will be appended or committed any more
+	released atomic.Bool // and whoever delivers may remove the run
 	lock     *os.File    // holds `write`; nil in memory
 	faults   faults
 	plain    bool        // segments are written, not mapped
@@ -401,21 +402,33 @@ func (w *Writer) seal() {
 	}
 }
 
-// release lets the run's lock go: from here on it belongs to whoever delivers.
-// Segments stay mapped: a goroutine that never woke up may still copy.
+// finish is seal for a run that is delivered by this process before it is released.
+func (w *Writer) finish() {
+	w.seal()
+	w.finished.Store(true)
+}
+
+// release lets the run's lock go: from here on it belongs to whoever delivers. A
+// segment in which a goroutine still copies stays mapped.
 func (w *Writer) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.lock != nil {
-		w.giveBack()
-		w.lock.Close()
-		w.lock = nil
+if w.lock == nil {
+		return
 	}
-	if w.plain {
+	if end := w.Tail(); w.walkTo(end) >= end {
 		for _, s := range w.segs {
-			s.f.Close()
+			s.unmap()
+		}
+		if w.next != nil {
+			w.discard(w.next)
+			w.next = nil
 		}
 	}
+	w.giveBack()
+	w.lock.Close()
+	w.lock = nil
+	w.released.Store(true)
 }
 
 // walkTo is how far frames are committed without a hole. The caller holds mu.

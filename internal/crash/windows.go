@@ -11,6 +11,7 @@ const (
 	Roll                        // a new segment is made, the tail has not moved there
 	Rolled                      // the tail has moved, the old segment has no PAD yet
 	Reuse                       // a delivered segment's file is zeroed, the new header is not there
+	Reload                      // another run has taken the place of this one, which is not let go yet
 	BatchRead                   // a batch is cut, nothing of it is sent
 	Sent                        // the rows are in the transaction, which is not committed
 	Answered                    // the store has committed, deliver does not know it
@@ -32,7 +33,7 @@ const (
 )
 
 var names = [NumAll]string{
-	"birth", "reserved", "committed", "roll", "rolled", "reuse", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
+	"birth", "reserved", "committed", "roll", "rolled", "reuse", "reload", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
 	"journaled", "torn", "renamed", "begun", "packed",
 }
 
