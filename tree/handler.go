@@ -22,7 +22,7 @@ func (h *handler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &handler{h.node, h.bound.With(attrs, h.node.tree.cfg.Redact)}
+	return &handler{h.node, h.bound.With(attrs, h.node.plan.Load().cfg.Redact)}
 }
 
 func (h *handler) WithGroup(name string) slog.Handler {
@@ -46,7 +46,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if mask == 0 && p.only != nil && h.straight(p, level, &r) {
 		return nil
 	}
-	e := record.NewEncoder(t.cfg.Redact)
+	e := record.NewEncoder(p.cfg.Redact)
 	e.Begin(&record.Header{Mask: mask, Kind: record.Log, Level: level, Time: r.Time, Logger: h.node.name, Message: r.Message})
 	if p.caller {
 		e.Caller(t.callers.Encoded(r.PC))
@@ -56,8 +56,10 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		e.Attr(a)
 		return true
 	})
-	t.send(p, level, record.Log, e, mask, direct, false) // the spool has counted it
-	return nil
+	if _, err := t.send(p, level, record.Log, e, mask, direct, false); err != nil && err == p.cfg.Moved {
+		return h.Handle(ctx, r) // by the configuration that was applied meanwhile
+	}
+	return nil // the spool has counted what it could not take
 }
 
 // straight gives the log to the only handler that takes it, without a frame.
@@ -67,7 +69,7 @@ func (h *handler) straight(p *plan, level record.Level, r *slog.Record) bool {
 	ok, err := p.only.HandleCall(c)
 	c.Release()
 	if err != nil {
-		h.node.tree.cfg.Failed(p.direct[0].h.Name, err)
+		p.cfg.Failed(p.direct[0].h.Name, err)
 	}
 	return ok
 }
@@ -100,7 +102,8 @@ func (t *target) takes(kind record.Kind, level record.Level) bool {
 	return t.accepts&(1<<kind) != 0 && (kind != record.Log || level >= t.level)
 }
 
-// send finishes a record, writes it and gives the encoder back. try: when the
+// send finishes a record, writes it and gives the encoder back. When the appender
+// has moved nobody gets it. try: when the
 // spool does not take it now, nobody gets it. kept are the bits of the spooled
 // handlers that have it.
 func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Encoder, mask uint64, direct, try bool) (kept uint64, err error) {
@@ -116,27 +119,30 @@ func (t *Tree) send(p *plan, level record.Level, kind record.Kind, e *record.Enc
 	switch {
 	case mask == 0:
 	case try:
-		if _, err = t.cfg.Appender.TryAppend(payload); err != nil {
+		if _, err = p.cfg.Appender.TryAppend(payload); err != nil {
 			e.Release()
 			return 0, err
 		}
 	default:
-		_, err = t.cfg.Appender.Append(payload)
+		if _, err = p.cfg.Appender.Append(payload); err != nil && err == p.cfg.Moved {
+			e.Release()
+			return 0, err
+		}
 	}
 	if v != nil {
-		t.handle(p, v, kind, level)
+		p.handle(v, kind, level)
 	}
 	e.Release()
 	return mask, err
 }
 
 // handle gives a record to the direct handlers that take it.
-func (t *Tree) handle(p *plan, v *record.View, kind record.Kind, level record.Level) {
+func (p *plan) handle(v *record.View, kind record.Kind, level record.Level) {
 	for i := range p.direct {
 		d := &p.direct[i]
 		if d.takes(kind, level) && passes(d.h.Filters, v) {
 			if err := d.h.Direct.Handle(v); err != nil {
-				t.cfg.Failed(d.h.Name, err)
+				p.cfg.Failed(d.h.Name, err)
 			}
 		}
 	}
@@ -182,9 +188,12 @@ func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 		n.tree.miss(p)
 		return false, nil
 	}
-	e := record.NewEncoder(n.tree.cfg.Redact)
+	e := record.NewEncoder(p.cfg.Redact)
 	n.encode(e, en, mask)
 	kept, err := n.tree.send(p, en.Level, en.Kind, e, mask, direct, true)
+	if err != nil && err == p.cfg.Moved {
+		return n.Emit(en)
+	}
 	return kept != 0, err
 }
 

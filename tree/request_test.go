@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestRequest(t *testing.T) {
 		{Name: "a", Level: record.Info, Handlers: []*Handler{spooled(0)}},
 		{Name: "b", Level: record.Info, Handlers: []*Handler{spooled(1), {Name: "d", Accepts: Takes(record.Log), Direct: direct}}},
 	}})
-	r := tr.NewRequest("id", "")
+	r := NewRequest("id", "")
 	for _, name := range []string{"a", "b", "a"} {
 		r.Add(tr.Node(name), &Entry{Level: record.Info, Message: "to " + name})
 		r.Add(tr.Node(name), &Entry{Level: record.Debug, Message: "to nobody"})
@@ -44,10 +45,16 @@ func TestRequest(t *testing.T) {
 func TestLongRequest(t *testing.T) {
 	f := &frames{}
 	tr := New(Config{Appender: f, Loggers: []LoggerConfig{{Level: record.Info, Handlers: []*Handler{{Name: "s", Accepts: Takes(record.Log)}}}}})
-	r := tr.NewRequest("id", "")
+	r := NewRequest("id", "")
 	for range 20 {
 		r.Add(tr.Node("x"), &Entry{Level: record.Info, Message: strings.Repeat("m", 100_000)})
 	}
+	huge := &Entry{Level: record.Info, Message: strings.Repeat("m", record.MaxString), Source: "a source"}
+	for i := range 10 { // longer than a frame with anything beside it
+		huge.Attrs = append(huge.Attrs, slog.String(strings.Repeat("k", i), strings.Repeat("v", 60_000)))
+	}
+	r.Add(tr.Node("x"), huge)
+	r.Add(tr.Node("x"), &Entry{Level: record.Info, Message: "last"})
 	if _, err := r.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +65,7 @@ func TestLongRequest(t *testing.T) {
 		}
 		record.Masks(p, func(uint64) { n++ })
 	}
-	if n != 20 || len(f.got) < 4 {
+	if n != 22 || len(f.got) < 4 {
 		t.Errorf("%d records in %d frames", n, len(f.got))
 	}
 }

@@ -17,7 +17,9 @@ import (
 )
 
 // Appender takes frames for the spooled handlers: the spool. Its methods must be
-// safe for concurrent use and must not keep payload.
+// safe for concurrent use and must not keep payload. Both return Config.Moved,
+// and store and count nothing, once another configuration has been applied and its
+// Appender takes the records.
 type Appender interface {
 	// Append counts what it can't take as lost.
 	Append(payload []byte) (position uint64, err error)
@@ -70,6 +72,7 @@ type Config struct {
 	Loggers    []LoggerConfig
 	Redact     *record.Redactor
 	Appender   Appender // nil if no handler is spooled
+	Moved      error    // see Appender
 	LastResort Direct   // takes WARNING and above where no handler is found
 	// Failed is told of a handler that returned an error. It must be quick and
 	// safe for concurrent use.
@@ -78,11 +81,11 @@ type Config struct {
 
 // Tree is a logger tree. Its methods are safe for concurrent use.
 type Tree struct {
-	cfg     Config
 	callers record.Callers
 	unshown atomic.Uint64 // records that found no handler and were below WARNING
 
 	mu    sync.Mutex
+	cfg   *Config // never changes; another one takes its place
 	nodes map[string]*Node
 }
 
@@ -102,6 +105,7 @@ type Node struct {
 
 // plan is where a logger's records go: what Handle needs, and nothing else.
 type plan struct {
+	cfg     *Config
 	level   record.Level // of the logger; records that are no logs pass it
 	spooled []target
 	direct  []target
@@ -121,9 +125,24 @@ type target struct {
 
 // New makes a tree.
 func New(cfg Config) *Tree {
-	t := &Tree{cfg: cfg, nodes: map[string]*Node{}}
+	t := &Tree{nodes: map[string]*Node{}}
+	t.Apply(cfg)
+	return t
+}
+
+// Apply puts another configuration in the place of the tree's. Loggers that the
+// program holds follow it; what SetLevel set is forgotten. A call that is under
+// way ends by the configuration of before; records for its Appender still come to
+// it until that says that it has moved.
+func (t *Tree) Apply(cfg Config) {
 	if cfg.Failed == nil {
-		t.cfg.Failed = func(string, error) {}
+		cfg.Failed = func(string, error) {}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cfg = &cfg
+	for _, n := range t.nodes {
+		n.level, n.handlers, n.propagate = record.NotSet, nil, true
 	}
 	root := t.node("")
 	root.level, root.set = record.Warning, true
@@ -135,7 +154,6 @@ func New(cfg Config) *Tree {
 		}
 	}
 	t.recompile()
-	return t
 }
 
 // node finds or makes a node; the caller holds mu or is New.
@@ -202,7 +220,7 @@ func (t *Tree) parent(name string) *Node {
 
 // compile finds out where a logger's records go.
 func (t *Tree) compile(n *Node) {
-	p := &plan{}
+	p := &plan{cfg: t.cfg}
 	for at := n; at != nil; at = t.parent(at.name) {
 		if p.level == record.NotSet {
 			p.level = at.level
