@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -39,17 +38,19 @@ type blueprint struct {
 
 // handlerPlan is one handler before it is opened.
 type handlerPlan struct {
-	name    string
-	class   string // as written
-	node    *config.Node
-	tree    *tree.Handler
-	format  format.Formatter
-	stream  string // console
-	path    string // file
-	kind    sink.Kind
-	cfg     sink.Config // of a spooled handler
-	spooled bool
-	used    bool // a logger names it
+	name   string
+	class  string // as written
+	node   *config.Node
+	tree   *tree.Handler
+	format format.Formatter
+	// formatText is all that shapes a line; two that are the same give the same.
+	formatText string
+	stream     string // console
+	path       string // file
+	kind       sink.Kind
+	cfg        sink.Config // of a spooled handler
+	spooled    bool
+	used       bool // a logger names it
 }
 
 // read checks a document whole and reports every mistake at once.
@@ -205,7 +206,9 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 			return
 		}
 		h.format = f
+		h.formatText = text(b.keys.Formatters[d.Formatter])
 	}
+	h.formatText += "\n" + b.location.String()
 	h.tree.Caller = h.format.NeedsCaller() && (h.path != "" || h.stream != "")
 }
 
@@ -363,31 +366,46 @@ func buildVersion() string {
 }
 
 // openDirect opens the direct handlers. A file is made even if no logger names
-// its handler, as in Python.
-func (b *blueprint) openDirect(report func(msg string, args ...any)) (closers []io.Closer) {
+// its handler, as in Python. Those of old, which may be nil, that did not change are
+// taken over; it returns the files that are not.
+func (b *blueprint) openDirect(old *blueprint, report func(msg string, args ...any)) (unused []*file.Handler) {
+	taken := map[string]bool{}
 	for _, h := range b.sorted() {
 		switch {
 		case h.spooled:
+		case old != nil && old.handlers[h.name] != nil && old.handlers[h.name].sameOutput(h):
+			h.tree.Direct = old.handlers[h.name].tree.Direct
+			taken[h.name] = true
 		case h.stream != "":
 			out := console.Stderr()
 			if h.stream == "ext://sys.stdout" {
 				out = console.Stdout()
 			}
-			c := console.New(out, h.format)
-			h.tree.Direct = c
-			closers = append(closers, c)
+			h.tree.Direct = console.New(out, h.format)
 		case h.path != "":
 			f := file.New(file.Options{Path: h.path, Format: h.format})
 			if err := f.Open(); err != nil {
 				report("a file can't be opened; each record tries again", "handler", h.name, "error", err)
 			}
 			h.tree.Direct = f
-			closers = append(closers, f)
 		default:
 			h.tree.Direct = nothing{}
 		}
 	}
-	return closers
+	if old == nil {
+		return nil
+	}
+	for name, h := range old.handlers {
+		if f, ok := h.tree.Direct.(*file.Handler); ok && !taken[name] {
+			unused = append(unused, f)
+		}
+	}
+	return unused
+}
+
+// sameOutput reports whether two direct handlers write the same to the same place.
+func (h *handlerPlan) sameOutput(other *handlerPlan) bool {
+	return !h.spooled && !other.spooled && h.stream == other.stream && h.path == other.path && h.formatText == other.formatText
 }
 
 // nothing is Python's NullHandler.

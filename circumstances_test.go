@@ -190,8 +190,8 @@ root: {level: "${LOG_LEVEL}", handlers: [f]}
 	logs.Logger("").Warn("no")
 	logs.Logger("").Error("yes")
 	// In a format ${…} is what it is to Python: text.
-	if got := readText(t, filepath.Join(dir, "a.log")); got != "${LOG_DIR} yes\n" || logs.blue.keys.Service != "fallback" {
-		t.Errorf("got %q, service %q", got, logs.blue.keys.Service)
+	if got := readText(t, filepath.Join(dir, "a.log")); got != "${LOG_DIR} yes\n" || logs.blue.Load().keys.Service != "fallback" {
+		t.Errorf("got %q, service %q", got, logs.blue.Load().keys.Service)
 	}
 }
 

@@ -32,7 +32,8 @@ func (l *Logs) openControl() (socket string) {
 // serveControl begins to answer, once everything is there that can be asked.
 func (l *Logs) serveControl() {
 	if l.control != nil {
-		l.control.Serve(&answers{logs: l, loans: map[string]*loan{}})
+		l.answers = &answers{logs: l, loans: map[string]*loan{}}
+		l.control.Serve(l.answers)
 	}
 }
 
@@ -114,6 +115,16 @@ func (a *answers) SetLevel(logger string, level record.Level, d time.Duration) (
 
 // maxLoggerName is that of a name in a frame, and more than anybody has.
 const maxLoggerName = 1024
+
+// forgetLoans ends all loans: the levels are those of another configuration now.
+func (a *answers) forgetLoans() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for logger, b := range a.loans {
+		b.timer.Stop()
+		delete(a.loans, logger)
+	}
+}
 
 // back ends a loan, unless somebody else has set the level meanwhile.
 func (a *answers) back(logger string, b *loan) {

@@ -42,14 +42,17 @@ const shutdownTimeout = 5 * time.Second
 
 // Logs is an open configuration. Its methods are safe for concurrent use.
 type Logs struct {
-	blue    *blueprint
-	tree    *tree.Tree
-	spool   *spool.Spool       // nil if no handler is spooled
-	deliver *deliver.Deliverer // the same
-	report  *slog.Logger
-	told    *reporter // report's
-	closers []io.Closer
-	control *control.Server // nil if there is none
+	document func() (*config.Document, error) // reads the configuration again
+	opts     []Option
+	blue     atomic.Pointer[blueprint]
+	changing sync.Mutex // of Reload and Shutdown
+	tree     *tree.Tree
+	spool    *spool.Spool       // nil if no handler has been spooled so far
+	deliver  *deliver.Deliverer // the same
+	report   *slog.Logger
+	told     *reporter       // report's
+	control  *control.Server // nil if there is none
+	answers  *answers        // its
 
 	lost      atomic.Uint64      // records that the spool could not keep
 	lostTold  uint64             // of them, those that girok.gap has told
@@ -74,61 +77,42 @@ func Open(path string, opts ...Option) (*Logs, error) {
 		path = os.Getenv("GIROK_CONFIG")
 	}
 	if path == "" {
-		doc, err := config.Parse("", []byte("version: 1"))
-		if err != nil {
-			return nil, err
-		}
-		return open(doc, opts)
+		return OpenBytes("", []byte("version: 1"), opts...)
 	}
-	doc, err := config.Load(path)
-	if err != nil {
-		return nil, err
-	}
-	return open(doc, opts)
+	return open(func() (*config.Document, error) { return config.Load(path) }, opts)
 }
 
 // OpenFS is Open for a configuration in a file system, such as an embedded one.
 // Relative paths of spool and handlers are relative to the working folder.
 func OpenFS(fsys fs.FS, path string, opts ...Option) (*Logs, error) {
-	doc, err := config.LoadFS(fsys, path)
-	if err != nil {
-		return nil, err
-	}
-	return open(doc, opts)
+	return open(func() (*config.Document, error) { return config.LoadFS(fsys, path) }, opts)
 }
 
 // OpenBytes is Open for a configuration in memory. name stands for it in errors;
 // relative paths are relative to the working folder.
 func OpenBytes(name string, yaml []byte, opts ...Option) (*Logs, error) {
-	doc, err := config.Parse(name, yaml)
+	return open(func() (*config.Document, error) { return config.Parse(name, yaml) }, opts)
+}
+
+// open reads a configuration, and opens handlers and spool.
+func open(document func() (*config.Document, error), opts []Option) (*Logs, error) {
+	doc, err := document()
 	if err != nil {
 		return nil, err
 	}
-	return open(doc, opts)
-}
-
-func open(doc *config.Document, opts []Option) (*Logs, error) {
 	b, err := read(doc, opts)
 	if err != nil {
 		return nil, err
 	}
-	return b.start(opts)
-}
-
-// start opens handlers and spool.
-func (b *blueprint) start(opts []Option) (*Logs, error) {
 	told := newReporter(console.Stderr())
-	l := &Logs{blue: b, told: told, report: slog.New(told), growth: map[string]*growth{}, stop: make(chan struct{}), housekept: make(chan struct{})}
-	if err := l.openSpool(opts); err != nil {
+	l := &Logs{document: document, opts: opts, told: told, report: slog.New(told), growth: map[string]*growth{}, stop: make(chan struct{}), housekept: make(chan struct{})}
+	l.blue.Store(b)
+	if err := l.openSpool(b); err != nil {
 		l.closeControl()
 		return nil, err
 	}
-	l.closers = b.openDirect(func(msg string, args ...any) { l.report.Error(msg, args...) })
-	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed}
-	if l.spool != nil {
-		cfg.Appender = l.spool
-	}
-	l.tree = tree.New(cfg)
+	b.openDirect(nil, func(msg string, args ...any) { l.report.Error(msg, args...) })
+	l.tree = tree.New(l.treeConfig(b))
 	if l.deliver != nil {
 		l.deliver.Start()
 	}
@@ -138,16 +122,16 @@ func (b *blueprint) start(opts []Option) (*Logs, error) {
 }
 
 // openSpool makes a run if a handler needs one.
-func (l *Logs) openSpool(opts []Option) error {
-	rc, err := l.blue.runConfig()
+func (l *Logs) openSpool(b *blueprint) error {
+	rc, err := b.runConfig()
 	if err != nil || len(rc.Handlers) == 0 {
 		return err
 	}
-	keys := l.blue.keys.Spool
+	keys := b.keys.Spool
 	socket := l.openControl()
 	var wake atomic.Pointer[deliver.Deliverer]
 	l.spool, err = spool.Open(spool.Options{
-		Dir: l.blue.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
+		Dir: b.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
 		SyncEvery: time.Duration(keys.Sync), Control: socket,
 		Wake: func() {
 			if d := wake.Load(); d != nil {
@@ -162,7 +146,7 @@ func (l *Logs) openSpool(opts []Option) error {
 		l.spool.Seal()
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
-	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(opts), file.Kind), Log: l.report, Control: socket})
+	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket})
 	wake.Store(l.deliver)
 	return nil
 }
@@ -340,6 +324,8 @@ func (l *Logs) Close() error {
 func (l *Logs) Shutdown(ctx context.Context) error {
 	l.closeOnce.Do(func() {
 		close(l.stop)
+		l.changing.Lock() // no Reload is under way, and none begins
+		defer l.changing.Unlock()
 		<-l.housekept
 		l.closeControl()
 		if l.spool != nil {
@@ -347,8 +333,10 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 			l.deliver.Close(ctx)
 			l.spool.Release()
 		}
-		for _, c := range l.closers {
-			l.closeErr = errors.Join(l.closeErr, c.Close())
+		for _, h := range l.blue.Load().sorted() {
+			if c, ok := h.tree.Direct.(io.Closer); ok {
+				l.closeErr = errors.Join(l.closeErr, c.Close())
+			}
 		}
 		if n := l.tree.Unshown(); n > 0 {
 			l.report.Warn("records were not shown: nothing is configured for them; give girok.Open a config.yaml", "records", n)

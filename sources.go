@@ -57,7 +57,7 @@ func sourceNames(kinds []source.Kind) string {
 
 // Sources are those of the configuration whose kinds are among the options of
 // Open, by name.
-func (l *Logs) Sources() []source.Plan { return l.blue.sources }
+func (l *Logs) Sources() []source.Plan { return l.blue.Load().sources }
 
 // OpenSource opens a source; its records go through the tree.
 func (l *Logs) OpenSource(p source.Plan, env source.Env) (source.Source, error) {
@@ -66,7 +66,7 @@ func (l *Logs) OpenSource(p source.Plan, env source.Env) (source.Source, error) 
 		env.Count = &source.Counts{}
 	}
 	l.counts.Store(p.Name, env.Count)
-	env.Dir = l.blue.dir()
+	env.Dir = l.blue.Load().dir()
 	env.Node = func(logger string) source.Emitter { return l.tree.Node(logger) }
 	s, err := p.Open(env)
 	if err != nil {

@@ -48,7 +48,7 @@ func (l *Logs) Stats() Stats {
 		sp := l.spool.Stats()
 		s.Spool, s.Handlers = &sp, l.deliver.Stats()
 	}
-	for _, h := range l.blue.sorted() {
+	for _, h := range l.blue.Load().sorted() {
 		if c, ok := h.tree.Direct.(counter); ok && !h.spooled {
 			s.Direct = append(s.Direct, DirectStats{Handler: h.name, Written: c.Written(), Failed: c.Failed()})
 		}

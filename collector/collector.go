@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/girok/girok"
@@ -66,6 +67,7 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 		return nil, err
 	}
 	c := &collector{opts: opts, logs: logs, out: newStatus(opts.Stderr)}
+	logs.ReloadOn(syscall.SIGHUP)
 	if listener != nil {
 		defer serveMetrics(listener, logs)()
 		c.out.say("metrics at http://" + listener.Addr().String() + "/metrics")

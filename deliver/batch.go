@@ -40,6 +40,12 @@ func (b *builder) reset(handler string, limits sink.Limits) {
 	}
 }
 
+// forget lets go of the runs that the last batches were of.
+func (b *builder) forget() {
+	clear(b.items[:cap(b.items)])
+	clear(b.moves[:cap(b.moves)])
+}
+
 func (b *builder) len() int { return len(b.items) }
 
 func (b *builder) full() bool {

@@ -114,6 +114,12 @@ func (d *Deliverer) Wake() {
 	}
 }
 
+// Look looks for runs now, and not only within a second.
+func (d *Deliverer) Look() {
+	d.scan()
+	d.wakeLanes()
+}
+
 func (d *Deliverer) run() {
 	defer close(d.done)
 	scan := time.NewTicker(d.pace.Scan)

@@ -67,6 +67,7 @@ func (l *lane) forgetRuns(gone []record.RunID) {
 	}
 	l.runs = keep
 	l.mu.Unlock()
+	l.b.forget()
 	for _, s := range l.sinks {
 		l.sweep(s, gone)
 		return

@@ -129,7 +129,7 @@ func (c *cursor) tail() uint64 {
 // trim gives back what a dead run had allocated ahead.
 func (l *lane) trim(c *cursor) {
 	if c.run.Own() || c.reader.Damaged > 0 {
-		return
+		return // an own one was cut off when it was let go
 	}
 	if err := c.run.Trim(c.reader.FramesEnd()); err != nil {
 		l.dest.d.opts.Log.Warn("a dead run can't be cut off at its end", "run", c.run.Path(), "error", err)

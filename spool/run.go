@@ -360,7 +360,9 @@ func (r *Run) Trim(end uint64) error {
 		case end < h.end():
 			size := max(int64(end-min(h.base, end)), headerSize)
 			if st, serr := os.Stat(name); serr == nil && st.Size() > size {
-				err = errors.Join(err, os.Truncate(name, size))
+				if terr := os.Truncate(name, size); !errors.Is(terr, fs.ErrNotExist) { // somebody is quicker
+					err = errors.Join(err, terr)
+				}
 			}
 		}
 	}

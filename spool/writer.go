@@ -375,8 +375,9 @@ func (w *Writer) Tail() uint64 {
 // Run is the run that the writer appends to.
 func (w *Writer) Run() *Run { return w.run }
 
-// seal ends appending, waits up to a second for frames that are being copied,
-// and makes the run dead for this process. The lock stays until release.
+// seal ends appending, and waits up to a second for frames that are being copied.
+// The run is dead for this process once finished is set; the lock stays until
+// release.
 func (w *Writer) seal() {
 	w.stopOnce.Do(func() {
 		w.mu.Lock() // no roll is under way
@@ -394,7 +395,6 @@ func (w *Writer) seal() {
 		time.Sleep(200 * time.Microsecond)
 	}
 	w.run.count.raise(committedOffset, w.walkTo(end))
-	w.finished.Store(true)
 	if w.syncer != nil {
 		w.mu.Unlock()
 		w.syncer.end()
@@ -413,7 +413,8 @@ func (w *Writer) finish() {
 func (w *Writer) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-if w.lock == nil {
+	if w.lock == nil {
+		w.finished.Store(true)
 		return
 	}
 	if end := w.Tail(); w.walkTo(end) >= end {
@@ -425,10 +426,12 @@ if w.lock == nil {
 			w.next = nil
 		}
 	}
+	// Who sees that it is dead must see that it may go.
+	w.released.Store(true)
+	w.finished.Store(true)
 	w.giveBack()
 	w.lock.Close()
 	w.lock = nil
-	w.released.Store(true)
 }
 
 // walkTo is how far frames are committed without a hole. The caller holds mu.

@@ -19,7 +19,8 @@ delivery. A configuration without sources reads standard input, unless that is a
 terminal. When all sources have ended it delivers what lies in the spool, also
 what earlier runs left that were killed, and says what came of it.
 
-SIGINT or SIGTERM stops reading and closes; a second one ends the program at
+SIGHUP reads the configuration again and applies it as a whole; with a mistake in
+it nothing changes. SIGINT or SIGTERM stops reading and closes; a second one ends the program at
 once. What is then not delivered is in the spool.
 
 examples:

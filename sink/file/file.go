@@ -38,6 +38,7 @@ type Handler struct {
 	opened bool
 	torn   bool // the file ends in the middle of a line
 	closed bool
+	late   bool // closed, but a call that was under way may still come
 }
 
 // New makes a handler. It touches nothing; the file is opened by Open, or else
@@ -147,7 +148,10 @@ func (h *Handler) slow(line []byte, n int, err error) error {
 	if n > 0 && !h.closed {
 		h.tear(true)
 	}
-	if err == nil || h.closed {
+	if h.late {
+		defer h.shut()
+	}
+	if err == nil || h.closed || h.late {
 		err = h.finish(line, n)
 	} else {
 		err = h.fail(err)
@@ -236,6 +240,28 @@ func (h *Handler) mkdir() error {
 		return nil
 	}
 	return os.MkdirAll(filepath.Dir(h.o.Path), 0o755)
+}
+
+// Retire closes the file when another handler has taken the place of this one. A
+// call that was under way then opens it for its record once more.
+func (h *Handler) Retire() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.late {
+		return nil
+	}
+	h.late = true
+	return h.shut()
+}
+
+// shut closes what is open, so that the next record opens it.
+func (h *Handler) shut() error {
+	h.ready.Store(false)
+	if !h.opened {
+		return nil
+	}
+	h.opened = false
+	return h.out.close()
 }
 
 // Close closes the file. Records that come later are errors.

@@ -1,0 +1,195 @@
+package girok
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/spool"
+	"github.com/girok/girok/tree"
+)
+
+// Reload reads the configuration again, from where Open had it, and applies it as
+// a whole. Loggers that the program holds follow it at once, slog.Default among
+// them; levels that were set by SetLevel are those of the file again. Handlers that
+// did not change stay as they are. When a spooled handler changed a new run begins
+// in the spool, and what was logged before is delivered as it was configured then.
+//
+// With any mistake in the file nothing changes, and the error lists all. The same
+// for what can't change while a program runs: service and the keys of spool, but
+// for durability.
+//
+// Attributes that With has bound before are hidden by the redact rules of then.
+func (l *Logs) Reload() error {
+	doc, err := l.document()
+	if err != nil {
+		return err
+	}
+	return l.reload(doc)
+}
+
+// ReloadBytes is Reload with a configuration in memory.
+func (l *Logs) ReloadBytes(name string, yaml []byte) error {
+	doc, err := config.Parse(name, yaml)
+	if err != nil {
+		return err
+	}
+	return l.reload(doc)
+}
+
+// ReloadOn reloads whenever one of the signals comes, such as SIGHUP, until Close.
+// What came of it is told on standard error.
+func (l *Logs) ReloadOn(signals ...os.Signal) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, signals...)
+	go func() {
+		defer signal.Stop(c)
+		for {
+			select {
+			case <-l.stop:
+				return
+			case <-c:
+			}
+			if err := l.Reload(); err != nil {
+				l.report.Error("the configuration was not applied, nothing has changed", "error", err)
+			} else {
+				l.report.Info("the configuration was applied anew")
+			}
+		}
+	}()
+}
+
+var errLoggingEnded = errors.New("girok: logging has ended")
+
+func (l *Logs) reload(doc *config.Document) error {
+	b, err := read(doc, l.opts)
+	if err != nil {
+		return err
+	}
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	select {
+	case <-l.stop:
+		return errLoggingEnded
+	default:
+	}
+	old := l.blue.Load()
+	if err := b.canFollow(old); err != nil {
+		return err
+	}
+	retire, err := l.renewRun(b)
+	if err != nil {
+		return err
+	}
+	unused := b.openDirect(old, func(msg string, args ...any) { l.report.Error(msg, args...) })
+	l.blue.Store(b)
+	if l.answers != nil {
+		l.answers.forgetLoans()
+	}
+	l.tree.Apply(l.treeConfig(b))
+	retire()
+	if l.deliver != nil {
+		l.deliver.Look()
+	}
+	for _, f := range unused {
+		if err := f.Retire(); err != nil {
+			l.report.Warn("a file that is not used any more can't be closed", "error", err)
+		}
+	}
+	return nil
+}
+
+// treeConfig is what the loggers are made of.
+func (l *Logs) treeConfig(b *blueprint) tree.Config {
+	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed, Moved: spool.ErrMoved}
+	if l.spool != nil {
+		cfg.Appender = l.spool.Appender()
+	}
+	return cfg
+}
+
+// renewRun begins a run for what the spooled handlers are now, if they changed.
+func (l *Logs) renewRun(b *blueprint) (retire func(), err error) {
+	nothing := func() {}
+	rc, err := b.runConfig()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(rc.Handlers) == 0:
+		return nothing, nil // the run of before waits for another reload, or for the end
+	case l.spool == nil:
+		if err := l.openSpool(b); err != nil {
+			return nil, err
+		}
+		l.deliver.Start()
+		l.serveControl()
+		return nothing, nil
+	case sameRun(rc, l.spool.Writer().Run().Config):
+		return nothing, nil
+	}
+	return l.spool.Renew(rc)
+}
+
+// sameRun reports whether a run of one configuration can take the records of the
+// other.
+func sameRun(a, b spool.RunConfig) bool {
+	text := func(c spool.RunConfig) []byte {
+		c.Format, c.ID, c.Created, c.PID = 0, "", time.Time{}, 0
+		t, err := json.Marshal(c)
+		if err != nil {
+			return nil
+		}
+		return t
+	}
+	return bytes.Equal(text(a), text(b))
+}
+
+// canFollow looks whether b can take the place of a configuration that runs.
+func (b *blueprint) canFollow(old *blueprint) error {
+	was, is := old.keys.Spool, b.keys.Spool
+	was.Durability = is.Durability
+	at := func(key string) string {
+		if n := b.doc.Root.Get(key); n != nil {
+			return n.Pos().String()
+		}
+		return b.doc.Root.Pos().String()
+	}
+	switch {
+	case b.keys.Service != old.keys.Service:
+		return fmt.Errorf("%s: service can't change while the program runs (from %q to %q): start it anew", at("service"), old.keys.Service, b.keys.Service)
+	case was != is:
+		return fmt.Errorf("%s: the keys of spool can't change while the program runs, but for durability: start it anew", at("spool"))
+	case !sameNodes(old.keys.Sources, b.keys.Sources):
+		return fmt.Errorf("%s: sources can't change while the program runs: start it anew", at("sources"))
+	}
+	return nil
+}
+
+func sameNodes(a, b map[string]*config.Node) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, n := range a {
+		if b[name] == nil || text(n) != text(b[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// text is a node as JSON; two that are the same have the same.
+func text(n *config.Node) string {
+	if n == nil {
+		return ""
+	}
+	b, err := n.JSON(func(string) bool { return false })
+	if err != nil {
+		return "!" + err.Error()
+	}
+	return string(b)
+}
