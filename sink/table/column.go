@@ -16,6 +16,7 @@ type Column struct {
 
 	source   origin
 	path     string // of an attribute
+	slot     int    // where a mapper finds it
 	constant Value
 	added    bool // not in the configuration: new_columns added it, or found it in the table
 }

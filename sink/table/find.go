@@ -7,17 +7,19 @@ import (
 	"github.com/girok/girok/record"
 )
 
-// addSlot makes room for the attribute at path.
-func (m *Mapper) addSlot(path string) {
-	if _, ok := m.exact[path]; ok {
-		return
+// addSlot makes room for the attribute at path and returns its slot.
+func (m *Mapper) addSlot(path string) int {
+	if i, ok := m.exact[path]; ok {
+		return i
 	}
 	m.exact[path] = len(m.slots)
+	m.lengths |= 1 << (len(path) & 63)
 	if head, _, dotted := strings.Cut(path, "."); dotted {
 		m.nested = append(m.nested, len(m.slots))
 		m.heads[head] = true
 	}
 	m.slots = append(m.slots, slot{path: path})
+	return len(m.slots) - 1
 }
 
 // find looks up all slots in one walk over the record's attributes. Where a key
@@ -27,10 +29,14 @@ func (m *Mapper) find(v *record.View) {
 		s := &m.slots[i]
 		s.found, s.keep, s.klen = false, false, 0
 	}
+	m.taking = false
 	var key []byte
 	var val record.Value
 	for a := v.Attrs(); a.Next(&key, &val); {
-		if i, ok := m.exact[string(key)]; ok {
+		if m.lengths>>(len(key)&63)&1 == 0 {
+			// no path has this length, as is so for most keys
+		} else if i, ok := m.exact[string(key)]; ok {
+			m.taking = true
 			at := unsafe.SliceData(key)
 			s := &m.slots[i]
 			s.found, s.klen, s.val, s.top, s.at = true, len(key), val, at, at
@@ -51,6 +57,7 @@ func (m *Mapper) findBelow(key []byte, val *record.Value) {
 		}
 		in := *val
 		if at, ok := seek(&in, path); ok {
+			m.taking = true
 			s.found, s.klen, s.val, s.top, s.at = true, len(key), in, unsafe.SliceData(key), at
 		}
 	}

@@ -30,10 +30,13 @@ type Mapper struct {
 
 	slots   []slot
 	exact   map[string]int // path → slot
+	lengths uint64         // bit n: a path has n bytes, modulo 64
+	taking  bool           // a column takes something of the present record
 	nested  []int          // slots whose path can lead into an attribute
 	heads   map[string]bool
 	skipped map[string]bool // keys of attributes that can't become columns
 	caller  callers
+	names   names
 	view    record.View
 }
 
@@ -67,13 +70,13 @@ func NewMapper(c *Config, opt Options) *Mapper {
 }
 
 func (m *Mapper) add(col Column) {
-	m.cols = append(m.cols, col)
 	switch col.source {
 	case fromRest:
-		m.rest = len(m.cols) - 1
+		m.rest = len(m.cols)
 	case fromAttr:
-		m.addSlot(col.path)
+		col.slot = m.addSlot(col.path)
 	}
+	m.cols = append(m.cols, col)
 }
 
 // Columns is the columns of a row, in order. The slice is the mapper's own; Add
@@ -109,7 +112,7 @@ func (m *Mapper) Row(b *sink.Batch, i int, dst []Value) ([]Value, error) {
 		out := &dst[len(dst)-1]
 		switch {
 		case col.source == fromAttr:
-			s := &m.slots[m.exact[col.path]]
+			s := &m.slots[col.slot]
 			if s.found {
 				val := s.val
 				if !m.convert(out, col.Type, &val) {
@@ -247,19 +250,19 @@ func (m *Mapper) textOf(o origin, b *sink.Batch, i int) []byte {
 	case fromMessage:
 		return m.text(v.Message)
 	case fromLevelName:
-		return m.copied(v.Level.String())
+		return m.level(v.Level)
 	case fromKind:
 		return m.copied(v.Kind.String())
 	case fromSource:
 		return m.text(v.Source)
 	case fromHost:
-		return m.named(of.Host)
+		return m.names.of(of).host
 	case fromService:
-		return m.named(of.Service)
+		return m.names.of(of).service
 	case fromVersion:
-		return m.named(of.Version)
+		return m.names.of(of).version
 	case fromRun:
-		return m.copied(of.Run.String())
+		return m.names.of(of).run
 	case fromRecordID:
 		start := len(m.buf)
 		m.buf = b.AppendID(m.buf, i, v)
@@ -271,10 +274,41 @@ func (m *Mapper) textOf(o origin, b *sink.Batch, i int) []byte {
 	return nil
 }
 
+// level is a level's name.
+func (m *Mapper) level(l record.Level) []byte {
+	if n := int(l) / 10; l%10 == 0 && n >= 0 && n < len(levelNames) {
+		return levelNames[n]
+	}
+	return m.copied(l.String())
+}
+
+// levelNames are the names of the levels that have one.
+var levelNames = func() (names [record.Critical/10 + 1][]byte) {
+	for i := range names {
+		names[i] = []byte(record.Level(i * 10).String())
+	}
+	return names
+}()
+
+// names are an origin's as columns take them: made once for the many records in
+// a row that share it.
+type names struct {
+	origin                      *sink.Origin
+	host, service, version, run []byte
+}
+
+func (n *names) of(o *sink.Origin) *names {
+	if n.origin != o {
+		*n = names{o, named(o.Host), named(o.Service), named(o.Version), named(o.Run.String())}
+	}
+	return n
+}
+
 // named is a name that is NULL when it is empty.
-func (m *Mapper) named(s string) []byte {
+func named(s string) []byte {
 	if s == "" {
 		return nil
 	}
-	return m.copied(s)
+	var c converter
+	return c.copied(s)
 }

@@ -52,6 +52,9 @@ func (m *Mapper) stray() (string, bool) {
 // appendAttrs appends `,"key":value` for each attribute of the record that no
 // column took.
 func (m *Mapper) appendAttrs(dst []byte, attrs record.Attrs) []byte {
+	if !m.taking {
+		return attrs.AppendMembers(dst)
+	}
 	var key []byte
 	var val record.Value
 	for attrs.Next(&key, &val) {
