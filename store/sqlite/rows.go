@@ -12,23 +12,20 @@ import (
 
 // rows collects the rows of one statement and inserts them.
 type rows struct {
-	columns int // of the statements
+	db      *db
+	into    string // the statements up to the values
+	columns int    // of the statements
 	many    statement
+	alike   statement // as many, where some columns have one value for all rows
 	one     statement
+
+	seen  columnSet // the columns that were alike in each statement since it was last asked
+	since int       // how many those were
 
 	values []table.Value // of the rows collected
 	index  []int         // of each row in the batch
 	text   []byte        // of times
 	last   []cell        // of each column whose values repeat
-}
-
-// statement is a prepared insert of so many rows.
-type statement struct {
-	stmt interface {
-		driver.Stmt
-		driver.StmtExecContext
-	}
-	args []driver.NamedValue
 }
 
 // cell is a value as the driver takes it, kept for the rows that have it too.
@@ -57,11 +54,8 @@ func (r *rows) reset() {
 
 // forget closes the statements.
 func (r *rows) forget() {
-	for _, s := range []*statement{&r.many, &r.one} {
-		if s.stmt != nil {
-			s.stmt.Close()
-		}
-		*s = statement{}
+	for _, s := range []*statement{&r.many, &r.alike, &r.one} {
+		s.close()
 	}
 	r.columns = 0
 }
@@ -72,38 +66,22 @@ func (r *rows) prepare(d *db, name string, cols []table.Column) error {
 		return nil
 	}
 	r.forget()
-	r.columns = len(cols)
+	names := make([]string, len(cols))
 	r.last = make([]cell, len(cols))
 	for i, c := range cols {
+		names[i] = quote(c.Name)
 		r.last[i].repeats = c.Repeats()
 	}
-	err := r.one.prepare(d, name, cols, 1)
+	r.db, r.into, r.columns = d, "insert into "+quote(name)+" ("+strings.Join(names, ", ")+") values ", len(cols)
+	r.seen, r.since = everyColumn, patience-1
+	err := r.one.prepare(r, 1, 0)
 	if err == nil {
-		err = r.many.prepare(d, name, cols, r.perStatement())
+		err = r.many.prepare(r, r.perStatement(), 0)
 	}
 	if err != nil {
 		r.forget()
 	}
 	return err
-}
-
-func (s *statement) prepare(d *db, name string, cols []table.Column, n int) error {
-	names := make([]string, len(cols))
-	for i, c := range cols {
-		names[i] = quote(c.Name)
-	}
-	row := "(" + strings.Repeat(", ?", len(cols))[2:] + ")"
-	stmt, err := d.conn.Prepare("insert into " + quote(name) + " (" + strings.Join(names, ", ") + ") values " +
-		strings.Repeat(", "+row, n)[2:])
-	if err != nil {
-		return err
-	}
-	s.stmt = stmt.(interface {
-		driver.Stmt
-		driver.StmtExecContext
-	})
-	s.args = named(make([]any, n*len(cols)))
-	return nil
 }
 
 // add maps record i of b. A row that can't be mapped is left out.
@@ -125,7 +103,10 @@ func (r *rows) flush() (bad []sink.RowError, err error) {
 		return nil, nil
 	}
 	if r.full() && r.perStatement() > 1 {
-		err := r.exec(&r.many, r.values)
+		s, err := r.widest()
+		if err == nil {
+			err = r.exec(s, r.values)
+		}
 		if !rejects(err) {
 			return nil, err
 		}
@@ -142,8 +123,15 @@ func (r *rows) flush() (bad []sink.RowError, err error) {
 }
 
 func (r *rows) exec(s *statement, values []table.Value) error {
-	for i := range values {
-		s.args[i].Value = r.value(&r.last[i%r.columns], &values[i])
+	i := 0
+	for ; i < r.columns; i++ {
+		s.args[i].Value = r.value(&r.last[i], &values[i])
+	}
+	for row := r.columns; row < len(values); row += r.columns {
+		for _, c := range s.own {
+			s.args[i].Value = r.value(&r.last[c], &values[row+c])
+			i++
+		}
 	}
 	// The context of the batch is looked at between statements: given one that
 	// can be cancelled, the driver makes a goroutine for each.
