@@ -48,7 +48,7 @@ func (s *Spooled) resume(m, before mark, partial bool) (mark, error) {
 	if !partial && int64(len(want)) == m.Length && crc32.Checksum(want, castagnoli) == m.CRC {
 		return s.complete(m, want, have, size)
 	}
-	return s.replace(m, have, size)
+	return s.replace(m, have, size, partial)
 }
 
 // complete goes on where a batch was torn.
@@ -78,16 +78,14 @@ func (s *Spooled) complete(m mark, want, have []byte, size int64) (mark, error) 
 	return s.at(size, skip, torn), err
 }
 
-// replace goes on where a batch was torn whose bytes can't be made again: some of
-// its records are gone, or another version makes other lines of them.
-func (s *Spooled) replace(m mark, have []byte, size int64) (mark, error) {
+// replace goes on where a batch was torn whose bytes can't be made again: another
+// version makes other lines of its records, or (partial) some of them are gone,
+// and then what is in of those stays.
+func (s *Spooled) replace(m mark, have []byte, size int64, partial bool) (mark, error) {
 	skip := int64(bytes.LastIndexByte(s.lines[:m.Skip], '\n') + 1)
-	cut := int64(bytes.LastIndexByte(have, '\n') + 1)
-	if first, _, ok := bytes.Cut(s.lines[skip:], []byte{'\n'}); ok {
-		// What comes before the first record that is left stays.
-		if i := bytes.Index(append([]byte{'\n'}, have...), append(append([]byte{'\n'}, first...), '\n')); i >= 0 {
-			cut = int64(i)
-		}
+	cut := int64(0)
+	if partial {
+		cut = s.before(have)
 	}
 	if size <= m.Size+m.Length && m.Size+cut < size {
 		if err := s.file.truncate(m.Size + cut); err != nil {
@@ -97,6 +95,17 @@ func (s *Spooled) replace(m mark, have []byte, size int64) (mark, error) {
 	}
 	torn, err := s.file.torn(size)
 	return s.at(size, skip, torn && skip < int64(len(s.lines))), err
+}
+
+// before is how much of a torn batch lies before the first record that is left.
+func (s *Spooled) before(have []byte) int64 {
+	if first, _, ok := bytes.Cut(s.lines, []byte{'\n'}); ok {
+		line := append(append([]byte{'\n'}, first...), '\n')
+		if i := bytes.Index(append([]byte{'\n'}, have...), line); i >= 0 {
+			return int64(i)
+		}
+	}
+	return int64(bytes.LastIndexByte(have, '\n') + 1)
 }
 
 // find opens the file that holds the batch of m: at its path, under another name

@@ -66,7 +66,13 @@ func openSpooled(_ context.Context, env sink.Env, c Config) (sink.Sink, error) {
 
 // Close implements sink.Sink. What a batch still lacks is left to whoever has the
 // journal.
-func (s *Spooled) Close() error { return s.file.release(s) }
+func (s *Spooled) Close() error {
+	f := s.file
+	if s.file = nil; f == nil {
+		return nil
+	}
+	return f.release(s)
+}
 
 // Prepare implements sink.Journaled.
 func (s *Spooled) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sink.Mark, error) {

@@ -123,6 +123,7 @@ func drain(logs *girok.Logs, runs string) error {
 			return err
 		}
 		if len(left) <= 1 {
+			logs.Logger("tidy").Info("a batch") // after it, what a kill has left of rotation is finished
 			return logs.Close()
 		}
 	}

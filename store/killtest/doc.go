@@ -3,6 +3,7 @@
 //
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store duckdb -v
+//	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store file -v
 //
 // Without the tag the windows are not compiled in, and all kills are random.
 package killtest

@@ -14,6 +14,7 @@ import (
 var stores = map[string]func(db, query string) ([][]string, error){
 	"sqlite": sqlite3,
 	"duckdb": duckdbRows,
+	"file":   fileRows,
 }
 
 // ask asks the database of the lives.
@@ -50,6 +51,34 @@ func sqlite3(db, query string) (rows [][]string, err error) {
 	}
 	for line := range strings.Lines(out.String()) {
 		rows = append(rows, strings.Split(strings.TrimSpace(line), "|"))
+	}
+	return rows, nil
+}
+
+// fileRows reads the lines of all files, with what Python makes of them.
+func fileRows(db, _ string) (rows [][]string, err error) {
+	const script = `
+import glob, gzip, json, os, sys
+for name in glob.glob(os.path.join(sys.argv[1], "kill*.jsonl*")):
+    with (gzip.open if name.endswith(".gz") else open)(name, "rb") as f:
+        for line in f:
+            r = json.loads(line)
+            assert line.endswith(b"\n"), "torn"
+            if "life" in r:
+                print(r["life"], r["g"], str(r["n"]).removeprefix("bad "), sep="|")
+`
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return nil, errors.New("python3 is needed to read the files with another program")
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.Command(python, "-c", script, filepath.Dir(db))
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("python3: %w: %s", err, errs.Bytes())
+	}
+	for line := range strings.Lines(out.String()) {
+		rows = append(rows, append(strings.Split(strings.TrimSpace(line), "|"), ""))
 	}
 	return rows, nil
 }
