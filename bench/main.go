@@ -58,6 +58,7 @@ var lines = []line{
 	{"disabled", "slog call below the level, 5 attributes", disabledLine},
 	{"file/1", "slog call to a JSON file, 5 attributes", fileLine(1)},
 	{"file/2", "the same from two goroutines", fileLine(2)},
+	{"file/spooled", "slog call to a spooled file of JSON lines, the whole way; and from an encoder", spooledFileLine},
 	{"append", "append of 200 B to the spool with its checksum", appendLine},
 	{"paced", "appends of 200 B at 200,000/s for two minutes: percentiles and page faults", pacedLine},
 	{"rows", "rows a CPU second into SQLite from a dead run", rowsLine},

@@ -22,6 +22,9 @@ type builder struct {
 	items   []sink.Item
 	offsets []int // of the items' payloads in data
 	moves   []move
+	sum     digest // of data up to summed
+	summed  int
+	sorted  bool // the items are not in the order of data
 	cut     bool // take no more
 }
 
@@ -35,6 +38,7 @@ type move struct {
 func (b *builder) reset(handler string, limits sink.Limits) {
 	b.handler, b.limits = handler, limits
 	b.data, b.items, b.offsets, b.moves, b.cut = b.data[:0], b.items[:0], b.offsets[:0], b.moves[:0], false
+	b.sum, b.summed, b.sorted = digest{}, 0, false
 	if cap(b.data) > 2*int(limits.Bytes)+record.MaxPayload {
 		b.data = nil
 	}
@@ -70,6 +74,9 @@ func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte) {
 	m.to = record.Place{Position: ref.Next}
 	b.offsets = append(b.offsets, len(b.data))
 	b.data = append(b.data, payload...)
+	if len(b.data)-b.summed >= sumAt {
+		b.sumUp()
+	}
 	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position, Index: index}})
 }
 
@@ -90,6 +97,7 @@ func (b *builder) cutAt(to record.Place) {
 	}
 	if n < len(b.items) {
 		b.data = b.data[:b.offsets[n]]
+		b.sum, b.summed = digest{}, 0
 		b.items, b.offsets = b.items[:n], b.offsets[:n]
 	}
 }
@@ -118,6 +126,7 @@ func (b *builder) sortRuns() {
 	for i := range b.moves {
 		index[&b.moves[i].c.origin] = i
 	}
+	b.sorted = true
 	slices.SortStableFunc(b.items, func(x, y sink.Item) int { return index[x.Origin] - index[y.Origin] })
 }
 
@@ -133,27 +142,45 @@ func (b *builder) seal() []sink.Item {
 	return b.items
 }
 
-// batchName is the handler, where the batch begins, and 16 hex digits of the
-// digest of its ranges and frames (CRC-32C, then CRC-32 IEEE).
-func batchName(handler string, moves []sink.Move, items []sink.Item) string {
-	var a, b uint32
-	add := func(p []byte) {
-		a = crc32.Update(a, castagnoli, p)
-		b = crc32.Update(b, crc32.IEEETable, p)
+// digest is that of a batch's frames and ranges: CRC-32C and CRC-32 IEEE.
+type digest struct{ a, b uint32 }
+
+func (d *digest) add(p []byte) {
+	d.a = crc32.Update(d.a, castagnoli, p)
+	d.b = crc32.Update(d.b, crc32.IEEETable, p)
+}
+
+// sumAt is how much data is summed together, in bytes: less than the caches that
+// it has just come into.
+const sumAt = 16 << 10
+
+func (b *builder) sumUp() {
+	b.sum.add(b.data[b.summed:])
+	b.summed = len(b.data)
+}
+
+// name is the name of a part of the batch: the handler, where the part begins, and
+// 16 hex digits of the digest of its frames and ranges.
+func (b *builder) name(moves []sink.Move, items []sink.Item) string {
+	var sum digest
+	if len(items) == len(b.items) && !b.sorted {
+		b.sumUp()
+		sum = b.sum
+	} else {
+		for i := range items {
+			sum.add(items[i].Payload)
+		}
 	}
-	var buf [40]byte
+	var buf [32]byte
 	for _, m := range moves {
 		binary.BigEndian.PutUint64(buf[:], uint64(m.Run))
 		binary.BigEndian.PutUint64(buf[8:], m.From.Position)
 		binary.BigEndian.PutUint32(buf[16:], m.From.Index)
 		binary.BigEndian.PutUint64(buf[20:], m.To.Position)
 		binary.BigEndian.PutUint32(buf[28:], m.To.Index)
-		add(buf[:32])
+		sum.add(buf[:])
 	}
-	for i := range items {
-		add(items[i].Payload)
-	}
-	return fmt.Sprintf("%s-%s-%d-%08x%08x", handler, moves[0].Run, moves[0].From.Position, a, b)
+	return fmt.Sprintf("%s-%s-%d-%08x%08x", b.handler, moves[0].Run, moves[0].From.Position, sum.a, sum.b)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -289,7 +289,7 @@ func (p *splitter) tried(items []sink.Item, ends []record.Place, again *entry) e
 	if len(moves) == 0 {
 		return nil
 	}
-	b := sink.NewBatch(p.l.handler, batchName(p.l.handler, moves, items), moves, items)
+	b := sink.NewBatch(p.l.handler, p.l.b.name(moves, items), moves, items)
 	err := p.write(b, again)
 	if err == nil {
 		return p.taken(b, touched, lengthOf(items))

@@ -32,6 +32,7 @@ type Spooled struct {
 	of    map[*sink.Origin]format.Formatter // formatters that show the process
 	view  record.View
 	lines []byte // of the batch that was prepared
+	crc   uint32 // of lines
 	name  string // its name
 	left  []byte // what of it is still to be written
 }
@@ -113,6 +114,10 @@ func (s *Spooled) formatLines(b *sink.Batch) error {
 	var bad []sink.RowError
 	var origin *sink.Origin
 	f, lines, v := s.format, s.lines[:0], &s.view
+	if cap(lines) > writeSize && len(s.lines) < cap(lines)/8 {
+		lines = nil // of a burst that is over
+	}
+	sum, summed := uint32(0), 0
 	for i := range b.Len() {
 		if err := b.At(i, v); err != nil {
 			if errors.Is(err, record.ErrEncoding) {
@@ -125,8 +130,11 @@ func (s *Spooled) formatLines(b *sink.Batch) error {
 			origin, f = o, s.formatterOf(o)
 		}
 		lines = append(f.Append(lines, v), '\n')
+		if len(lines)-summed >= sumAt {
+			sum, summed = crc32.Update(sum, castagnoli, lines[summed:]), len(lines)
+		}
 	}
-	s.lines = lines
+	s.lines, s.crc = lines, crc32.Update(sum, castagnoli, lines[summed:])
 	if len(bad) > 0 {
 		return &sink.Reject{Rows: bad}
 	}
@@ -184,14 +192,22 @@ func (s *Spooled) place(before mark) (mark, error) {
 // at is the mark of the batch's lines from skip on, at the end of the file.
 func (s *Spooled) at(size, skip int64, torn bool) mark {
 	s.left = s.lines[skip:]
+	sum := s.crc
 	if torn {
 		s.left = append([]byte{'\n'}, s.left...)
 	}
+	if torn || skip > 0 {
+		sum = crc32.Checksum(s.left, castagnoli)
+	}
 	return mark{
 		Inode: s.file.inode, Size: size, Skip: skip, Break: torn, Began: s.file.began,
-		Length: int64(len(s.left)), CRC: crc32.Checksum(s.left, castagnoli),
+		Length: int64(len(s.left)), CRC: sum,
 	}
 }
+
+// sumAt is how much of the lines is summed together, in bytes: less than the
+// caches that it has just come into.
+const sumAt = 16 << 10
 
 // writeSize is how much is given to one write, in bytes.
 const writeSize = 1 << 20
