@@ -209,6 +209,9 @@ func (s *Spooled) at(size, skip int64, torn bool) mark {
 // caches that it has just come into.
 const sumAt = 16 << 10
 
+// syncData is replaced by a test that counts.
+var syncData = disk.SyncData
+
 // writeSize is how much is given to one write, in bytes.
 const writeSize = 1 << 20
 
@@ -236,7 +239,7 @@ func (s *Spooled) Write(ctx context.Context, b *sink.Batch) error {
 		crash.At(crash.Torn)
 	}
 	if s.config.Sync || s.env.Durable {
-		if err := disk.SyncData(s.file.f); err != nil {
+		if err := syncData(s.file.f); err != nil {
 			return err
 		}
 	}

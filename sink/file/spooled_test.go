@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/sinktest"
@@ -503,6 +504,34 @@ func packed(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// With sync, and where the spool survives a power cut, a batch is on the disk before
+// Write returns; also one that an earlier process had written and not answered.
+func TestSync(t *testing.T) {
+	defer func() { syncData = disk.SyncData }()
+	for keys, durable := range map[string]bool{"": false, "sync: true\n": false, "sync: false\n": true} {
+		p := newPaper(t, keys)
+		synced := 0
+		syncData = func(f *os.File) error {
+			wantFile(t, f.Name(), "a\nb\n")
+			synced++
+			return nil
+		}
+		p.s.env.Durable = durable
+		b := p.batch("a", "b")
+		p.again(b)
+		p.reopen()
+		p.s.env.Durable = durable
+		p.again(b)
+		want := 2
+		if keys == "" {
+			want = 0
+		}
+		if synced != want {
+			t.Errorf("%q: synced %d times, want %d", keys, synced, want)
+		}
+	}
 }
 
 // What a line shows of the process is that of the one that logged.
