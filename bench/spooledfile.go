@@ -263,7 +263,7 @@ func (b *bench) bareFile(n int) (float64, error) {
 			if i == 0 && (len(p) < payloadSize || len(p) > payloadSize+8) {
 				return fmt.Errorf("a record has %d bytes", len(p))
 			}
-			_, err = s.Append(p)
+			_, err = s.Writer().Append(p)
 			e.Release()
 			if err != nil {
 				return err
