@@ -21,7 +21,7 @@ type Backlog struct {
 // in runs of the service whose writers are dead. Those of living programs are
 // left out: they end by themselves.
 func (l *Logs) Backlog() (list []Backlog) {
-	if l.spool == nil {
+	if l.deliver == nil {
 		return nil
 	}
 	for _, b := range l.deliver.Backlog() {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ type blueprint struct {
 	handlers map[string]*handlerPlan
 	loggers  []tree.LoggerConfig
 	sources  []source.Plan
+	// writeOnly: nothing is delivered here, so kinds of stores need not be known.
+	writeOnly bool
+	delivers  bool // even without a spooled handler
 }
 
 // handlerPlan is one handler before it is opened.
@@ -50,6 +54,7 @@ type handlerPlan struct {
 	kind       sink.Kind
 	cfg        sink.Config // of a spooled handler
 	spooled    bool
+	foreign    bool // of a kind that is not in this program
 	used       bool // a logger names it
 }
 
@@ -60,6 +65,8 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	decode("top", doc.Root, &ps, &b.keys)
 	checkVersion(doc.Root, b.keys.Version, &ps)
 	b.location = zoneOf(b.keys.Timezone, doc.Root, &ps)
+	b.delivers = has[delivers](opts)
+	b.writeOnly = has[writeOnly](opts) || b.keys.Spool.Deliver == "never" && !b.delivers
 	b.service(&ps)
 	b.redaction()
 	formatters := b.formatters(&ps)
@@ -158,7 +165,11 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 	case "null", "logging.NullHandler":
 		decode("handler", n, ps, &d)
 	default:
-		unknownClass(n, h.class, kinds, ps)
+		if b.writeOnly && !slices.Contains(laterClasses, className(h.class)) {
+			b.foreign(h, ps)
+		} else {
+			unknownClass(n, h.class, kinds, ps)
+		}
 		return
 	}
 	b.direct(h, &d, formatters, ps)
@@ -236,6 +247,23 @@ func (b *blueprint) spooled(h *handlerPlan, kind sink.Kind, ps *config.Problems)
 	}
 }
 
+// foreign takes a handler of a kind that is not in this program, which only writes:
+// whoever delivers checks its keys.
+func (b *blueprint) foreign(h *handlerPlan, ps *config.Problems) {
+	var common sink.Common
+	var all config.Problems
+	h.spooled, h.foreign = true, true
+	config.Decode(h.node, &all, &common)
+	for _, p := range all {
+		if !strings.HasPrefix(p.Msg, "unknown key") {
+			*ps = append(*ps, p)
+		}
+	}
+	h.tree.Level = levelOf(common.Level, ps)
+	h.tree.Accepts = acceptsOf(h.node, common.Accepts, h.tree.Accepts, ps)
+	h.tree.Caller = true // its columns may ask for it
+}
+
 // bits gives each spooled handler its bit of the mask, in order of name.
 func (b *blueprint) bits(ps *config.Problems) {
 	bit := 0
@@ -311,7 +339,7 @@ func (b *blueprint) runConfig() (spool.RunConfig, error) {
 		if err != nil {
 			return c, err
 		}
-		c.Handlers = append(c.Handlers, spool.HandlerConfig{Bit: h.tree.Bit, Name: h.name, Class: h.kind.Name(), Keys: keys})
+		c.Handlers = append(c.Handlers, spool.HandlerConfig{Bit: h.tree.Bit, Name: h.name, Class: h.kindName(), Keys: keys})
 	}
 	return c, nil
 }
@@ -338,8 +366,22 @@ func (h *handlerPlan) keys() (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
+// kindName is the kind of a spooled handler.
+func (h *handlerPlan) kindName() string {
+	if h.foreign {
+		return h.class
+	}
+	return h.kind.Name()
+}
+
+// looksSecret finds keys that may hold a secret of a kind that is not known.
+var looksSecret = regexp.MustCompile(`(?i)pass|secret|token|key|credential|dsn|auth|ur[il]$`)
+
 // keepsSecret reports whether a key holds a secret: it stays a reference.
 func (h *handlerPlan) keepsSecret(path string) bool {
+	if h.foreign {
+		return looksSecret.MatchString(path[strings.LastIndexByte(path, '.')+1:])
+	}
 	for _, o := range config.Reference(h.node.Path(), h.kind.Defaults()) {
 		if o.Secret && o.Key == path {
 			return true

@@ -99,6 +99,8 @@ func (b *blueprint) checkedHandler(h *handlerPlan) CheckedHandler {
 		}
 	}
 	switch {
+	case h.foreign:
+		c.Guarantee = "its kind is not in this program, which only writes: who delivers checks the rest"
 	case h.spooled:
 		c.Kind, c.Config = h.kind, h.cfg
 		c.Env = sink.Env{Service: b.keys.Service, Handler: h.name, Location: b.location, Dir: b.dir()}

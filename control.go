@@ -60,6 +60,9 @@ type loan struct {
 
 // Query asks a database that this program delivers to.
 func (a *answers) Query(ctx context.Context, kind, endpoint, sql string) (sink.Rows, error) {
+	if a.logs.deliver == nil {
+		return nil, errors.New("the program only writes its spool: ask the one that delivers")
+	}
 	return a.logs.deliver.Query(ctx, kind, endpoint, sql)
 }
 

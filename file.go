@@ -28,7 +28,7 @@ type fileKeys struct {
 
 // defaultKeys is the top of a file that says nothing.
 func defaultKeys() fileKeys {
-	return fileKeys{Redact: redactKeys{With: "mask"}, Spool: spoolKeys{Durability: "process"}}
+	return fileKeys{Redact: redactKeys{With: "mask"}, Spool: spoolKeys{Durability: "process", Deliver: "auto"}}
 }
 
 type redactKeys struct {
@@ -40,6 +40,7 @@ type spoolKeys struct {
 	Dir        string          `yaml:"dir" doc:"folder, relative to the file; if absent the first that can be written of $GIROK_SPOOL, $STATE_DIRECTORY, spool beside the file, $XDG_STATE_HOME/girok"`
 	Durability string          `yaml:"durability" enum:"process|disk" doc:"process: what a log call has returned from survives the death of the process; disk: a power cut too, and the call waits for the disk (together with others)"`
 	Sync       config.Duration `yaml:"sync" doc:"with durability: process, put records on the disk this often in the background; 0: when the system does, within half a minute or so"`
+	Deliver    string          `yaml:"deliver" enum:"auto|never" doc:"never: the program only writes its spool, and girok run beside it delivers"`
 	MaxBytes   config.Size     `yaml:"max_bytes" doc:"the most that waiting records may take; beyond it the oldest go; the smaller of 1GiB and a tenth of the disk if absent"`
 	Require    bool            `yaml:"require" doc:"a spool folder that can't be used is an error of Open; otherwise records stay in memory, said loudly"`
 	Trust      bool            `yaml:"trust" doc:"use a mapping on network file systems too, which girok does not trust with one"`

@@ -48,7 +48,7 @@ type Logs struct {
 	changing sync.Mutex // of Reload and Shutdown
 	tree     *tree.Tree
 	spool    *spool.Spool       // nil if no handler has been spooled so far
-	deliver  *deliver.Deliverer // the same
+	deliver  *deliver.Deliverer // the same, or the program only writes
 	report   *slog.Logger
 	told     *reporter       // report's
 	control  *control.Server // nil if there is none
@@ -124,7 +124,7 @@ func open(document func() (*config.Document, error), opts []Option) (*Logs, erro
 // openSpool makes a run if a handler needs one.
 func (l *Logs) openSpool(b *blueprint) error {
 	rc, err := b.runConfig()
-	if err != nil || len(rc.Handlers) == 0 {
+	if err != nil || len(rc.Handlers) == 0 && !b.delivers {
 		return err
 	}
 	keys := b.keys.Spool
@@ -132,7 +132,7 @@ func (l *Logs) openSpool(b *blueprint) error {
 	var wake atomic.Pointer[deliver.Deliverer]
 	l.spool, err = spool.Open(spool.Options{
 		Dir: b.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
-		SyncEvery: time.Duration(keys.Sync), Control: socket,
+		SyncEvery: time.Duration(keys.Sync), Control: socket, WriteOnly: b.writeOnly,
 		Wake: func() {
 			if d := wake.Load(); d != nil {
 				d.Wake()
@@ -145,6 +145,9 @@ func (l *Logs) openSpool(b *blueprint) error {
 	if keys.Require && l.spool.Degraded() {
 		l.spool.Seal()
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
+	}
+	if b.writeOnly {
+		return nil
 	}
 	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket})
 	wake.Store(l.deliver)
@@ -239,6 +242,9 @@ func (l *Logs) housekeeping() {
 			l.tellGap()
 			l.told.late()
 			l.watchGrowth(time.Now())
+			if l.spool != nil && l.deliver == nil {
+				l.spool.Account()
+			}
 		}
 	}
 }
@@ -300,8 +306,11 @@ func (e *FlushError) Error() string {
 // wait at most 10 s. When ctx ends first it returns *FlushError, and what waits
 // is safe in the spool.
 func (l *Logs) Flush(ctx context.Context, handlers ...string) error {
-	if l.deliver == nil {
+	switch {
+	case l.spool == nil:
 		return nil
+	case l.deliver == nil:
+		return l.flushByOthers(ctx, handlers)
 	}
 	err := l.deliver.Flush(ctx, handlers...)
 	var u *deliver.Unflushed
@@ -330,7 +339,9 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 		l.closeControl()
 		if l.spool != nil {
 			l.spool.Seal()
-			l.deliver.Close(ctx)
+			if l.deliver != nil {
+				l.deliver.Close(ctx)
+			}
 			l.spool.Release()
 		}
 		for _, h := range l.blue.Load().sorted() {

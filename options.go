@@ -1,6 +1,8 @@
 package girok
 
 import (
+	"slices"
+
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source"
 )
@@ -27,4 +29,27 @@ func sourceKindsOf(opts []Option) (kinds []source.Kind) {
 		}
 	}
 	return kinds
+}
+
+// WriteOnly is an Option of Open for a program that only writes its spool: it
+// opens no store, and `girok run` beside it delivers, also when the program has
+// ended. Kinds of stores that are not among the options pass unchecked; a
+// configuration says the same by `spool: {deliver: never}`.
+func WriteOnly() Option { return writeOnly{} }
+
+// Deliver is an Option of Open for a program that delivers whatever spool.deliver
+// says, and what others of its service leave even if its own configuration has no
+// spooled handler.
+func Deliver() Option { return delivers{} }
+
+type (
+	writeOnly struct{}
+	delivers  struct{}
+)
+
+func (writeOnly) GirokOption() {}
+func (delivers) GirokOption()  {}
+
+func has[O Option](opts []Option) bool {
+	return slices.ContainsFunc(opts, func(o Option) bool { _, ok := o.(O); return ok })
 }

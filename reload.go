@@ -120,13 +120,15 @@ func (l *Logs) renewRun(b *blueprint) (retire func(), err error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(rc.Handlers) == 0:
+	case len(rc.Handlers) == 0 && !b.delivers:
 		return nothing, nil // the run of before waits for another reload, or for the end
 	case l.spool == nil:
 		if err := l.openSpool(b); err != nil {
 			return nil, err
 		}
-		l.deliver.Start()
+		if l.deliver != nil {
+			l.deliver.Start()
+		}
 		l.serveControl()
 		return nothing, nil
 	case sameRun(rc, l.spool.Writer().Run().Config):
@@ -164,6 +166,8 @@ func (b *blueprint) canFollow(old *blueprint) error {
 		return fmt.Errorf("%s: service can't change while the program runs (from %q to %q): start it anew", at("service"), old.keys.Service, b.keys.Service)
 	case was != is:
 		return fmt.Errorf("%s: the keys of spool can't change while the program runs, but for durability: start it anew", at("spool"))
+	case b.writeOnly != old.writeOnly:
+		return fmt.Errorf("%s: deliver can't change while the program runs: start it anew", at("spool"))
 	case !sameNodes(old.keys.Sources, b.keys.Sources):
 		return fmt.Errorf("%s: sources can't change while the program runs: start it anew", at("sources"))
 	}

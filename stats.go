@@ -46,7 +46,10 @@ func (l *Logs) Stats() Stats {
 	var s Stats
 	if l.spool != nil {
 		sp := l.spool.Stats()
-		s.Spool, s.Handlers = &sp, l.deliver.Stats()
+		s.Spool = &sp
+		if l.deliver != nil {
+			s.Handlers = l.deliver.Stats()
+		}
 	}
 	for _, h := range l.blue.Load().sorted() {
 		if c, ok := h.tree.Direct.(counter); ok && !h.spooled {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -19,9 +20,13 @@ import (
 // Options of Run.
 type Options struct {
 	ConfigPath string
-	Kinds      []girok.Option // sink and source kinds
-	Stdin      io.Reader      // nil: there is none
-	Stderr     io.Writer      // what is to be told
+	// Spool, if set, is the folder of a spool of which all is delivered that
+	// programs have written there, by their own configurations; ConfigPath and
+	// Stdin are not looked at. Service limits it to one.
+	Spool, Service string
+	Kinds          []girok.Option // sink and source kinds
+	Stdin          io.Reader      // nil: there is none
+	Stderr         io.Writer      // what is to be told
 	// Drain is how long to wait for delivery when the sources have ended;
 	// whoever stops Run waits at most 5 s.
 	Drain time.Duration
@@ -54,6 +59,9 @@ type collector struct {
 // lies in the spool, of dead runs too, and returns what came of it. The error is
 // that of the configuration or of a source.
 func Run(ctx context.Context, opts Options) (*Summary, error) {
+	if opts.Spool != "" {
+		return runSpool(ctx, opts)
+	}
 	var listener net.Listener
 	if opts.Metrics != "" {
 		var err error
@@ -62,7 +70,7 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 		}
 		defer listener.Close()
 	}
-	logs, err := girok.Open(opts.ConfigPath, opts.Kinds...)
+	logs, err := girok.Open(opts.ConfigPath, append(slices.Clone(opts.Kinds), girok.Deliver())...)
 	if err != nil {
 		return nil, err
 	}

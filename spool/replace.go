@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/girok/girok/record"
 )
 
 // homeless reports whether the run's folder is gone: somebody has removed it under
@@ -60,8 +62,39 @@ func (s *Spool) succeed(a *Appender, next *Writer) {
 	old := a.cur.Swap(next)
 	s.retired = append(s.retired, old)
 	s.mu.Unlock()
-	s.restored.Go(old.finish) // the background of old may be what calls
+	s.restored.Go(func() { // the background of old may be what calls
+		old.finish()
+		if s.opts.WriteOnly {
+			s.carry(old, next)
+		}
+	})
 	s.notify()
+}
+
+// carry copies what handlers still need of a run in memory, or without a folder,
+// to one on disk.
+func (s *Spool) carry(old, next *Writer) {
+	r := old.run.Reader(0)
+	defer r.Close()
+	for f, st := r.Next(); st == Frame || st == Gap; f, st = r.Next() {
+		if st == Gap {
+			continue // counted when it went
+		}
+		mask := f.Mask()
+		for _, h := range old.run.Config.Handlers {
+			if old.run.count.Slot(h.Bit).Delivered() > f.Position {
+				mask &^= 1 << h.Bit
+			}
+		}
+		if mask == 0 {
+			continue
+		}
+		if !record.IsRequest(f.Payload) {
+			record.SetMask(f.Payload, mask)
+		}
+		_, _ = next.Append(f.Payload) // counted as lost, if it can't be taken
+	}
+	old.run.gone()
 }
 
 // countGone counts what the handlers lose with the segments of a run without a

@@ -44,6 +44,9 @@ type Options struct {
 	// Plain writes segments with write(2) and not through a mapping, as is done
 	// where the system has no mapping that can be relied on.
 	Plain bool
+	// WriteOnly: nobody in this process delivers. What had to stay in memory is
+	// copied to the run on disk as soon as there is one.
+	WriteOnly bool
 	// SyncEvery is how often the background puts records on the disk; 0: never.
 	// With Config.Durable each append waits for that, together with others.
 	SyncEvery time.Duration

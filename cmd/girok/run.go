@@ -28,6 +28,7 @@ examples:
   tail -F app.log | girok run
   girok run < /dev/null              # deliver what a killed run left
   girok run --stay < /dev/null       # deliver for programs that write the same spool
+  girok run --spool /var/spool/girok # for programs that only write, without their files
   girok run --metrics 9464           # and http://127.0.0.1:9464/metrics for Prometheus
 
 exit codes: 0 all is delivered; 1 a mistake, or records were lost; 3 records wait in
@@ -36,6 +37,8 @@ the spool, or went to the dead letters`,
 		path := configFlag(f)
 		drain := f.Duration("drain", 30*time.Second, "how long to wait for delivery at the end, `5m`")
 		stay := f.Bool("stay", false, "go on delivering when the sources have ended, until a signal")
+		spool := f.String("spool", "", "deliver what programs write to the spool in `DIR`, by their own configurations, until a signal")
+		service := f.String("service", "", "with --spool: only this `SERVICE`")
 		metrics := f.String("metrics", "", "serve /metrics for Prometheus at `ADDR`: a port of this machine alone, or host:port")
 		return func(ctx context.Context, args []string) int {
 			if len(args) == 1 {
@@ -44,7 +47,7 @@ the spool, or went to the dead letters`,
 			if len(args) > 0 {
 				return p.misused("run", "want no operands, got %q", args)
 			}
-			return p.run(ctx, collector.Options{ConfigPath: p.configPath(*path), Drain: *drain, Stay: *stay, Metrics: *metrics})
+			return p.run(ctx, collector.Options{ConfigPath: p.configPath(*path), Drain: *drain, Stay: *stay, Metrics: *metrics, Spool: *spool, Service: *service})
 		}
 	},
 }

@@ -206,3 +206,16 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+func readFirst(t *testing.T, pattern string) string {
+	t.Helper()
+	list, _ := filepath.Glob(pattern)
+	if len(list) == 0 {
+		t.Fatal("there is no ", pattern)
+	}
+	b, err := os.ReadFile(list[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

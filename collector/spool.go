@@ -1,0 +1,82 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/girok/girok"
+)
+
+// lookForServices is how often services are looked for that have come.
+const lookForServices = 2 * time.Second
+
+// runSpool delivers what the programs of a spool write, until ctx ends. Each
+// service is opened by itself: what it needs to know stands in its runs.
+func runSpool(ctx context.Context, opts Options) (*Summary, error) {
+	dir, err := filepath.Abs(opts.Spool)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, err
+	}
+	out := newStatus(opts.Stderr)
+	open := map[string]*girok.Logs{}
+	begun := time.Now()
+	out.say("delivering what programs write to " + dir + ", until it is stopped")
+	for {
+		for _, service := range servicesIn(dir, opts.Service) {
+			if open[service] != nil {
+				continue
+			}
+			logs, err := girok.OpenBytes("--spool", fmt.Appendf(nil, "version: 1\nservice: %q\nspool: {dir: %q}\n", service, dir),
+				append(slices.Clone(opts.Kinds), girok.Deliver())...)
+			if err != nil {
+				return nil, errors.Join(err, closeAll(open))
+			}
+			open[service] = logs
+			out.say("service " + service)
+		}
+		if wait(ctx, lookForServices); ctx.Err() != nil {
+			break
+		}
+	}
+	s := &Summary{}
+	for _, logs := range open {
+		s.Handlers = append(s.Handlers, logs.Stats().Handlers...)
+		s.Left = append(s.Left, logs.Backlog()...)
+	}
+	err = closeAll(open)
+	s.Took = time.Since(begun)
+	return s, err
+}
+
+func closeAll(open map[string]*girok.Logs) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopDrain)
+	defer cancel()
+	for _, logs := range open {
+		err = errors.Join(err, logs.Shutdown(ctx))
+	}
+	return err
+}
+
+// servicesIn lists the services of a spool: the folders with runs.
+func servicesIn(dir, only string) (names []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || only != "" && name != only {
+			continue
+		}
+		if st, err := os.Stat(filepath.Join(dir, name, "runs")); err == nil && st.IsDir() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
