@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/spool"
+)
+
+// follower reads the records of services' runs, those that are there and those
+// that come, in the order of their times as far as they are there. A run is read
+// once, from its beginning to its end, so nothing comes twice.
+type follower struct {
+	dirs     []string // of services
+	problems io.Writer
+	runs     []*followed
+	met      map[string]bool // paths of runs
+}
+
+// followed is one run, and the record that comes next of it.
+type followed struct {
+	run   *spool.Run
+	count *spool.Counters // kept: it tells how far the run went also when its folder is gone
+	rd    *spool.Reader
+	until uint64 // where it ended when it was met
+
+	items []item // of a frame: the rest of them
+	idle  bool   // it had nothing more when it was asked last
+	done  bool
+}
+
+// item is one record.
+type item struct {
+	run     *spool.Run
+	place   record.Place
+	at      time.Time
+	payload []byte
+}
+
+func newFollower(dirs []string, problems io.Writer) *follower {
+	return &follower{dirs: dirs, problems: problems, met: map[string]bool{}}
+}
+
+// look finds runs that were not there before, and lets those that are there be
+// asked again. One that is being born is found by the next look.
+func (f *follower) look() error {
+	for _, r := range f.runs {
+		r.idle = false
+	}
+	var errs error
+	for _, dir := range f.dirs {
+		entries, err := os.ReadDir(filepath.Join(dir, "runs"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = errors.Join(errs, err)
+		}
+		for _, e := range entries {
+			path := filepath.Join(dir, "runs", e.Name())
+			if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || f.met[path] {
+				continue
+			}
+			r, err := spool.Look(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			f.met[path] = true
+			if err != nil {
+				errs = errors.Join(errs, err)
+				continue
+			}
+			f.runs = append(f.runs, &followed{run: r, count: r.Counters(), rd: r.Reader(0), until: r.End()})
+		}
+	}
+	return errs
+}
+
+// next gives the oldest of the records that are there; nil if there is none until
+// the next look.
+// With onlyOld it gives none that came after its run was met.
+func (f *follower) next(onlyOld bool) *item {
+	var oldest *followed
+	keep := f.runs[:0]
+	for _, r := range f.runs {
+		if len(r.items) == 0 && !r.done && !r.idle && (!onlyOld || r.rd.Position() < r.until) {
+			f.fill(r)
+		}
+		if len(r.items) > 0 && (oldest == nil || r.items[0].at.Before(oldest.items[0].at)) {
+			oldest = r
+		}
+		if len(r.items) > 0 || !r.done {
+			keep = append(keep, r)
+		}
+	}
+	f.runs = keep
+	if oldest == nil {
+		return nil
+	}
+	it := oldest.items[0]
+	oldest.items = oldest.items[1:]
+	return &it
+}
+
+// fill reads the next frame of a run.
+func (f *follower) fill(r *followed) {
+	for {
+		ref, st := r.rd.Next()
+		switch st {
+		case spool.Frame:
+			if r.take(ref); len(r.items) == 0 {
+				continue
+			}
+			return
+		case spool.Gap:
+			f.gone(r, r.rd.GapFrom, r.rd.GapTo)
+			continue
+		case spool.Wait:
+			r.idle = true
+			return
+		case spool.Newer:
+			fmt.Fprintf(f.problems, "girok: run %s: a newer girok wrote what follows\n", r.run.ID)
+		case spool.End:
+			if end := r.count.Committed(); end > r.rd.FramesEnd() {
+				f.gone(r, r.rd.FramesEnd(), end)
+			}
+		}
+		r.done = true
+		r.rd.Close()
+		return
+	}
+}
+
+// gone tells of what was delivered and removed before it could be read.
+func (f *follower) gone(r *followed, from, to uint64) {
+	const header = 4096 // of a segment, which holds no record
+	if to-from != header {
+		fmt.Fprintf(f.problems, "girok: run %s: what lay from %d to %d was delivered and is gone; it was not read\n", r.run.ID, from, to)
+	}
+}
+
+func (r *followed) take(ref spool.Ref) {
+	var v record.View
+	for i, payload := range ref.Records() {
+		it := item{run: r.run, place: record.Place{Position: ref.Position, Index: i}, payload: append([]byte(nil), payload...)}
+		if v.Parse(it.payload) == nil {
+			it.at = v.Time()
+		}
+		r.items = append(r.items, it)
+	}
+}
+
+// pollEvery is how often runs are looked for and read while nothing comes: a
+// program that is shorter may be over unseen.
+const pollEvery = 10 * time.Millisecond
+
+// follow calls do with each record until ctx ends or do returns false.
+func (f *follower) follow(ctx context.Context, do func(*item) bool) error {
+	t := time.NewTicker(pollEvery)
+	defer t.Stop()
+	for {
+		if err := f.look(); err != nil {
+			return err
+		}
+		for it := f.next(false); it != nil; it = f.next(false) {
+			if ctx.Err() != nil || !do(it) {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}

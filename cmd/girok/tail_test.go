@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// safe is a buffer that one goroutine writes while another reads.
+type safe struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safe) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *safe) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+const tailConfig = `
+version: 1
+service: tailed
+handlers:
+  table:
+    class: sqlite
+    path: x.db
+    table: logs
+    create: true
+    columns: {run: run, line: {from: attr.line, type: int}}
+    batch: {age: 20ms}
+root: {level: INFO, handlers: [table]}
+spool: {dir: spool}
+`
+
+// feed writes numbered lines, some thousand a second, until nobody reads.
+func feed(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		lines := bytes.SplitAfter(numbered(100_000), []byte{'\n'})
+		for i := 0; i+20 <= len(lines); i += 20 {
+			if _, err := in.Write(bytes.Join(lines[i:i+20], nil)); err != nil {
+				return
+			}
+			time.Sleep(4 * time.Millisecond)
+		}
+	}()
+}
+
+// TestTailThroughKills kills a program again and again under `girok tail -f`:
+// each of its records is shown, and none twice, those that the next start finds
+// and delivers too.
+func TestTailThroughKills(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte(tailConfig), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var shown, told safe
+	follow := exec.Command(os.Args[0], "tail", "-f", "--json", "-c", config)
+	follow.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
+	follow.Stdout, follow.Stderr = &shown, &told
+	if err := follow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = follow.Process.Kill()
+		_ = follow.Wait()
+	}()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 5 {
+		cmd := exec.Command(os.Args[0], "run", "-c", config)
+		cmd.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
+		feed(t, cmd)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		before := strings.Count(shown.String(), "\n")
+		until(t, "lines of this program", func() bool { return strings.Count(shown.String(), "\n") > before+100 })
+		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond) // then at any moment
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	if _, told, code := here(t, "spool", "drain", "-c", config); code != exitOK {
+		t.Fatalf("%d %s", code, told)
+	}
+	want := ask(t, dir, "select run, line from logs order by run, line")
+	if strings.Count(want, "\n") < 100 {
+		t.Fatalf("too few rows: %s", want)
+	}
+	until(t, "as many lines as rows", func() bool { return strings.Count(shown.String(), "\n") >= strings.Count(want, "\n")-1 })
+	seen := map[string]int{}
+	for line := range strings.Lines(shown.String()) {
+		var r struct {
+			Run        string
+			Attributes struct{ Line int }
+		}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		seen[fmt.Sprintf("%s,%d", r.Run, r.Attributes.Line)]++
+	}
+	rows := strings.Split(strings.TrimSpace(want), "\n")[1:]
+	for _, row := range rows {
+		if seen[row] != 1 {
+			t.Errorf("%s was shown %d times", row, seen[row])
+		}
+	}
+	if len(seen) != len(rows) || told.String() != "" {
+		t.Errorf("%d records shown, %d rows; told: %s", len(seen), len(rows), told.String())
+	}
+}
+
+func TestLevelOfAProgram(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte(heldConfig), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, told, code := here(t, "level", "a", "-c", config); code != exitMistake || !strings.Contains(told, "no program of the service runs") {
+		t.Errorf("none runs: %d %s", code, told)
+	}
+	cmd := start(t, dir, "", "run", "--stay")
+	until(t, "an answer", func() bool {
+		out, _, code := here(t, "level", "a.b", "-c", config)
+		return code == exitOK && strings.Contains(out, fmt.Sprint(cmd.Process.Pid)) && strings.HasSuffix(out, "held     a.b     INFO (inherited)\n")
+	})
+	out, _, code := here(t, "level", "a", "DEBUG", "--for", "1h", "-c", config)
+	if code != exitOK || !strings.Contains(out, " DEBUG until ") || !strings.HasSuffix(out, "then NOTSET (inherited)\n") {
+		t.Errorf("%d %s", code, out)
+	}
+	out, _, _ = here(t, "level", "a.b", "--json", "-c", config)
+	if !strings.Contains(out, `"level": "DEBUG"`) || !strings.Contains(out, `"own": "NOTSET"`) {
+		t.Error(out)
+	}
+	for _, args := range [][]string{{"level"}, {"level", "a", "LOUD"}, {"level", "a", "--for", "1m"}, {"level", "a", "INFO", "--for", "-1m"}} {
+		if _, told, code := here(t, args...); code != exitUsage {
+			t.Errorf("%s: %d %s", args, code, told)
+		}
+	}
+}
