@@ -24,7 +24,8 @@ func commands() []command {
 	return []command{
 		initCommand, runCommand, checkCommand, queryCommand,
 		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolDropCommand,
-		deadLsCommand, deadShowCommand, deadDropCommand, tailCommand, levelCommand, ddlCommand, versionCommand,
+		deadLsCommand, deadShowCommand, deadDropCommand, tailCommand, levelCommand,
+		ddlCommand, schemaCommand, versionCommand,
 	}
 }
 
