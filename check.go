@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source"
@@ -129,11 +131,31 @@ func (b *blueprint) warnings() []config.Problem {
 			ps.Add(h.node.KeyPos(), h.node.Path(), "no logger uses this handler")
 		}
 	}
+	b.misspelt(&ps)
 	if len(b.handlers) == 0 {
 		ps.Add(b.doc.Root.Pos(), "handlers", "is missing: records of WARNING and above go to standard error, others nowhere")
 	}
 	ps.Sort()
 	return ps
+}
+
+// misspelt finds names in formats that are nearly those of a record's fields.
+func (b *blueprint) misspelt(ps *config.Problems) {
+	for _, n := range b.keys.Formatters {
+		f := n.Get("format")
+		if f == nil {
+			continue
+		}
+		t, err := format.New(f.Raw(), "", time.UTC)
+		if err != nil {
+			continue // told already
+		}
+		for _, name := range t.Attributes() {
+			if meant := format.Misspelt(name); meant != "" {
+				ps.Add(f.Pos(), f.Path(), "no field of a record is called %q; did you mean %q? As it is, it shows the attribute of this name", name, meant)
+			}
+		}
+	}
 }
 
 // spoolPlace is where the spool lies: as configured, or the first place that

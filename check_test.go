@@ -1,6 +1,7 @@
 package girok
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,5 +89,25 @@ func TestReferenceKnowsEveryKey(t *testing.T) {
 	}
 	if !slices.Contains(titles, "sources.<name>, class: stdin") || titles[0] != "the file" {
 		t.Errorf("%q", titles)
+	}
+}
+
+func TestCheckFindsMisspeltFields(t *testing.T) {
+	const text = "service: s\nformatters:\n  a: {format: \"%(asctime)s %(levelnam)-8s %(funcname)s %(mesage)s %(user)s %(model)s %(extra.name)s %(eman)s\"}\nhandlers: {a: {class: console, formatter: a}}\nroot: {handlers: [a]}\n"
+	c, err := checkText(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range c.Warnings {
+		got = append(got, fmt.Sprint(w.Line, ":", w.Col, " ", w.Path, " ", w.Msg[:strings.Index(w.Msg, "?")]))
+	}
+	want := []string{
+		`4:15 formatters.a.format no field of a record is called "levelnam"; did you mean "levelname"`,
+		`4:15 formatters.a.format no field of a record is called "funcname"; did you mean "funcName"`,
+		`4:15 formatters.a.format no field of a record is called "mesage"; did you mean "message"`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }

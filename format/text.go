@@ -1,8 +1,11 @@
 package format
 
 import (
+	"maps"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +67,47 @@ func New(format, datefmt string, loc *time.Location) (*Text, error) {
 		t.caller = t.caller || pieces[i].field.needsCaller()
 	}
 	return t, nil
+}
+
+// Attributes are the names in the format that stand for attributes: no field of a
+// record is called so.
+func (t *Text) Attributes() (names []string) {
+	for _, p := range t.pieces {
+		if p.field == fieldAttr && p.name == p.key {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// Misspelt gives the field of a record that an attribute's name differs from in
+// one letter, or in capitals; "" if there is none.
+func Misspelt(name string) string {
+	for _, f := range slices.Sorted(maps.Keys(fields)) {
+		if f != name && len(name) > 3 && (strings.EqualFold(f, name) || oneEdit(f, name)) {
+			return f
+		}
+	}
+	return ""
+}
+
+// oneEdit reports whether one letter more, less or another, or two changed round,
+// make a of b.
+func oneEdit(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(b) && a[i] == b[i] {
+		i++
+	}
+	switch ra, rb := a[i:], b[i:]; len(ra) - len(rb) {
+	case 1:
+		return ra[1:] == rb
+	case 0:
+		return len(ra) > 0 && (ra[1:] == rb[1:] || len(ra) > 1 && ra[0] == rb[1] && ra[1] == rb[0] && ra[2:] == rb[2:])
+	}
+	return false
 }
 
 // Default is the text of girok when no format is given: time, level, logger and
