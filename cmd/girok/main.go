@@ -25,7 +25,7 @@ func commands() []command {
 		initCommand, runCommand, checkCommand, queryCommand,
 		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolDropCommand,
 		deadLsCommand, deadShowCommand, deadDropCommand, tailCommand, levelCommand,
-		ddlCommand, schemaCommand, versionCommand,
+		ddlCommand, schemaCommand, completionCommand(), manCommand(), versionCommand,
 	}
 }
 

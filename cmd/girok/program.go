@@ -123,11 +123,13 @@ func group(name string) (names []string) {
 	return names
 }
 
+const exitCodes = "0 all is well; 1 a mistake, or a finding; 2 the command line; 3 records are not delivered yet"
+
 func (p *program) overview(w io.Writer) {
 	fmt.Fprint(w, "girok takes every record a service makes, through one config.yaml, exactly once into the stores where people use it.\n\nusage: girok COMMAND [flags]\n\n")
 	p.list(w, "")
 	fmt.Fprintf(w, "  %-12s %s\n", "help", "what a command does, with examples: girok help run")
-	fmt.Fprint(w, "\nexit codes: 0 all is well; 1 a mistake, or a finding; 2 the command line; 3 records are not delivered yet\n")
+	fmt.Fprintf(w, "\nexit codes: %s\n", exitCodes)
 }
 
 // list writes the commands whose names begin with prefix, a line each.
@@ -158,35 +160,50 @@ func (p *program) help(args []string) int {
 	return exitOK
 }
 
-func (p *program) usage(c *command, w io.Writer) {
+// flagText is a flag as help shows it.
+type flagText struct {
+	*flag.Flag
+	usage string // --limit N
+	what  string
+}
+
+// flagsOf lists a command's flags.
+func (p *program) flagsOf(c *command) (list []flagText) {
 	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	c.prepare(p, f)
-	line := "usage: girok " + c.name
-	flags := false
-	f.VisitAll(func(*flag.Flag) { flags = true })
-	if flags {
+	f.VisitAll(func(fl *flag.Flag) {
+		value, what := flag.UnquoteUsage(fl)
+		if fl.DefValue != "" && fl.DefValue != "false" && fl.DefValue != "0" && fl.DefValue != "0s" {
+			what += " (default " + fl.DefValue + ")"
+		}
+		list = append(list, flagText{fl, strings.TrimSpace(dashed(fl.Name) + " " + value), what})
+	})
+	return list
+}
+
+// usageLine is how a command is called.
+func (p *program) usageLine(c *command) (line string, flags []flagText) {
+	flags = p.flagsOf(c)
+	line = "girok " + c.name
+	if len(flags) > 0 {
 		line += " [flags]"
 	}
 	if c.args != "" {
 		line += " " + c.args
 	}
-	fmt.Fprintf(w, "%s\n\n%s\n", line, strings.TrimSpace(c.help))
-	if !flags {
+	return line, flags
+}
+
+func (p *program) usage(c *command, w io.Writer) {
+	line, flags := p.usageLine(c)
+	fmt.Fprintf(w, "usage: %s\n\n%s\n", line, strings.TrimSpace(c.help))
+	if len(flags) == 0 {
 		return
 	}
 	fmt.Fprint(w, "\nflags:\n")
-	f.VisitAll(func(fl *flag.Flag) {
-		value, what := flag.UnquoteUsage(fl)
-		dash := "-"
-		if len(fl.Name) > 1 {
-			dash = "--"
-		}
-		text := strings.TrimSpace(dash + fl.Name + " " + value)
-		if fl.DefValue != "" && fl.DefValue != "false" && fl.DefValue != "0" {
-			what += " (default " + fl.DefValue + ")"
-		}
-		fmt.Fprintf(w, "  %-18s %s\n", text, what)
-	})
+	for _, f := range flags {
+		fmt.Fprintf(w, "  %-18s %s\n", f.usage, f.what)
+	}
 }
 
 // misused tells of a mistake in the command line.
