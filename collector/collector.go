@@ -94,7 +94,7 @@ func (c *collector) read(ctx context.Context) error {
 		return nil
 	}
 	plans := c.logs.Sources()
-	typed := len(plans) == 0 && isTerminal(c.opts.Stdin)
+	typed := len(plans) == 0 && IsTerminal(c.opts.Stdin)
 	if len(plans) == 0 && c.opts.Stdin != nil && !typed {
 		plans = []source.Plan{stdin.Kind.Default()}
 	}

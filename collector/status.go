@@ -19,7 +19,7 @@ type status struct {
 }
 
 func newStatus(out io.Writer) *status {
-	return &status{out: out, live: isTerminal(out)}
+	return &status{out: out, live: IsTerminal(out)}
 }
 
 // say writes a line that stays.
@@ -70,8 +70,8 @@ func (c *collector) show(left []girok.Backlog) {
 	c.out.set(text)
 }
 
-// isTerminal reports whether a reader or writer is a terminal.
-func isTerminal(v any) bool {
+// IsTerminal reports whether a reader or writer is a terminal.
+func IsTerminal(v any) bool {
 	f, ok := v.(*os.File)
 	return ok && f != nil && terminal(f)
 }

@@ -67,6 +67,13 @@ func (p *program) printJSON(v any) {
 	_ = enc.Encode(v) // plain values; a closed pipe has nobody to tell
 }
 
+// writeLine writes a value as one line of JSON.
+func writeLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
 // report is what check says of a configuration without mistakes.
 type report struct {
 	OK       bool            `json:"ok"`
