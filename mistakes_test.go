@@ -73,7 +73,7 @@ config.yaml:23:36: root.handlers[1]: no handler "zzz"; known: eight, five, four,
 config.yaml:24:10: redact.key: unknown key; did you mean "keys"? known: keys, with
 config.yaml:24:26: redact.with: want one of mask, hash, drop, got "hide"
 config.yaml:25:33: spool.durability: want one of process, disk, got "fast"
-config.yaml:25:53: spool.max_byte: unknown key; did you mean "max_bytes"? known: dir, durability, max_bytes, …`
+config.yaml:25:53: spool.max_byte: unknown key; did you mean "max_bytes"? known: deliver, dir, durability, …`
 
 // Every mistake is told at once, at its place, and nothing is touched.
 func TestMistakes(t *testing.T) {
