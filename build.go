@@ -195,6 +195,12 @@ func (b *blueprint) spooledFile(h *handlerPlan, formatters map[string]format.For
 	if abs, err := filepath.Abs(c.Filename); err == nil {
 		c.Filename = abs
 	}
+	for _, other := range b.sorted() {
+		if o, ok := other.cfg.(file.Config); ok && other != h && o.Filename == c.Filename {
+			at := h.node.Get("filename")
+			ps.Add(at.Pos(), at.Path(), "the handler %q writes this file too; give each a file of its own, or let several loggers name one handler", other.name)
+		}
+	}
 	if name := c.Formatter; name != nil && !name.IsZero() {
 		if c.Formatter = b.keys.Formatters[name.Raw()]; c.Formatter == nil {
 			ps.Add(name.Pos(), name.Path(), "%s", unknownName("formatter", name.Raw(), slices.Sorted(maps.Keys(formatters))))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
 )
 
 // namedSink is a destination of class file whose means is the name: each batch is
@@ -232,50 +233,88 @@ func TestJournalBadRows(t *testing.T) {
 	}
 }
 
-// What is left of a journalled batch when one of its runs is gone comes under its
-// name, and says so.
+// What is left of a journalled batch when one of its runs is gone, or a segment of
+// one, comes under its name, and says so.
 func TestJournalWithoutItsFrames(t *testing.T) {
+	t.Run("run", func(t *testing.T) { testWithout(t, 20, 10, "*-%s") })
+	t.Run("segment", func(t *testing.T) { testWithout(t, 120, 120-first, "*-%s/000001.seg") })
+}
+
+// first is how many records of 10 KB the first segment has room for.
+const first = 103
+
+func testWithout(t *testing.T, records, left int, gone string) {
 	dir, s := t.TempDir(), newStore()
-	var first *sink.Batch
+	var begun *sink.Batch
 	died := make(chan struct{})
-	for range 2 {
+	pad := strings.Repeat("x", 10_000)
+	for run := range 2 {
 		p := start(t, dir, 0, one(s), "a#")
-		p.n = 1000 * len(runFolders(t, dir))
-		p.appendN(1, 10)
+		if records > 20 && run == 0 {
+			for i := range records {
+				p.append(1, fmt.Sprint(i, pad))
+			}
+		} else if records <= 20 {
+			p.n = 1000 * run
+			p.appendN(1, records/2)
+		}
 		p.spool.Seal()
 		p.spool.Release()
 	}
 	s.before = func(b *sink.Batch) error {
-		if first == nil {
-			first = b
+		if begun == nil {
+			begun = b
 			close(died)
 		}
 		return errors.New("down")
 	}
 	p := start(t, dir, 0, one(s), "a#")
+	to := destinationDir(p.spool.Dir(), "named", "a")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := spool.TryLock(filepath.Join(to, "lock")) // until the lane has all runs
+	if err != nil || lock == nil {
+		t.Fatal(lock, err)
+	}
 	p.d.Start()
+	eventually(t, "all runs found", func() bool {
+		lanes := p.d.lanes()
+		if len(lanes) != 1 {
+			return false
+		}
+		lanes[0].mu.Lock()
+		defer lanes[0].mu.Unlock()
+		return len(lanes[0].fresh) == 3
+	})
+	lock.Close()
 	<-died
 	p.die()
-	if first.Len() != 20 || first.Partial {
-		t.Fatalf("the first batch has %d records", first.Len())
+	if begun.Partial || records <= 20 && begun.Len() != records || begun.Len() <= first && records > 20 {
+		t.Fatalf("the first batch has %d records", begun.Len())
 	}
-	folder, err := filepath.Glob(filepath.Join(dir, "svc", "runs", "*-"+first.Moves[0].Run.String()))
-	if err != nil || len(folder) != 1 {
-		t.Fatal(folder, err)
+	found, err := filepath.Glob(filepath.Join(dir, "svc", "runs", fmt.Sprintf(gone, begun.Moves[0].Run)))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
 	}
-	if err := os.RemoveAll(folder[0]); err != nil {
+	if err := os.RemoveAll(found[0]); err != nil {
 		t.Fatal(err)
 	}
 	var again *sink.Batch
 	s.set(func() {
-		s.before = func(b *sink.Batch) error { again = b; return nil }
+		s.before = func(b *sink.Batch) error {
+			if again == nil {
+				again = b
+			}
+			return nil
+		}
 	})
 	p = start(t, dir, 0, one(s), "a#")
 	p.d.Start()
 	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
 	p.stop()
-	once(t, s, 10)
-	if again == nil || again.Name != first.Name || !again.Partial {
+	once(t, s, left)
+	if again == nil || again.Name != begun.Name || !again.Partial {
 		t.Errorf("it came again as %+v", again)
 	}
 }
