@@ -79,10 +79,22 @@ func (a *answers) level(logger string) control.Level {
 	if l.Logger == "" {
 		l.Logger = "root"
 	}
-	if b := a.loans[logger]; b != nil {
+	if b := a.loan(logger, own); b != nil {
 		l.Until, l.Then = b.until, b.then
 	}
 	return l
+}
+
+// loan is that of a logger whose own level is own; nil if there is none, or if
+// the program or a reload has set the level since.
+func (a *answers) loan(logger string, own record.Level) *loan {
+	b := a.loans[logger]
+	if b != nil && own != b.set {
+		b.timer.Stop()
+		delete(a.loans, logger)
+		return nil
+	}
+	return b
 }
 
 // longestLoan is far more than anybody looks at DEBUG for.
@@ -102,7 +114,7 @@ func (a *answers) SetLevel(logger string, level record.Level, d time.Duration) (
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	then, _ := levelsOf(a.logs.tree, logger)
-	if old := a.loans[logger]; old != nil {
+	if old := a.loan(logger, then); old != nil {
 		old.timer.Stop()
 		delete(a.loans, logger)
 		then = old.then // that of the configuration, not the one that was lent

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/store/duckdb"
 )
 
 // start starts the program with a text on its standard input; it is killed when
@@ -96,5 +98,40 @@ func TestQueryAsksTheHolder(t *testing.T) {
 	_ = cmd.Wait()
 	if _, told, code := here(t, "query", "-c", config, "select 1"); code != exitMistake || !strings.HasSuffix(told, "x.db: somebody holds a lock on it\n") {
 		t.Errorf("after its death: %d, %s", code, told)
+	}
+}
+
+// TestQueryOfAHeldDuckDB asks for rows of a file that DuckDB lets nobody else
+// open, while they are written and after that.
+func TestQueryOfAHeldDuckDB(t *testing.T) {
+	if !duckdb.Built {
+		t.Skip("the program was built without DuckDB")
+	}
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	text := strings.ReplaceAll(heldConfig, "class: sqlite", "class: duckdb")
+	if err := os.WriteFile(config, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := start(t, dir, "one\ntwo\n", "run", "--stay")
+	ask := []string{"query", "-c", config, "--format", "json", "select message, attributes, [1, 2] as l from logs order by 1"}
+	want := `[
+{"message":"one","attributes":{"line":1},"l":[1,2]},
+{"message":"two","attributes":{"line":2},"l":[1,2]}
+]
+`
+	until(t, "an answer of the holder", func() bool {
+		out, _, code := here(t, ask...)
+		return code == exitOK && out == want
+	})
+	if _, told, code := here(t, "query", "-d", filepath.Join(dir, "x.db"), "select 1"); code != exitMistake || !strings.Contains(told, fmt.Sprint("process ", cmd.Process.Pid)) {
+		t.Errorf("nobody was to be asked: %d %s", code, told)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if out, told, code := here(t, ask...); code != exitOK || out != want {
+		t.Errorf("when nobody holds it: %d %s%s", code, out, told)
 	}
 }
