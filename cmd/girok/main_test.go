@@ -60,6 +60,7 @@ var variable = []struct {
 	{regexp.MustCompile(`          \S+: (survives|not trusted).*\n`), "          (disk)\n"},
 	{regexp.MustCompile(`"(disk|survives|host)": ".*"`), `"$1": "…"`},
 	{regexp.MustCompile(`girok \S+( [0-9a-f]{12})?, go\S+, \S+\n`), "girok VERSION\n"},
+	{regexp.MustCompile(`("retries": )[1-9]\d*\b`), "${1}SOME"},
 	{regexp.MustCompile(`("position": )(0|4096)\b`), "${1}BEGIN"}, // before or after the run's first header
 	{regexp.MustCompile(` +\n`), "\n"},
 	{regexp.MustCompile(`  +`), "  "},
