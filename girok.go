@@ -192,6 +192,8 @@ func (l *Logs) spoolEvent(e spool.Event) {
 		}
 	case spool.EventUnsynced:
 		l.report.Error("records are not on the disk: they survive the death of the process, but perhaps not a power cut", "error", e.Err)
+	case spool.EventUnreadable:
+		l.report.Error("a run in the spool can't be read: it stays where it is", "error", e.Err)
 	case spool.EventRestored:
 		l.report.Warn("the spool's folder can be used again: records survive a kill from now on")
 	case spool.EventDegraded:

@@ -12,13 +12,15 @@ import (
 
 // Summary is what came of a Run.
 type Summary struct {
-	Read     uint64               // lines or requests that the sources took
-	Spooled  uint64               // records of them that came into the spool
-	Handlers []girok.HandlerStats // delivery by handler, of other runs' records too
-	Lost     uint64               // records that the spool could not keep, of earlier runs too
-	Failed   uint64               // records that a direct handler could not write
-	Left     []girok.Backlog      // what still waits
-	Took     time.Duration
+	Read       uint64               // lines or requests that the sources took
+	Spooled    uint64               // records of them that came into the spool
+	Handlers   []girok.HandlerStats // delivery by handler, of other runs' records too
+	Lost       uint64               // records that the spool could not keep, of earlier runs too
+	Failed     uint64               // records that a direct handler could not write
+	Damaged    uint64               // bytes of the spool that could not be read any more
+	Unreadable int                  // runs that this program can't read; they stay
+	Left       []girok.Backlog      // what still waits
+	Took       time.Duration
 }
 
 // Letters is how many records went to the dead letters.
@@ -30,13 +32,18 @@ func (s *Summary) Letters() (n uint64) {
 }
 
 func (c *collector) summary(took time.Duration) *Summary {
-	s := &Summary{Handlers: c.logs.Stats().Handlers, Lost: c.logs.Lost(), Failed: c.logs.Failed(), Left: c.logs.Backlog(), Took: took}
+	stats := c.logs.Stats()
+	s := &Summary{Handlers: stats.Handlers, Lost: c.logs.Lost(), Failed: c.logs.Failed(), Left: c.logs.Backlog(), Took: took}
+	if stats.Spool != nil {
+		s.Unreadable = stats.Spool.Unreadable
+	}
 	for _, n := range c.count {
 		s.Read += n.Read.Load()
 		s.Spooled += n.Spooled.Load()
 	}
 	for _, h := range s.Handlers {
 		s.Lost += h.Earlier
+		s.Damaged += h.Damaged
 	}
 	return s
 }
@@ -49,12 +56,18 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintf(&b, "; %s: delivered %d", h.Handler, h.Records)
 	}
 	fmt.Fprintf(&b, "; dead letters %d, lost %d", s.Letters(), s.Lost)
+	if s.Damaged > 0 {
+		b.WriteString(", damaged in the spool " + Bytes(s.Damaged))
+	}
 	if s.Failed > 0 {
 		fmt.Fprintf(&b, ", not written by a direct handler %d", s.Failed)
 	}
 	fmt.Fprintf(&b, " (%.1f s)\n", s.Took.Seconds())
 	for _, l := range s.Left {
 		b.WriteString("girok: " + Left(l) + "\n")
+	}
+	if s.Unreadable > 0 {
+		fmt.Fprintf(&b, "girok: %d runs can't be read by this program; they stay in the spool\n", s.Unreadable)
 	}
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err

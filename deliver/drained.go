@@ -28,8 +28,11 @@ func (l *lane) finish(c *cursor) {
 	end, damaged := c.reader.FramesEnd(), c.reader.Damaged
 	c.reader.Close()
 	c.reader = nil
+	if damaged > 0 {
+		c.run.MarkDamaged()
+	}
 	if c.run == l.dest.d.opts.Spool.Writer().Run() && c.run.Path() != "" {
-		return // it is removed when the program ends
+		return // it is removed, or set aside, when the program ends
 	}
 	if damaged > 0 {
 		l.setAside(c, end, damaged)
@@ -47,8 +50,12 @@ func (l *lane) setAside(c *cursor, end, damaged uint64) {
 	if to == "" && err == nil {
 		return // other handlers still read it
 	}
-	l.dest.d.opts.Log.Error("a run was damaged: what checked is delivered, the run is set aside",
-		"run", c.run.Path(), "damaged_bytes", damaged, "now_in", to, "error", err)
+	log := l.dest.d.opts.Log.With("run", c.run.Path(), "damaged_bytes", damaged)
+	if err != nil {
+		log.Error("a run was damaged, and can't be set aside", "error", err)
+		return
+	}
+	log.Error("a run was damaged: what checked is delivered, the run is set aside", "now_in", to)
 }
 
 // forgetRuns deletes the positions of runs whose folders are gone.

@@ -42,7 +42,7 @@ type lane struct {
 type lanesStats struct {
 	records, bytes, batches            atomic.Uint64
 	retries, rejected, refused, fenced atomic.Uint64
-	letters, lost                      atomic.Uint64
+	letters, lost, damaged             atomic.Uint64
 	succeeded                          atomic.Int64 // nanoseconds since 1970; 0: never
 	state                              atomic.Uint64
 	cause                              atomic.Pointer[string]
@@ -64,7 +64,9 @@ type cursor struct {
 	lostTold  uint64       // how many lost records of the run were told
 	gapTo     uint64       // the end of the gap that was told last
 	ended     bool         // the reader has come to the end of a dead run
-	newer     bool         // a newer girok must go on
+	newer     atomic.Bool  // a newer girok must go on
+	damaged   uint64       // what the reader had skipped when it was looked at last
+	damagedTo uint64       // up to where that was counted
 	look      look         // of Stats
 }
 
@@ -175,6 +177,9 @@ func (l *lane) open() bool {
 	if l.state, err = openState(l.dest.dir, l.handler, l.target); err == nil {
 		l.letters, err = openLetters(l.dest.d.opts.Spool, l.dest.dir == "", l.handler, l.target, l.dest.d.opts.Log)
 	}
+	if err == nil && l.state.torn {
+		l.dest.d.opts.Log.Warn("the state of a handler was damaged: the destination tells what it has; where it can't, its oldest records are sent again", "handler", l.handler)
+	}
 	if err != nil {
 		l.dest.d.opts.Log.Error("the state of a handler can't be read; trying again", "handler", l.handler, "error", err)
 		return false
@@ -223,7 +228,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (l *lane) groups() (groups [][]*cursor) {
 	closing := l.dest.d.isClosing()
 	for _, c := range l.runs {
-		if c.ended || c.newer || closing && (l.stopped || !c.run.Own()) {
+		if c.ended || c.newer.Load() || closing && (l.stopped || !c.run.Own()) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g []*cursor) bool { return g[0].rows == c.rows })

@@ -22,7 +22,7 @@ func (l *lane) claim(ctx context.Context, c *cursor) bool {
 		return false
 	}
 	c.reader.Close()
-	c.reader = c.run.Reader(c.stored.Position)
+	c.open()
 	l.sayLost(c)
 	if err := l.letters.resume(c.run.ID, c.stored); err != nil {
 		l.dest.d.opts.Log.Warn("dead letters can't be settled; trying again at the next start", "handler", l.handler, "error", err)

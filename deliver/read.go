@@ -50,11 +50,11 @@ func (l *lane) hurry(g []*cursor) bool {
 
 // read takes frames of one run until there are no more, or the batch is full.
 func (l *lane) read(ctx context.Context, c *cursor) bool {
-	if c.ended || c.newer {
+	if c.ended || c.newer.Load() {
 		return true
 	}
 	if c.reader == nil {
-		c.reader = c.run.Reader(c.stored.Position)
+		c.open()
 	}
 	for limit := c.tail(); !l.b.full(); {
 		if at := c.reader.Position(); at >= limit {
@@ -63,6 +63,9 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 			}
 		}
 		ref, st := c.reader.Next()
+		if c.reader.Damaged != c.damaged {
+			l.damage(c)
+		}
 		switch st {
 		case spool.Frame:
 			if ref.Mask()&(1<<c.bit) == 0 {
@@ -85,7 +88,8 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 		case spool.Gap:
 			l.gap(c)
 		case spool.Newer:
-			c.newer = true
+			c.newer.Store(true)
+			c.slot().SetState(spool.Refused, "a newer girok wrote it")
 			l.dest.d.once("newer "+c.run.ID.String(), "a newer girok wrote this run; it waits for one that can read it", "run", c.run.Path())
 			return true
 		}
@@ -111,6 +115,26 @@ func (l *lane) addFrame(c *cursor, ref *spool.Ref) {
 			l.b.add(c, ref, i, p)
 		}
 	}
+}
+
+// open begins to read where the destination stands.
+func (c *cursor) open() {
+	c.reader, c.damaged = c.run.Reader(c.stored.Position), 0
+}
+
+// damage counts and tells what the reader had to step over: once, also when it is
+// read again.
+func (l *lane) damage(c *cursor) {
+	n := c.reader.Damaged - c.damaged
+	c.damaged = c.reader.Damaged
+	at := c.reader.Position()
+	if at <= c.damagedTo {
+		return
+	}
+	c.damagedTo = at
+	l.stats.damaged.Add(n)
+	l.dest.d.opts.Log.Error("a part of a run was damaged: what was there is lost, the rest is delivered",
+		"handler", l.handler, "run", c.run.ID.String(), "damaged_bytes", n, "before", at)
 }
 
 // chase is how much must be new, in bytes, for a reader that has come to where its

@@ -31,6 +31,7 @@ type state struct {
 	root   string // the service's folder
 	number uint64
 	synced uint64 // the last copy that is on the disk; 0: none is known
+	torn   bool   // there were copies, and none could be read
 
 	mu   sync.Mutex
 	body stateBody
@@ -66,15 +67,20 @@ func openState(dir, handler, target string) (*state, error) {
 	found := false
 	for i := range 2 {
 		n, body, err := readState(s.copyPath(uint64(i)))
+		if err == nil && (body.Handler != handler || body.Target != target || n >= 1<<63) {
+			err = errTorn // of another handler, or a number that nothing counts up to
+		}
 		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errTorn):
-			// with both copies bad it begins at the oldest records that there are
+		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, errTorn):
+			s.torn = true // with both copies bad it begins at the oldest records that there are
 		case err != nil:
 			return nil, err
 		case !found || n > s.number:
 			found, s.number, s.body = true, n, body
 		}
 	}
+	s.torn = s.torn && !found
 	if s.body.Runs == nil {
 		s.body.Runs = map[string]*stateOfRun{}
 	}

@@ -26,6 +26,7 @@ type Stat struct {
 	Letters uint64 // records set aside as dead letters
 	Lost    uint64 // records that were gone before the handler had read them
 	Earlier uint64 // of them, those of runs that other processes wrote
+	Damaged uint64 // bytes of the spool that did not check and were stepped over
 	Errors  Errors
 	// LastSuccess is when the destination took something last; the zero time if
 	// it never did.
@@ -107,6 +108,7 @@ func addStat(all []Stat, s Stat) []Stat {
 	o.Letters += s.Letters
 	o.Lost += s.Lost
 	o.Earlier += s.Earlier
+	o.Damaged += s.Damaged
 	o.Errors.Retry += s.Errors.Retry
 	o.Errors.Rejected += s.Errors.Rejected
 	o.Errors.Refused += s.Errors.Refused
@@ -141,6 +143,9 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 		n := c.waiting()
 		if n == 0 {
 			return
+		}
+		if c.newer.Load() {
+			st, cause = spool.Refused, "a newer girok wrote it: use a newer one to deliver it"
 		}
 		b := Backlog{Run: c.run, Handler: c.run.Handler(c.bit).Name, Bytes: n, State: st, Cause: cause, Tried: st != spool.Delivering}
 		if !b.Tried {
@@ -186,7 +191,7 @@ func (l *lane) stat(read bool) Stat {
 	s := Stat{
 		Handler: l.handler, Target: l.target, Holds: l.dest.holds(),
 		State: spool.State(st.state.Load()), Cause: l.cause(),
-		Records: st.records.Load(), Bytes: st.bytes.Load(), Batches: st.batches.Load(), Letters: st.letters.Load(), Earlier: st.lost.Load(),
+		Records: st.records.Load(), Bytes: st.bytes.Load(), Batches: st.batches.Load(), Letters: st.letters.Load(), Earlier: st.lost.Load(), Damaged: st.damaged.Load(),
 		Errors: Errors{Retry: st.retries.Load(), Rejected: st.rejected.Load(), Refused: st.refused.Load(), Fenced: st.fenced.Load()},
 	}
 	if at := st.succeeded.Load(); at != 0 {

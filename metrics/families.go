@@ -38,6 +38,7 @@ var families = []family{
 	},
 	ofHandlers("dead_letters_total", counter, "Records that the destination refused for good and that are set aside.", func(h *girok.HandlerStats) float64 { return float64(h.Letters) }),
 	ofHandlers("lost_records_total", counter, "Records that were gone before the handler had read them.", func(h *girok.HandlerStats) float64 { return float64(h.Lost) }),
+	ofHandlers("damaged_bytes_total", counter, "Bytes of the spool that did not check and were stepped over.", func(h *girok.HandlerStats) float64 { return float64(h.Damaged) }),
 	{
 		"girok_handler_state", gauge, []string{"handler", "target", "state"},
 		"1 for the state that the handler is in, 0 for the others; why stands on standard error, and in `girok spool ls`.",
@@ -72,6 +73,7 @@ var families = []family{
 	ofSpool("held_bytes", gauge, "Bytes that the segments of the service take.", func(s *girok.SpoolStats) float64 { return float64(s.Held) }),
 	ofSpool("limit_bytes", gauge, "Bytes that they may take; beyond it the oldest records go.", func(s *girok.SpoolStats) float64 { return float64(s.Limit) }),
 	ofSpool("runs", gauge, "Runs that have a folder, living and dead.", func(s *girok.SpoolStats) float64 { return float64(s.Runs) }),
+	ofSpool("unreadable_runs", gauge, "Those of them that this program can't read: damaged, or of a newer girok.", func(s *girok.SpoolStats) float64 { return float64(s.Unreadable) }),
 	ofSpool("degraded", gauge, "1 if records stay in memory, because the folder can't be used: a kill loses them.", func(s *girok.SpoolStats) float64 { return truth(s.Degraded) }),
 	ofSpool("appended_records_total", counter, "Records that came into the spool; up to a tenth of a second old.", func(s *girok.SpoolStats) float64 { return float64(s.Records) }),
 	ofSpool("appended_bytes_total", counter, "Bytes that came into the spool, with what frames have beside records.", func(s *girok.SpoolStats) float64 { return float64(s.Bytes) }),

@@ -14,7 +14,11 @@ func (r *Run) End() uint64 {
 	rd := r.Reader(end)
 	defer rd.Close()
 	for {
-		if _, st := rd.Next(); st != Frame && st != Gap {
+		switch _, st := rd.Next(); st {
+		case Frame, Gap:
+		case Newer: // how much is in it only a newer girok can tell
+			return max(end, uint64(heldIn(r.path)))
+		default:
 			return max(end, rd.FramesEnd())
 		}
 	}

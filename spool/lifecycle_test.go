@@ -181,7 +181,7 @@ func TestUnbornRuns(t *testing.T) {
 	if got := names(t, runs); got != own+" bad file held newer wild young" {
 		t.Errorf("left: %s", got)
 	}
-	if n := ev.count(EventDisk); n != 3 {
+	if n := ev.count(EventUnreadable); n != 3 {
 		t.Errorf("%d events, want one for each folder that can't be read: %v", n, ev.list)
 	}
 	if _, err := List(s.Dir()); err == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,15 +65,12 @@ func (s *Spool) dirRuns() []*Run {
 				clearUnborn(path)
 			case !s.bad[name]:
 				s.bad[name] = true
-				s.report(Event{Kind: EventDisk, Err: err})
+				s.report(Event{Kind: EventUnreadable, Err: err})
 			}
 		}
 	}
-	for name := range s.known {
-		if !seen[name] {
-			delete(s.known, name)
-		}
-	}
+	maps.DeleteFunc(s.known, func(name string, _ *Run) bool { return !seen[name] })
+	maps.DeleteFunc(s.bad, func(name string, _ bool) bool { return !seen[name] })
 	for path, r := range own {
 		if r.Released() && !seen[filepath.Base(path)] {
 			r.gone() // somebody else has drained it

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/girok/girok/internal/crash"
@@ -76,6 +77,8 @@ type Run struct {
 
 	mapping sync.Once   // of another's page
 	fault   func(error) // told of its faults
+
+	damaged atomic.Bool
 
 	mu      sync.Mutex
 	dead    bool
@@ -392,6 +395,10 @@ func removeFile(name string) error {
 	}
 	return nil
 }
+
+// MarkDamaged says that something in the run did not check: an own one is set aside
+// then, and not removed.
+func (r *Run) MarkDamaged() { r.damaged.Store(true) }
 
 // SetAside moves a dead run in which something did not check out of the way, once
 // every handler is past end, that of its frames: its readable records are

@@ -20,12 +20,13 @@ type EventKind int
 
 // The kinds of events.
 const (
-	EventDegraded EventKind = iota // records stay in memory; a kill loses them
-	EventRestored                  // and are on disk again
-	EventLost                      // records were lost: the spool is full
-	EventFault                     // storage failed under the mapping
-	EventDisk                      // a disk operation in the background failed
-	EventUnsynced                  // records are not on the disk though they should be; a kill does not lose them
+	EventDegraded   EventKind = iota // records stay in memory; a kill loses them
+	EventRestored                    // and are on disk again
+	EventLost                        // records were lost: the spool is full
+	EventFault                       // storage failed under the mapping
+	EventDisk                        // a disk operation in the background failed
+	EventUnreadable                  // a run of somebody's can't be read
+	EventUnsynced                    // records are not on the disk though they should be; a kill does not lose them
 )
 
 // Event is something that the operator should know.
@@ -307,6 +308,14 @@ func (s *Spool) OwnDelivered() bool {
 func (s *Spool) RemoveOwn() (err error) {
 	s.Release()
 	for _, r := range s.Own() {
+		if r.damaged.Load() && r.path != "" && !r.writer.homeless() {
+			to, serr := r.SetAside(r.Tail())
+			if to != "" {
+				s.report(Event{Kind: EventDisk, Err: fmt.Errorf("%s was damaged: it is set aside in %s", r.path, to)})
+			}
+			err = errors.Join(err, serr)
+			continue
+		}
 		err = errors.Join(err, r.Remove())
 	}
 	return err

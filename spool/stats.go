@@ -3,10 +3,13 @@ package spool
 // Stats is how the spool of a service fares. Counts are those of this process;
 // they begin at Open and only grow.
 type Stats struct {
-	Held     int64 // bytes that segments take, of other runs as of the last Account
-	Limit    int64 // bytes that they may take; in memory that of the ring
-	Runs     int   // that have a folder, living and dead
-	Degraded bool  // records stay in memory
+	Held  int64 // bytes that segments take, of other runs as of the last Account
+	Limit int64 // bytes that they may take; in memory that of the ring
+	Runs  int   // that have a folder, living and dead
+	// Unreadable is how many of them this program can't read: damaged, or of a newer
+	// girok.
+	Unreadable int
+	Degraded   bool // records stay in memory
 	// Records and Bytes were appended, with what the frames have beside their
 	// records. The background counts: they may be a tenth of a second old.
 	Records, Bytes uint64
@@ -25,6 +28,7 @@ func (s *Spool) Stats() Stats {
 	s.prune()
 	st.Records, st.Bytes = s.past.Records, s.past.Bytes
 	writers := s.writers()
+	st.Unreadable = len(s.bad)
 	s.mu.Unlock()
 	for _, w := range writers {
 		n, bytes := w.appended()

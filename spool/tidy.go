@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -16,6 +17,9 @@ func (r *Run) Tidy() error {
 		return nil
 	}
 	list, err := r.segments()
+	if errors.Is(err, ErrNewer) {
+		return nil
+	}
 	if err != nil || len(list) == 0 {
 		return err
 	}

@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("GIROK_BE_THE_PROGRAM") != "" {
 		main() // started by a test, to be killed
 	}
+	if os.Getenv("GIROK_LOSE_RECORDS") != "" {
+		loseRecords()
+	}
 	testscript.Main(m, map[string]func(){"girok": main})
 }
 

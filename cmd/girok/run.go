@@ -63,9 +63,9 @@ func (p *program) run(ctx context.Context, o collector.Options) int {
 		return p.failed(noConfig(o.ConfigPath, err))
 	case err != nil:
 		return p.failed(err)
-	case s.Lost > 0 || s.Failed > 0:
+	case s.Lost > 0 || s.Failed > 0 || s.Damaged > 0:
 		return exitMistake
-	case len(s.Left) > 0 || s.Letters() > 0:
+	case len(s.Left) > 0 || s.Letters() > 0 || s.Unreadable > 0:
 		return exitWaits
 	}
 	return exitOK
