@@ -12,6 +12,7 @@ import (
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source"
+	"github.com/girok/girok/spool"
 	"github.com/girok/girok/tree"
 )
 
@@ -24,6 +25,8 @@ type Checked struct {
 	Handlers []CheckedHandler
 	Loggers  []CheckedLogger
 	Sources  []source.Plan
+	// Run is what a run of it would keep: the spooled handlers that loggers use.
+	Run      spool.RunConfig
 	Warnings []config.Problem // what works and is perhaps not meant
 }
 
@@ -82,6 +85,7 @@ func (b *blueprint) checked() *Checked {
 		})
 	}
 	c.Warnings = b.warnings()
+	c.Run, _ = b.runConfig() // what can't be in it was a mistake before
 	return c
 }
 

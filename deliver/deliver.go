@@ -125,6 +125,9 @@ func (d *Deliverer) run() {
 	scan := time.NewTicker(d.pace.Scan)
 	defer scan.Stop()
 	account := 0
+	if err := RecoverReplays(d.opts.Spool.Dir()); err != nil {
+		d.opts.Log.Warn("dead letters that were being given back wait", "error", err)
+	}
 	d.scan()
 	for {
 		select {

@@ -19,7 +19,7 @@ import (
 )
 
 // Letter is a record that its destination refused for good: the frame, where it
-// was meant to go, and why it is not there. It stays until it is dropped.
+// was meant to go, and why it is not there. It stays until it is dropped or given back.
 type Letter struct {
 	Handler  string    `json:"handler"`
 	Target   string    `json:"target"`

@@ -31,6 +31,25 @@ func (v *View) AppendID(dst []byte, run RunID, at Place) []byte {
 	return appendULID(dst, hi, binary.BigEndian.Uint64(sum[2:]))
 }
 
+// AppendAgain appends a payload like the one that v views, with another mask, and
+// the record's first id in it: so it is the same record wherever it lies.
+func (v *View) AppendAgain(dst, payload []byte, mask uint64, run RunID, at Place) []byte {
+	start := len(dst)
+	dst = append(dst, payload[:HeaderSize]...)
+	head := dst[start:]
+	SetMask(head, mask)
+	binary.LittleEndian.PutUint16(head[offFlags:], uint16(v.Flags|HasID))
+	dst = append(dst, v.Logger...)
+	dst = append(dst, v.Message...)
+	dst = append(dst, v.caller...)
+	if v.Source != nil {
+		dst = binary.AppendUvarint(dst, uint64(len(v.Source)))
+		dst = append(dst, v.Source...)
+	}
+	dst = v.AppendID(dst, run, at)
+	return append(dst, v.attrs...)
+}
+
 func appendULID(dst []byte, hi, lo uint64) []byte {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [IDLength]byte

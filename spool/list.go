@@ -48,6 +48,7 @@ func (s *Spool) dirRuns() []*Run {
 		seen[name] = true
 		switch {
 		case !e.IsDir():
+		case strings.HasPrefix(name, madePrefix):
 		case strings.HasPrefix(name, gonePrefix):
 			clearUnborn(path)
 		case own[path] != nil:
@@ -110,7 +111,7 @@ func List(dir string) (runs []*Run, err error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), gonePrefix) {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		r, oerr := openRun(filepath.Join(dir, "runs", e.Name()))
@@ -140,7 +141,7 @@ func (s *Spool) Present() (map[record.RunID]bool, error) {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasPrefix(name, gonePrefix) {
+		if strings.HasPrefix(name, ".") {
 			continue
 		}
 		if id, ok := record.ParseRunID(name[strings.LastIndexByte(name, '-')+1:]); ok {

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/spool"
 )
 
 var deadLsCommand = command{
@@ -90,6 +92,38 @@ exit codes: 0 they are gone; 1 nothing was dropped, or a mistake`,
 				return p.misused("dead drop", "want IDs of letters, or --all")
 			}
 			if err := p.deadDrop(where, args, *handler, *yes); err != nil {
+				return p.failed(err)
+			}
+			return exitOK
+		}
+	},
+}
+
+var deadReplayCommand = command{
+	name: "dead replay", args: "[ID…]",
+	summary: "give dead letters back to their handler",
+	help: `
+dead replay makes dead letters records again, for the handler of the same name as
+the configuration has it now: mend the table or the handler's columns first. They
+become a run in the spool, which is delivered by whoever delivers for the service:
+a program that runs, the next one, or girok spool drain. Each letter is given back
+once, and its record keeps the id that it had. ID is that of dead ls, or its
+beginning, which may mean several; --all means all, or all of one --handler.
+
+examples:
+  girok dead replay 8cf81a2eb5068edc-0000000000001000-0
+  girok dead replay --all --handler warehouse && girok spool drain
+
+exit codes: 0 they are in the spool; 1 nothing was given back, or a mistake`,
+	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
+		path := configFlag(f)
+		all := f.Bool("all", false, "all letters")
+		handler := f.String("handler", "", "only those of the handler `NAME`")
+		return func(_ context.Context, args []string) int {
+			if *all != (len(args) == 0) {
+				return p.misused("dead replay", "want IDs of letters, or --all")
+			}
+			if err := p.deadReplay(p.configPath(*path), args, *handler); err != nil {
 				return p.failed(err)
 			}
 			return exitOK
@@ -226,6 +260,44 @@ func (p *program) deadDrop(w place, ids []string, handler string, yes bool) erro
 		}
 	}
 	fmt.Fprintf(p.stdout, "dropped %s\n", count(len(list), "dead letter"))
+	return nil
+}
+
+// deadReplay gives letters back, those of one handler, version and host as one run.
+func (p *program) deadReplay(path string, ids []string, handler string) error {
+	c, err := p.check(path)
+	if err != nil {
+		return err
+	}
+	letters, err := p.letters(place{config: path})
+	if err != nil {
+		return err
+	}
+	list, err := chosen(letters, ids, handler)
+	if err != nil {
+		return err
+	}
+	type origin struct{ handler, version, host string }
+	groups := map[origin][]*deliver.Letter{}
+	for _, l := range list {
+		if !slices.ContainsFunc(c.Run.Handlers, func(h spool.HandlerConfig) bool { return h.Name == l.Handler }) {
+			return fmt.Errorf("%s: no logger uses a spooled handler %q, which letter %s was meant for", c.File, l.Handler, letterID(l))
+		}
+		o := origin{l.Handler, l.Version, l.Host}
+		groups[o] = append(groups[o], l)
+	}
+	for o, list := range groups {
+		cfg := c.Run
+		cfg.Version, cfg.Host = o.version, o.host
+		cfg.Handlers = slices.DeleteFunc(slices.Clone(c.Run.Handlers), func(h spool.HandlerConfig) bool { return h.Name != o.handler })
+		if err := deliver.Replay(c.SpoolDir, cfg, list); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "gave %s back to %s\n", count(len(list), "dead letter"), o.handler)
+	}
+	if len(groups) == 0 {
+		fmt.Fprintln(p.stdout, "no dead letters")
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ func commands() []command {
 	return []command{
 		initCommand, runCommand, checkCommand, queryCommand,
 		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolDropCommand,
-		deadLsCommand, deadShowCommand, deadDropCommand, topCommand, tailCommand, levelCommand,
+		deadLsCommand, deadShowCommand, deadReplayCommand, deadDropCommand, topCommand, tailCommand, levelCommand,
 		ddlCommand, schemaCommand, completionCommand(), manCommand(), versionCommand,
 	}
 }
