@@ -1,12 +1,14 @@
 package girok
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const spooledFileYAML = `version: 1
@@ -88,5 +90,50 @@ config.yaml:9:37: handlers.e.rotate: unknown key; known: accepts, class, filenam
 config.yaml:11:30: handlers.g.filename: the handler "f" writes this file too; give each a file of its own, or let several loggers name one handler`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// A handler that has another name after a restart: what the old one has left goes to
+// the same file, with what the new one logs.
+func TestSpooledFileRenamedHandler(t *testing.T) {
+	dir := t.TempDir()
+	path, cfg := filepath.Join(dir, "out.jsonl"), filepath.Join(dir, "config.yaml")
+	n := 0
+	for _, name := range []string{"out", "lines"} {
+		text := strings.ReplaceAll(fmt.Sprintf(spooledFileYAML, path), "out: {", name+": {")
+		if err := os.WriteFile(cfg, []byte(strings.ReplaceAll(text, "[out]", "["+name+"]")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		logs, err := Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			logs.Logger("shop").Info("ordered", "n", n)
+			n++
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		if cancel(); name == "out" {
+			err = logs.Shutdown(ctx) // and leaves something
+		} else {
+			for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				if b, err := os.ReadFile(path); err == nil && strings.Count(string(b), "\n") >= n {
+					break
+				}
+			}
+			err = logs.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if k := strings.Count(string(b), fmt.Sprintf("\"n\":%d}\n", i)); k != 1 {
+			t.Fatalf("record %d is there %d times", i, k)
+		}
 	}
 }

@@ -14,12 +14,12 @@ import (
 )
 
 // owned is a file that this process appends to and no other: it holds a lock on
-// it. The sinks of one handler share it; between Prepare and the end of Write one
-// of them has it for itself.
+// it. Sinks share it: those of a handler's runs with other keys, or of a handler
+// that has another name by now. Between Prepare and the end of Write one of them
+// has it for itself.
 type owned struct {
 	path  string
-	owner string // service and handler
-	users int    // guarded by files.mu
+	users int // guarded by files.mu
 
 	mu   sync.Mutex
 	busy *Spooled // whose batch is under way
@@ -38,23 +38,17 @@ var files = struct {
 	open map[string]*owned
 }{open: map[string]*owned{}}
 
-// own takes a file for a handler; it is opened with the first batch.
-func own(path, owner string) (*owned, error) {
+// own takes a file for a sink; it is opened with the first batch.
+func own(path string) *owned {
 	files.mu.Lock()
 	defer files.mu.Unlock()
 	o := files.open[path]
 	if o == nil {
-		o = &owned{path: path, owner: owner, end: -1}
+		o = &owned{path: path, end: -1}
 		files.open[path] = o
 	}
-	if o.owner != owner {
-		return nil, &sink.Refused{
-			Err:    fmt.Errorf("%s is written by the handler %s of this program", path, o.owner),
-			Remedy: "give each spooled handler a file of its own; several loggers may share one handler",
-		}
-	}
 	o.users++
-	return o, nil
+	return o
 }
 
 // release lets the file go when nobody needs it any more.
