@@ -98,13 +98,29 @@ func (s *Spool) fillRun(w *Writer) error {
 	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
 		return err
 	}
+	s.adopt(w.run)
 	if err := os.Rename(tmp, filepath.Join(path, configFile)); err != nil {
+		s.disown(w.run)
 		return err
 	}
 	if w.disk {
 		return s.syncBirth(w)
 	}
 	return nil
+}
+
+// adopt makes the listing of runs find this one, before it can be seen as a run: it
+// must never be taken for somebody else's.
+func (s *Spool) adopt(r *Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[filepath.Base(r.path)] = r
+}
+
+func (s *Spool) disown(r *Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, filepath.Base(r.path))
 }
 
 // syncBirth puts a new run on the disk, and the folders on the way to it.
