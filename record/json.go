@@ -28,7 +28,7 @@ func (a Attrs) AppendMembers(dst []byte) []byte {
 	var v Value
 	for {
 		if !a.err {
-			dst, a.b = appendCommon(dst, a.b)
+			dst, a.b = appendCommon(dst, a.b, 0)
 		}
 		if !a.Next(&key, &v) {
 			return dst
@@ -40,17 +40,27 @@ func (a Attrs) AppendMembers(dst []byte) []byte {
 	}
 }
 
-// appendCommon is AppendMembers up to the first attribute whose key is not short
-// and plain, or whose value is not a short plain string, a number or a bool.
-// Nearly all are, and this way they cost half. It returns where it stopped.
-func appendCommon(dst, b []byte) (_, rest []byte) {
+// AppendCommon is AppendMembers up to the first attribute whose key has a length
+// in stop (bit n: n bytes, modulo 64), or that is not as most are: a short key and
+// a short string, both ASCII that needs no escapes, or a number or a bool. What
+// it stopped at is the next of a.
+func (a *Attrs) AppendCommon(dst []byte, stop uint64) []byte {
+	if !a.err {
+		dst, a.b = appendCommon(dst, a.b, stop)
+	}
+	return dst
+}
+
+// appendCommon appends the attributes of b that cost half this way, and returns
+// where it stopped.
+func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 	for len(b) >= 2 {
 		n := int(b[0])
 		if n >= 0x80 || len(b) < n+2 {
 			break
 		}
 		key, typ, val := b[1:1+n], Type(b[1+n]), b[2+n:]
-		if !plainJSON(key) {
+		if stop>>(n&63)&1 != 0 || !plainJSON(key) {
 			break
 		}
 		switch typ {

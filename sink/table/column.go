@@ -181,13 +181,3 @@ func (m *misfit) Error() string {
 	}
 	return m.from + " can't fill a column of type " + m.typ.String() + "; it can: " + strings.Join(can, ", ")
 }
-
-// Repeats reports whether most rows have the same value as the one before: a
-// level, a logger, a host. A store may keep it from row to row.
-func (c *Column) Repeats() bool {
-	switch c.source {
-	case fromAttr, fromRest, fromTime, fromMessage, fromRecordID:
-		return false
-	}
-	return true
-}

@@ -25,11 +25,14 @@ func (m *Mapper) addSlot(path string) int {
 // find looks up all slots in one walk over the record's attributes. Where a key
 // comes twice the later value is taken, and the earlier one stays in the rest.
 func (m *Mapper) find(v *record.View) {
+	m.taking = false
+	if len(m.slots) == 0 {
+		return
+	}
 	for i := range m.slots {
 		s := &m.slots[i]
 		s.found, s.keep, s.klen = false, false, 0
 	}
-	m.taking = false
 	var key []byte
 	var val record.Value
 	for a := v.Attrs(); a.Next(&key, &val); {

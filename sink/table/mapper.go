@@ -32,6 +32,7 @@ type Mapper struct {
 	exact   map[string]int // path → slot
 	lengths uint64         // bit n: a path has n bytes, modulo 64
 	taking  bool           // a column takes something of the present record
+	unlike  int            // records for which commonRest is not tried
 	nested  []int          // slots whose path can lead into an attribute
 	heads   map[string]bool
 	skipped map[string]bool // keys of attributes that can't become columns
@@ -102,7 +103,8 @@ func (m *Mapper) Row(b *sink.Batch, i int, dst []Value) ([]Value, error) {
 	if err := b.At(i, v); err != nil {
 		return dst, err
 	}
-	if len(m.slots) > 0 {
+	rest, common := m.commonRest(v)
+	if !common {
 		m.find(v)
 	}
 	first := len(dst)
@@ -112,8 +114,7 @@ func (m *Mapper) Row(b *sink.Batch, i int, dst []Value) ([]Value, error) {
 		out := &dst[len(dst)-1]
 		switch {
 		case col.source == fromAttr:
-			s := &m.slots[col.slot]
-			if s.found {
+			if s := &m.slots[col.slot]; m.taking && s.found {
 				val := s.val
 				if !m.convert(out, col.Type, &val) {
 					if err := m.unfit(out, col, s); err != nil {
@@ -128,6 +129,12 @@ func (m *Mapper) Row(b *sink.Batch, i int, dst []Value) ([]Value, error) {
 			}
 			*out = Value{}
 		}
+	}
+	if common {
+		if rest != nil {
+			dst[first+m.rest] = Value{Type: JSON, Raw: rest}
+		}
+		return dst, nil
 	}
 	return dst, m.remains(dst[first:])
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -151,6 +152,39 @@ func BenchmarkRow(b *testing.B) {
 		var err error
 		if row, err = m.Row(in, 0, row[:0]); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestRestInOneWalk compares rows whose attributes are all common with the same
+// rows made by the walk that finds what columns take, which a mapper goes back to
+// behind a record that is not common.
+func TestRestInOneWalk(t *testing.T) {
+	const yaml = "table: logs\ncolumns: {level: levelname, id: attr.id}"
+	odd := sinktest.Log("m", slog.Group("g", slog.String("id", "not this")))
+	for i, attrs := range [][]slog.Attr{
+		nil,
+		{slog.String("user", "u"), slog.Int("n", -3), slog.Bool("on", true), slog.Float64("f", math.NaN())},
+		{slog.String("no", "has the length of id"), slog.String("x", "y")},
+		{slog.String("user", "u"), slog.String("id", "taken")},
+		{slog.String("user", "caf\u00e9\x00")},
+		odd.Attrs,
+	} {
+		b := batch(odd, sinktest.Log("m", attrs...))
+		got, err := mapper(t, yaml, table.Options{}).Row(b, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := mapper(t, yaml, table.Options{})
+		if _, err := other.Row(b, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		want, err := other.Row(b, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("record %d: got %v, want %v", i, got, want)
 		}
 	}
 }

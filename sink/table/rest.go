@@ -8,6 +8,43 @@ import (
 	"github.com/girok/girok/record"
 )
 
+// dearRest is for how many records commonRest is not tried after it was of no use.
+const dearRest = 15
+
+// commonRest is what the rest column gets of a record whose attributes are all
+// of the common kind and go to no column: it is made in one walk, without the
+// walk that finds them. ok is false for any other record.
+func (m *Mapper) commonRest(v *record.View) (rest []byte, ok bool) {
+	if m.rest < 0 || m.newColumns == "reject" {
+		return nil, false
+	}
+	if m.unlike > 0 {
+		m.unlike--
+		return nil, false
+	}
+	start := len(m.buf)
+	attrs := v.Attrs()
+	m.buf = attrs.AppendCommon(append(m.buf, '{'), m.lengths)
+	if !attrs.Empty() {
+		m.buf, m.unlike = m.buf[:start], dearRest
+		return nil, false
+	}
+	m.taking = false
+	return m.object(start), true
+}
+
+// object ends the object whose brace lies at start of buf and whose members
+// begin with a comma; nil without members.
+func (m *Mapper) object(start int) []byte {
+	if len(m.buf) == start+1 {
+		m.buf = m.buf[:start]
+		return nil
+	}
+	m.buf = append(m.buf, '}')
+	m.buf[start+1] = m.buf[start] // the comma of the first member goes
+	return m.since(start + 1)
+}
+
 // remains fills the rest column of a row with the attributes that no column
 // took; without any it is NULL.
 func (m *Mapper) remains(row []Value) error {
@@ -22,13 +59,9 @@ func (m *Mapper) remains(row []Value) error {
 	start := len(m.buf)
 	m.buf = append(m.buf, '{')
 	m.buf = m.appendAttrs(m.buf, m.view.Attrs())
-	if len(m.buf) == start+1 {
-		m.buf = m.buf[:start]
-		return nil
+	if rest := m.object(start); rest != nil {
+		row[m.rest] = Value{Type: JSON, Raw: cleanJSON(rest)}
 	}
-	m.buf = append(m.buf, '}')
-	m.buf[start+1] = m.buf[start] // the comma of the first member goes
-	row[m.rest] = Value{Type: JSON, Raw: cleanJSON(m.since(start + 1))}
 	return nil
 }
 
