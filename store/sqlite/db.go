@@ -34,12 +34,13 @@ func openDB(path string, create, durable bool) (*db, error) {
 
 // settings are how a database is opened for writing. In WAL mode NORMAL loses
 // nothing to a kill, and FULL nothing to a power cut. A checkpoint each 16 MiB
-// instead of 4 writes pages that many batches change fewer times; the cache of
-// 16 MiB instead of 2 holds the inner pages of the index.
+// instead of 4 writes pages that many batches change fewer times. The cache holds
+// what a batch changes; a larger one is slower, for rows are added at the end and
+// pages not looked at again push out of the processor what is needed.
 func settings(create, durable bool) url.Values {
 	q := url.Values{
 		"mode": {"rw"}, "_busy_timeout": {busyTimeout}, "_journal_mode": {"WAL"}, "_synchronous": {"NORMAL"},
-		"_pragma": {"wal_autocheckpoint(4096)", "cache_size(-16384)"},
+		"_pragma": {"wal_autocheckpoint(4096)", "cache_size(-4096)"},
 	}
 	if create {
 		q.Set("mode", "rwc")

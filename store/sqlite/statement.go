@@ -15,17 +15,27 @@ type statement struct {
 		driver.Stmt
 		driver.StmtExecContext
 	}
-	args   []driver.NamedValue // all of the first row, then what each row has of its own
-	shared columnSet           // the columns that have one value for all rows
-	own    []int               // the others
+	alike alikeness
+	first []int // the columns of the first row that are arguments
+	more  []int // of each other row
+	args  []driver.NamedValue
+	texts []string       // those of args that are text
+	boxes []driver.Value // which hold texts
 }
 
-// columnSet is a set of the first 64 columns.
-type columnSet uint64
+// alikeness is in which of the first 64 columns rows agree. A bit is a column.
+type alikeness struct {
+	value uint64 // one value for all rows
+	null  uint64 // and that is NULL
+}
 
-const everyColumn = ^columnSet(0)
+// all is the alikeness of no rows.
+var all = alikeness{^uint64(0), ^uint64(0)}
 
-func (c columnSet) has(i int) bool { return i < 64 && c>>i&1 != 0 }
+func (a alikeness) and(b alikeness) alikeness { return alikeness{a.value & b.value, a.null & b.null} }
+
+// has reports whether rows that are a may be said to be b.
+func (a alikeness) has(b alikeness) bool { return a.and(b) == b }
 
 // close frees the statement; closing one that is not there does nothing.
 func (s *statement) close() {
@@ -35,22 +45,25 @@ func (s *statement) close() {
 	*s = statement{}
 }
 
-// prepare makes an insert of n rows in which all take the value that the first
-// one has in the shared columns: an argument costs more than the insert of its
-// value does.
-func (s *statement) prepare(r *rows, n int, shared columnSet) error {
-	s.shared = shared
-	more := make([]string, r.columns)
-	for i := range more {
-		more[i] = "?"
-		if shared.has(i) {
-			more[i] += strconv.Itoa(i + 1)
+// prepare makes an insert of n rows that are alike: what all have stands in it
+// once. An argument costs more than the insert of its value does.
+func (s *statement) prepare(r *rows, n int, a alikeness) error {
+	first, more := make([]string, r.columns), make([]string, r.columns)
+	for c := range r.columns {
+		bit := uint64(1) << c // none from column 64 on
+		if a.null&bit != 0 {
+			first[c], more[c] = "NULL", "NULL"
+			continue
+		}
+		s.first = append(s.first, c)
+		first[c], more[c] = "?", "?"
+		if a.value&bit != 0 {
+			more[c] = "?" + strconv.Itoa(len(s.first))
 		} else {
-			s.own = append(s.own, i)
+			s.more = append(s.more, c)
 		}
 	}
-	first := "(?" + strings.Repeat(", ?", r.columns-1) + ")"
-	stmt, err := r.db.conn.Prepare(r.into + first + strings.Repeat(", ("+strings.Join(more, ", ")+")", n-1))
+	stmt, err := r.db.conn.Prepare(r.into + "(" + strings.Join(first, ", ") + ")" + strings.Repeat(", ("+strings.Join(more, ", ")+")", n-1))
 	if err != nil {
 		return err
 	}
@@ -58,49 +71,58 @@ func (s *statement) prepare(r *rows, n int, shared columnSet) error {
 		driver.Stmt
 		driver.StmtExecContext
 	})
-	s.args = named(make([]any, r.columns+(n-1)*len(s.own)))
+	count := len(s.first) + (n-1)*len(s.more)
+	s.alike, s.args = a, named(make([]any, count))
+	s.texts, s.boxes = make([]string, count), make([]driver.Value, count)
+	for i := range s.boxes {
+		s.boxes[i] = box(&s.texts[i])
+	}
 	return nil
 }
 
-// patience is after how many statements it is asked again which columns are
-// alike: making a statement costs as much as using it does.
+// patience is after how many statements it is asked again how rows are alike:
+// making a statement costs as much as using it does.
 const patience = 16
 
-// widest is the statement for as many rows as were collected: the one with
-// shared columns if all rows agree in them.
+// widest is the statement for as many rows as were collected: the one for rows
+// that are alike if they are.
 func (r *rows) widest() (*statement, error) {
-	same := r.sameInAll()
-	r.seen &= same
+	now := r.alikeness()
+	r.seen = r.seen.and(now)
 	if r.since++; r.since >= patience {
-		if r.seen != r.alike.shared {
+		if r.seen != r.alike.alike {
 			r.alike.close()
-			if r.seen != 0 {
+			if r.seen.value != 0 {
 				if err := r.alike.prepare(r, r.perStatement(), r.seen); err != nil {
 					return nil, err
 				}
 			}
 		}
-		r.seen, r.since = everyColumn, 0
+		r.seen, r.since = all, 0
 	}
-	if r.alike.stmt != nil && r.alike.shared&^same == 0 {
+	if r.alike.stmt != nil && now.has(r.alike.alike) {
 		return &r.alike, nil
 	}
 	return &r.many, nil
 }
 
-// sameInAll is the columns that have one value in all rows collected.
-func (r *rows) sameInAll() (same columnSet) {
+// alikeness is in which columns the rows agree that were collected.
+func (r *rows) alikeness() (a alikeness) {
 	for c := range min(r.columns, 64) {
 		first := &r.values[c]
 		at := c + r.columns
 		for at < len(r.values) && equal(first, &r.values[at]) {
 			at += r.columns
 		}
-		if at >= len(r.values) {
-			same |= 1 << c
+		if at < len(r.values) {
+			continue
+		}
+		a.value |= 1 << c
+		if first.Type == table.Null {
+			a.null |= 1 << c
 		}
 	}
-	return same
+	return a
 }
 
 func equal(a, b *table.Value) bool {

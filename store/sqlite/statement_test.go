@@ -29,9 +29,9 @@ func TestSharedColumns(t *testing.T) {
 		for i := from; i < to; i++ {
 			a, b, c := "same", 1.5, any(nil)
 			switch at := i / rowsPerStatement; {
-			case i == 3*patience*rowsPerStatement+7: // one row of a statement
+			case i == (3*patience+5)*rowsPerStatement+7: // one row of a statement, long before it is asked again
 				a, b, c = "other", 2.5, 3
-			case at >= 4*patience: // a varies, c is shared
+			case at >= 4*patience+5: // a varies, c is shared
 				a, c = fmt.Sprint("a", i), 4
 			}
 			m := fmt.Sprint("m", i)
@@ -44,8 +44,8 @@ func TestSharedColumns(t *testing.T) {
 		}
 		parts = append(parts, run.Part(records...))
 	}
-	add(r, 0, 2*patience*rowsPerStatement+3) // the second run begins within a statement
-	add(other, 2*patience*rowsPerStatement+3, statements*rowsPerStatement)
+	add(r, 0, (2*patience+5)*rowsPerStatement+3) // the second run begins within a statement
+	add(other, (2*patience+5)*rowsPerStatement+3, statements*rowsPerStatement)
 	if err := s.Write(ctx, sinktest.Batch("warehouse", parts...)); err != nil {
 		t.Fatal(err)
 	}
