@@ -111,7 +111,7 @@ func deliver(dir string, n int) error {
 		if time.Since(from) > 5*time.Minute {
 			return fmt.Errorf("%d of %d records after 5 minutes: %+v", delivered(logs), n, logs.Stats())
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(25 * time.Millisecond)
 	}
 	t := took{Wall: time.Since(from), CPU: processCPU() - cpu}
 	if err := logs.Close(); err != nil {
