@@ -44,11 +44,15 @@ func (b *builder) reset(handler string, limits sink.Limits) {
 	}
 }
 
-// forget lets go of the runs that the last batches were of.
+// forget lets go of the runs that the last batches were of. A batch that is being
+// sent stays: a run may go while its destination refuses.
 func (b *builder) forget() {
-	clear(b.items[:cap(b.items)])
-	clear(b.moves[:cap(b.moves)])
+	clear(b.items[len(b.items):cap(b.items)])
+	clear(b.moves[len(b.moves):cap(b.moves)])
 }
+
+// done says that the batch is not needed any more.
+func (b *builder) done() { b.items, b.moves = b.items[:0], b.moves[:0] }
 
 func (b *builder) len() int { return len(b.items) }
 

@@ -253,6 +253,7 @@ func (l *lane) finishOwn() {
 // whether there was anything to do.
 func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 	l.b.reset(l.handler, l.configOf(g[0]).cfg.Limits())
+	defer l.b.done()
 	if !l.fill(ctx, g) {
 		return true
 	}

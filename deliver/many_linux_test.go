@@ -1,9 +1,12 @@
 package deliver
 
 import (
+	"errors"
 	"os"
 	"testing"
 
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,4 +41,28 @@ func TestManyDeadRunsFewFiles(t *testing.T) {
 	if len(s.positions) > 0 {
 		t.Errorf("positions are left: %v", s.positions)
 	}
+}
+
+// A run that goes while a batch is refused must not take the batch with it.
+func TestRunGoesWhileABatchIsRefused(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	gone := start(t, dir, 0, one(s), "a")
+	gone.spool.Seal()
+	gone.spool.Release()
+	s.before = func(*sink.Batch) error { return &sink.Refused{Err: errors.New("no right")} }
+	p := start(t, dir, 0, one(s), "a")
+	p.d.Start()
+	p.appendN(1, 10)
+	eventually(t, "refused", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Refused })
+	if err := os.RemoveAll(gone.spool.Writer().Run().Path()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		n := p.d.Stats()[0].Errors.Refused
+		eventually(t, "refused again", func() bool { return p.d.Stats()[0].Errors.Refused > n })
+	}
+	s.set(func() { s.before = nil })
+	p.flush()
+	p.stop()
+	once(t, s, 10)
 }

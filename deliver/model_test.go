@@ -1,0 +1,326 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+var (
+	modelSeeds = flag.Int("model.seeds", 6, "how many random histories TestModel tries; hundreds by hand")
+	modelSeed  = flag.Uint64("model.seed", 0, "the only one to try, as TestModel printed it")
+)
+
+// TestModel does random things to a spool and its delivery and compares what comes
+// of it with a simple model: of each handler, every record whose append returned
+// without an error is in the destination once or in the dead letters once, or it is
+// one of those that were counted as lost; or somebody dropped its run.
+func TestModel(t *testing.T) {
+	seeds := make([]uint64, *modelSeeds)
+	for i := range seeds {
+		seeds[i] = rand.Uint64()
+	}
+	if *modelSeed != 0 {
+		seeds = []uint64{*modelSeed}
+	}
+	for _, seed := range seeds {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			m := newModel(t, seed)
+			for range 60 {
+				m.step()
+			}
+			m.finish()
+		})
+	}
+}
+
+// handlers of the model: h0 writes to store a, h1 to store b.
+const modelHandlers = 2
+
+type model struct {
+	*testing.T
+	rnd    *rand.Rand
+	dir    string
+	stores map[string]*store
+	live   []*program
+	steps  []string // what was done
+
+	n       int
+	sent    [modelHandlers]map[string]*program // by message: who appended it
+	failed  [modelHandlers]uint64              // appends that returned an error
+	lost    [modelHandlers]uint64              // counted in the pages of programs that are dead
+	runs    map[record.RunID]*program
+	dropped map[*program]bool
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{
+		T: t, rnd: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(),
+		stores: map[string]*store{"a": newStore(), "b": newStore()}, runs: map[record.RunID]*program{}, dropped: map[*program]bool{},
+	}
+	for i := range m.sent {
+		m.sent[i] = map[string]*program{}
+	}
+	for _, s := range m.stores {
+		s.reject = func(msg string) (string, bool) { return "it is bad", strings.HasPrefix(msg, "bad") }
+	}
+	t.Cleanup(func() {
+		for _, p := range m.live {
+			p.die()
+		}
+		if t.Failed() {
+			t.Logf("try it again with -model.seed %d; what was done:\n%s", seed, strings.Join(m.steps, "\n"))
+		}
+	})
+	return m
+}
+
+func (m *model) step() {
+	if len(m.live) == 0 {
+		m.start()
+	}
+	p := m.live[m.rnd.IntN(len(m.live))]
+	switch n := m.rnd.IntN(100); {
+	case n < 40:
+		m.append(p, 1+m.rnd.IntN(60), m.rnd.IntN(300))
+	case n < 50:
+		m.append(p, 1+m.rnd.IntN(60), 60_000) // some of it may have to go
+	case n < 58 && len(m.live) < 3:
+		m.start()
+	case n < 64:
+		m.note("one dies")
+		m.leave(p, (*program).die)
+	case n < 70:
+		m.note("one ends in order")
+		m.leave(p, (*program).closeSoon)
+	case n < 75:
+		m.crash()
+	case n < 90:
+		m.weather()
+	case n < 93:
+		m.drop()
+	default:
+		time.Sleep(time.Duration(m.rnd.IntN(20)) * time.Millisecond)
+	}
+}
+
+func (m *model) note(format string, args ...any) {
+	m.steps = append(m.steps, fmt.Sprintf(format, args...))
+}
+
+func (m *model) start() {
+	m.Helper()
+	p := start(m.T, m.dir, 4<<20, m.stores, "a", "b")
+	m.runs[p.spool.Writer().Run().ID] = p
+	p.d.Start()
+	m.live = append(m.live, p)
+	m.note("a program starts: run %s", p.spool.Writer().Run().ID)
+}
+
+func (m *model) append(p *program, n, room int) {
+	mask := uint64(1 + m.rnd.IntN(3))
+	m.note("run %s: %d records of %d bytes for %d", p.spool.Writer().Run().ID, n, room, mask)
+	for range n {
+		name := fmt.Sprintf("m%06d", m.n)
+		if m.rnd.IntN(40) == 0 {
+			name = fmt.Sprintf("bad%06d", m.n)
+		}
+		m.n++
+		e := record.NewEncoder(nil)
+		e.Begin(&record.Header{Mask: mask, Level: record.Info, Time: time.Now(), Message: name + " " + strings.Repeat("x", room)})
+		_, err := p.spool.Appender().Append(e.Finish())
+		e.Release()
+		for h := range m.sent {
+			switch {
+			case mask&(1<<h) == 0:
+			case err == nil:
+				m.sent[h][name] = p
+			case errors.Is(err, spool.ErrFull):
+				m.failed[h]++
+			default:
+				m.Fatal(err)
+			}
+		}
+	}
+}
+
+// closeSoon ends a program in order, and gives it little time for it.
+func (p *program) closeSoon() {
+	p.spool.Seal()
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	p.d.Close(ctx)
+	p.spool.Release()
+}
+
+// leave ends a program, and notes what its run had lost: only its own process lets
+// records go.
+func (m *model) leave(p *program, how func(*program)) {
+	page := p.spool.Writer().Run().Counters()
+	how(p)
+	m.count(page)
+	m.live = slices.DeleteFunc(m.live, func(o *program) bool { return o == p })
+}
+
+func (m *model) count(page *spool.Counters) {
+	for h := range m.lost {
+		n, _, _ := page.Slot(h).Lost()
+		m.lost[h] += n
+	}
+}
+
+// crash ends all programs at once, in the middle of what they do: the folder is
+// copied as it is, and what comes after goes on in the copy.
+func (m *model) crash() {
+	m.note("all crash")
+	for _, p := range m.live {
+		p.d.cancel()
+		<-p.d.done
+		p.d.wg.Wait()
+		m.count(p.spool.Writer().Run().Counters())
+	}
+	next := m.TempDir()
+	if err := os.CopyFS(filepath.Join(next, "svc"), os.DirFS(filepath.Join(m.dir, "svc"))); err != nil {
+		m.Fatal(err)
+	}
+	for _, d := range []string{"", "runs", "to", "dead"} { // modes are not copied
+		if err := os.Chmod(filepath.Join(next, "svc", d), 0o700); err != nil {
+			m.Fatal(err)
+		}
+	}
+	for _, p := range m.live {
+		p.d.unlock()
+		p.spool.Seal()
+		p.spool.Release()
+	}
+	m.live, m.dir = nil, next
+}
+
+// weather changes how a destination behaves.
+func (m *model) weather() {
+	name := []string{"a", "b"}[m.rnd.IntN(2)]
+	s := m.stores[name]
+	kind := m.rnd.IntN(5)
+	m.note("store %s: %s", name, [...]string{"well", "down", "refuses", "answers are lost", "does not say which rows are bad"}[kind])
+	s.set(func() {
+		s.before, s.after, s.blind = nil, nil, false
+		switch kind {
+		case 1:
+			s.before = func(*sink.Batch) error { return errors.New("down") }
+		case 2:
+			s.before = func(*sink.Batch) error { return &sink.Refused{Err: errors.New("no right")} }
+		case 3:
+			n := 0
+			s.after = func(*sink.Batch) error {
+				if n++; n%2 == 0 {
+					return errors.New("connection reset")
+				}
+				return nil
+			}
+		case 4:
+			s.blind = true
+		}
+	})
+}
+
+// drop removes a dead run, as an operator may: what it had may be lost.
+func (m *model) drop() {
+	list, err := spool.List(filepath.Join(m.dir, "svc"))
+	if err != nil {
+		m.Fatal(err)
+	}
+	for _, r := range list {
+		if p := m.runs[r.ID]; !r.Alive() {
+			m.note("run %s is dropped", r.ID)
+			m.dropped[p] = true
+			if err := r.Remove(); err != nil {
+				m.Error(err)
+			}
+			return
+		}
+	}
+}
+
+// finish mends the destinations, lets one more program deliver what is left, and
+// compares.
+func (m *model) finish() {
+	m.Helper()
+	for _, s := range m.stores {
+		s.set(func() { s.before, s.after, s.blind = nil, nil, false })
+	}
+	for len(m.live) > 0 {
+		m.leave(m.live[0], (*program).die)
+	}
+	m.start()
+	last := m.live[0]
+	eventually(m.T, "all dead runs are drained", func() bool { return len(runFolders(m.T, m.dir)) == 1 })
+	m.leave(last, (*program).stop)
+	if left := runFolders(m.T, m.dir); len(left) != 0 {
+		m.Errorf("runs are left: %v", left)
+	}
+	letters, err := Letters(filepath.Join(m.dir, "svc"))
+	if err != nil {
+		m.Error(err)
+	}
+	for h := range m.sent {
+		m.compare(h, m.stores[string(rune('a'+h))], letters)
+	}
+}
+
+func (m *model) compare(h int, s *store, letters []Letter) {
+	m.Helper()
+	got := map[string]int{}
+	for _, row := range s.rows {
+		got[nameOf(row)]++
+	}
+	var v record.View
+	for _, l := range letters {
+		if l.Handler != fmt.Sprint("h", h) {
+			continue
+		}
+		if err := v.Parse(l.Frame); err != nil || !strings.HasPrefix(string(v.Message), "bad") {
+			m.Errorf("h%d: a letter of %q, %v", h, v.Message, err)
+		}
+		got[nameOf(string(v.Message))]++
+	}
+	for name, n := range got {
+		if m.sent[h][name] == nil || n != 1 {
+			m.Errorf("h%d: %s came %d times; sent: %v", h, name, n, m.sent[h][name] != nil)
+		}
+	}
+	missing, free := uint64(0), uint64(0) // that count as lost; that were dropped
+	for name, p := range m.sent[h] {
+		switch {
+		case got[name] > 0:
+		case m.dropped[p]:
+			free++
+		default:
+			missing++
+		}
+	}
+	// What was lost of a run that was dropped later may be among either.
+	if lost := m.lost[h] - m.failed[h]; missing > lost || missing+free < lost {
+		m.Errorf("h%d: %d of %d records are missing and %d were dropped, %d counted as lost", h, missing, len(m.sent[h]), free, lost)
+	}
+	if len(s.positions) != 0 && len(m.dropped) == 0 {
+		m.Errorf("h%d: positions are left: %v", h, slices.Collect(maps.Keys(s.positions)))
+	}
+}
+
+func nameOf(row string) string {
+	name, _, _ := strings.Cut(row, " ")
+	return name
+}
