@@ -66,6 +66,7 @@ var lines = []line{
 	{"open", "Open to the first call returned with 1 GiB waiting", openLine},
 	{"idle", "wake-ups, CPU and memory of a program that does nothing", idleLine},
 	{"idle/1000", "CPU and wake-ups of a program that logs 1,000 records a second into SQLite", steadyLine},
+	{"rivals", "other loggers with their buffered writers: calls, tails, what kills lose, weight", rivalsLine},
 	{"weight", "a hello world with the library: modules and bytes", weightLine},
 }
 
@@ -114,8 +115,11 @@ func run(o *options) error {
 		return fmt.Errorf("no line is named %s; -list shows them", o.only)
 	}
 	fmt.Print(markdown(rows))
+	for _, s := range b.sections {
+		fmt.Print("\n", s)
+	}
 	if o.write != "" {
-		failed = errors.Join(failed, writePage(o, rows))
+		failed = errors.Join(failed, writePage(o, rows, b.sections))
 	}
 	return failed
 }
@@ -145,8 +149,9 @@ func isLine(name string) bool {
 // bench is what the lines share.
 type bench struct {
 	*options
-	dir     string // of this run; removed at the end
-	folders int
+	dir      string // of this run; removed at the end
+	folders  int
+	sections []string // further tables, of lines that need columns of their own
 }
 
 func newBench(o *options) (*bench, error) {

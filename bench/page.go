@@ -18,7 +18,7 @@ import (
 var byHand string
 
 // writePage writes the table with what one must know to read it.
-func writePage(o *options, rows []row) error {
+func writePage(o *options, rows []row, sections []string) error {
 	var s strings.Builder
 	s.WriteString("# Measurements\n\n")
 	fmt.Fprintf(&s, "Made by `%s` on %s. Machine: %s. %s.\n\n", command(o), time.Now().Format("2006-01-02"), machine(), runtime.Version())
@@ -26,6 +26,9 @@ func writePage(o *options, rows []row) error {
 		s.WriteString("**Quick**: few rounds with little data, to see that the programs work. Not for figures.\n\n")
 	}
 	s.WriteString(markdown(rows))
+	for _, more := range sections {
+		s.WriteString("\n" + more)
+	}
 	s.WriteString("\n## Commands\n\nFrom the root of the repository; each line alone:\n\n")
 	seen := map[string]bool{}
 	for _, r := range rows {

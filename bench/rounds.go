@@ -20,6 +20,9 @@ type arm struct {
 	// calls gave it to do, so that this does not run while the next arm does.
 	// Its CPU time counts as the process's, its wall time does not count.
 	settle func() error
+	// check, if there is one, looks whether the turn's calls have done what they
+	// should. Nothing of it counts.
+	check func() error
 }
 
 // plan is how rounds are made.
@@ -103,6 +106,9 @@ func (a *arm) slice(p plan) (sample, error) {
 		}
 	}
 	s.all = processCPU() - before
+	if a.check != nil {
+		return s, a.check()
+	}
 	return s, nil
 }
 
