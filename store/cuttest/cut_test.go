@@ -120,7 +120,7 @@ func TestCut(t *testing.T) {
 // last roll was within a second of it.
 func (a *arena) live(life int, seen *segments, after time.Duration) (near bool) {
 	// What waits for its batch is in the spool only: little of it in one life, much in another.
-	a.configure([]string{"20ms", "300ms", "2s"}[life%3], 2)
+	a.configure([]string{"20ms", "300ms", "2s"}[life%3], 1)
 	c := a.spend(life, seen, after)
 	near = time.Since(seen.last) < time.Second
 	a.listen(life)
@@ -166,7 +166,7 @@ func (a *arena) removeDamaged() int {
 
 // drain spends a life that delivers what all have left.
 func (a *arena) drain() {
-	a.configure("20ms", 2)
+	a.configure("20ms", 1)
 	c := a.start(order{Config: a.config, Drain: filepath.Join(a.spool(), "runs")})
 	if err := c.wait(); err != nil {
 		a.t.Fatalf("the last life failed: %v\n%s", err, c.out.Bytes())
