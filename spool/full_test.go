@@ -125,7 +125,8 @@ func TestPinnedSegmentsStay(t *testing.T) {
 		r := w.Run().Reader(pos[12])
 		defer r.Close()
 		got := readAll(t, r)
-		if len(got.refs) == 0 || got.refs[0].Position != pos[12] || len(got.gaps) != 1 {
+		// One gap at least: the background may still take files for what comes.
+		if len(got.refs) == 0 || got.refs[0].Position != pos[12] || len(got.gaps) == 0 {
 			t.Fatalf("%d records, gaps %v", len(got.refs), got.gaps)
 		}
 		slot.Unpin()
