@@ -7,6 +7,7 @@ import (
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source/stdin"
 	"github.com/girok/girok/store/duckdb"
+	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
 )
 
@@ -16,6 +17,7 @@ var kinds = []girok.Option{
 	stdin.Kind,
 	sqlite.Kind,
 	duckdb.Kind, // says what is missing, where it was built without a C++ compiler
+	postgres.Kind,
 }
 
 // warehouses are the embedded databases that `girok query` opens itself, by class.

@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/girok/girok/sink"
+)
+
+// Write implements sink.Sink.
+func (s *store) Write(ctx context.Context, b *sink.Batch) error {
+	if b.Len() == 0 && len(b.Moves) == 0 {
+		return ctx.Err()
+	}
+	err := s.do(ctx, func(ctx context.Context) error {
+		if err := s.grow(ctx, b); err != nil {
+			return err
+		}
+		if err := s.partitions(ctx, b); err != nil {
+			return err
+		}
+		err := s.write(ctx, b)
+		var bad *badRow
+		if errors.As(err, &bad) {
+			return s.search(ctx, b, bad)
+		}
+		return err
+	})
+	if errors.Is(err, errIn) {
+		return nil
+	}
+	return err
+}
+
+// write is the transaction of a batch: rows, then position. Four round trips.
+func (s *store) write(ctx context.Context, b *sink.Batch) error {
+	return s.transaction(ctx, func(r []*pgconn.Result) error {
+		if err := s.begins(b, r[0]); err != nil {
+			return err
+		}
+		if err := s.insert(ctx, b, nil); err != nil {
+			return err
+		}
+		return s.move(ctx, b)
+	}, s.positions(textArray(b.Moves, func(m sink.Move) string { return m.Run.String() })))
+}
+
+// insert copies the rows but those without, which are indexes in ascending order.
+// If some can't be made it looks at the rest too and names all of them in a
+// *sink.Reject. If the server refuses one it is a *badRow.
+func (s *store) insert(ctx context.Context, b *sink.Batch, without []sink.RowError) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	rows := newRows(ctx, s.mapper, s.tables, b, without, s.room)
+	_, err := s.conn.CopyFrom(ctx, rows, s.tables.copy)
+	s.room = rows.end()
+	if rows.failed != nil { // what the server says of it is of no use
+		return rows.failed
+	}
+	if len(rows.bad) > 0 {
+		return &sink.Reject{Rows: rows.bad}
+	}
+	var e *pgconn.PgError
+	if errors.As(err, &e) && rejects(e) {
+		if i, ok := rows.line(e.Where); ok {
+			return &badRow{e, i}
+		}
+	}
+	return err
+}
+
+// badRow is a row that the server refuses.
+type badRow struct {
+	*pgconn.PgError
+	row int // in the batch
+}
+
+func (b *badRow) Unwrap() error { return b.PgError }
+
+// searched is how many rows are named that the server refuses. If there are more,
+// delivery splits the batch, and finds out whether it refuses all.
+const searched = 16
+
+// search names all rows that the server refuses; it tells of one at a time. So
+// the batch is tried without those that are known until it would go in, and taken
+// back each time.
+func (s *store) search(ctx context.Context, b *sink.Batch, first *badRow) error {
+	var bad []sink.RowError
+	err := s.transaction(ctx, func([]*pgconn.Result) error {
+		for next := first; next != nil; {
+			if len(bad) == searched {
+				bad = nil
+				return errTried
+			}
+			bad = insertSorted(bad, sink.RowError{Index: next.row, Reason: reason(next.PgError)})
+			next = nil
+			if len(bad) == b.Len() {
+				break
+			}
+			if _, err := run(ctx, s.conn, stmt{sql: "savepoint girok"}); err != nil {
+				return err
+			}
+			err := s.insert(ctx, b, bad)
+			if err != nil && !errors.As(err, &next) {
+				return err
+			}
+			if _, err := run(ctx, s.conn, stmt{sql: "rollback to savepoint girok"}); err != nil {
+				return err
+			}
+		}
+		return errTried
+	})
+	if !errors.Is(err, errTried) {
+		return err
+	}
+	return &sink.Reject{Err: errors.New(reason(first.PgError)), Rows: bad}
+}
+
+// errTried ends a transaction that was only to see what the server says.
+var errTried = errors.New("tried")
+
+func insertSorted(list []sink.RowError, r sink.RowError) []sink.RowError {
+	i := len(list)
+	for i > 0 && list[i-1].Index > r.Index {
+		i--
+	}
+	list = append(list, sink.RowError{})
+	copy(list[i+1:], list[i:])
+	list[i] = r
+	return list
+}
