@@ -23,6 +23,7 @@ type Encoder struct {
 	hide   bool // an open group's name is redacted: so is all that comes into it
 	room   int  // where it stops taking attributes
 	left   int  // attributes that found no room
+	work   int  // attributes of groups that were looked at
 	view   View
 }
 
@@ -67,7 +68,7 @@ type Header struct {
 
 // Begin starts a record.
 func (e *Encoder) Begin(h *Header) {
-	e.open, e.depth, e.left, e.hide, e.room = e.open[:0], 0, 0, false, room
+	e.open, e.depth, e.left, e.work, e.hide, e.room = e.open[:0], 0, 0, 0, false, room
 	var flags Flags
 	t := h.Time
 	if t.IsZero() {
@@ -348,6 +349,10 @@ func (e *Encoder) group(key string, attrs []slog.Attr) {
 		e.Text(key, "!cut: groups nested too deep")
 		return
 	}
+	if e.work += 1 + len(attrs); e.work > maxWork {
+		e.left += len(attrs)
+		return
+	}
 	e.depth++
 	if key == "" {
 		for _, a := range attrs {
@@ -366,10 +371,15 @@ func (e *Encoder) group(key string, attrs []slog.Attr) {
 // Text adds a string.
 func (e *Encoder) Text(key, s string) { e.text(key, String, s) }
 
-// JSON adds JSON text that the caller vouches for.
+// JSON adds JSON text that the caller vouches for. Objects and lists in it that
+// are nested too deep are cut.
 func (e *Encoder) JSON(key string, text []byte) {
 	if e.redact != nil {
 		text = e.redact.json(text)
+	}
+	text, cut := cutDeep(text, maxNested-1-e.depth)
+	if cut {
+		e.flag(Cut)
 	}
 	if len(text) > MaxString {
 		e.text(key, String, string(text)) // what is left of it is no JSON

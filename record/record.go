@@ -191,6 +191,10 @@ const (
 	room = MaxPayload - MaxString - 4<<10
 	// maxDepth limits groups in groups.
 	maxDepth = 64
+	// maxWork limits the attributes of groups that are looked at, and the groups:
+	// groups that LogValue makes out of each other may be many without taking any
+	// room. A record with one byte of each has no room for more.
+	maxWork = 1 << 17
 )
 
 // HeaderSize is the length of the fixed part of a payload, in bytes.

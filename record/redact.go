@@ -108,21 +108,23 @@ func (e *Encoder) redacted(key string, v slog.Value) {
 	case Mask:
 		e.Text(key, "***")
 	case Hash:
-		e.Text(key, hashed(plain(v)))
+		e.Text(key, hashed(e.plainText(v)))
 	}
 }
 
-// plain is the value's text, or its JSON: what is hashed depends on the value
+// plainText is the value's text, or its JSON: what is hashed depends on the value
 // alone, not on its key or on whether it stands in an attribute or in a struct.
-func plain(v slog.Value) []byte {
+func (e *Encoder) plainText(v slog.Value) []byte {
 	if v.Kind() == slog.KindString {
 		return []byte(v.String())
 	}
-	var e Encoder
-	e.Begin(&Header{Time: time.Unix(0, 0)})
-	start := len(e.buf)
-	e.value("v", v)
-	a := Attrs{b: e.buf[start:]}
+	var in Encoder
+	in.Begin(&Header{Time: time.Unix(0, 0)})
+	in.work = e.work
+	start := len(in.buf)
+	in.value("v", v)
+	e.work = in.work
+	a := Attrs{b: in.buf[start:]}
 	var key []byte
 	var val Value
 	a.Next(&key, &val)

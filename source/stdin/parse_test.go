@@ -150,6 +150,7 @@ func FuzzLine(f *testing.F) {
 	for _, s := range []string{
 		"", "x", "{", "{}", `{"a":1}`, `{"msg":"m","level":"INFO+1","time":1.7e9,"logger":"a"}`, `{"a":{"":{"b":[1,{}]}},"a":2}`,
 		`{"n":[1e400,-0,0.1,18446744073709551615]}`, "{\"\xff\":\"\xff\"}", `{"a":"\ud800"}`, strings.Repeat(`{"a":`, 50) + "1" + strings.Repeat("}", 50),
+		`{"a":` + strings.Repeat("[", 3000) + strings.Repeat("]", 3000) + "}", strings.Repeat(`{"a":`, 3000) + "1" + strings.Repeat("}", 3000),
 	} {
 		f.Add(s, "auto")
 	}
@@ -224,6 +225,23 @@ func sameNumber(t *testing.T, raw []byte, v slog.Value) {
 	default:
 		if b, ok := v.Any().(json.RawMessage); !ok || string(b) != want.String() {
 			t.Fatalf("%s became %v", want, v)
+		}
+	}
+}
+
+// TestDeepLines sends lines that are nested deeper than stores read JSON.
+func TestDeepLines(t *testing.T) {
+	for _, line := range []string{
+		`{"a":` + strings.Repeat("[", 3000) + strings.Repeat("]", 3000) + `,"b":1}`,
+		strings.Repeat(`{"a":`, 3000) + "1" + strings.Repeat("}", 3000),
+		`{"":` + strings.Repeat(`{"a":[`, 1500) + "1" + strings.Repeat("]}", 1500) + "}",
+	} {
+		p := parser{config: Config{Logger: "in", Format: "auto", Levels: "python"}}
+		e, _ := p.parse([]byte(line), len(line), 1)
+		got := attrsOf(t, e.Attrs)
+		depth := max(strings.Count(got, "{")+strings.Count(got, "["), 1) // all of them are in each other, but for one in the text
+		if !json.Valid([]byte(got)) || depth > 100 || !strings.Contains(got, `"[cut: `) {
+			t.Errorf("%d levels: %.400s", depth, got)
 		}
 	}
 }

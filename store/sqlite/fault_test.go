@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -283,4 +284,21 @@ func TestCancelledBatchLeavesNothing(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 	goesIn(t, s, path, b, 1)
+}
+
+// TestDeepValuesDoNotBreakTheColumn has one row that, if it were as deep as it was
+// given, would make every query that looks into the column fail.
+func TestDeepValuesDoNotBreakTheColumn(t *testing.T) {
+	s, r, path := opened(t, "")
+	var deep any = "end"
+	for range 3000 {
+		deep = []any{deep}
+	}
+	b := sinktest.Batch("warehouse", r.Part(sinktest.Log("a", slog.Int("n", 1)), sinktest.Log("b", slog.Any("deep", deep), slog.Int("n", 1))))
+	if err := s.Write(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(run(t, path, "select 1 from logs where json_extract(attributes, '$.n') = 1 and json_valid(attributes)")); n != 2 {
+		t.Errorf("%d rows can be looked into, want 2", n)
+	}
 }
