@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -54,10 +56,15 @@ func (s *Spooled) rotate() error {
 	if s.config.Rotate.Every != "" {
 		at = time.Unix(s.file.began, 0)
 	}
-	name, err := nextAside(s.file.path, s.label(at))
+	list, err := asides(s.file.path)
 	if err != nil {
 		return err
 	}
+	name, err := nextAside(s.file.path, s.label(at), list)
+	if err != nil {
+		return err
+	}
+	s.file.tidy.fresh.Store(&name)
 	if err := os.Rename(s.file.path, name); err != nil {
 		return err
 	}
@@ -66,7 +73,6 @@ func (s *Spooled) rotate() error {
 		return err
 	}
 	crash.At(crash.Begun)
-	s.file.tidy.wanted.Store(true)
 	return s.syncDir()
 }
 
@@ -115,13 +121,11 @@ func asides(path string) ([]aside, error) {
 	return list, nil
 }
 
-// nextAside is the name for the next file with a label: of those that are there
-// it is the last.
-func nextAside(path, label string) (string, error) {
-	list, err := asides(path)
-	if err != nil {
-		return "", err
-	}
+// nextAside is the name for the next file with a label: of those in list it is the
+// last, and nobody has it. While a folder is listed a file may get its compressed
+// copy, and the list have neither; so each name is looked up besides, the file
+// before its copy, which comes before the file goes.
+func nextAside(path, label string, list []aside) (string, error) {
 	n := 1
 	for _, a := range list {
 		if a.label == label {
@@ -129,37 +133,72 @@ func nextAside(path, label string) (string, error) {
 		}
 	}
 	stem, ext := nameParts(path)
-	if n > 1 {
-		label += "." + strconv.Itoa(n)
+	for ; ; n++ {
+		base := stem + "-" + label + ext
+		if n > 1 {
+			base = stem + "-" + label + "." + strconv.Itoa(n) + ext
+		}
+		name := filepath.Join(filepath.Dir(path), base)
+		free, err := freeName(name)
+		if free && err == nil {
+			free, err = freeName(name + ".gz")
+		}
+		if free || err != nil {
+			return name, err
+		}
 	}
-	return filepath.Join(filepath.Dir(path), stem+"-"+label+ext), nil
+}
+
+// freeName reports whether nobody has a name.
+func freeName(name string) (bool, error) {
+	_, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return false, err
 }
 
 // tidier compresses and deletes what was put aside, while batches go on. What it
 // had not finished when the program died it finishes after the first batch.
 type tidier struct {
-	wanted atomic.Bool // something was put aside
-	looked bool        // it was started once
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	fresh atomic.Pointer[string] // put aside just now: the batch that was its last may still be looked for
+
+	mu      sync.Mutex
+	looked  bool // it was started once
+	running bool
+	again   bool // there is more to do than when it began
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
 }
 
-// start begins, if there is something to do. The batch after the one that was the
-// last in a file is in the journal now: nobody will look for that file any more.
+// start begins, if something was put aside. The next batch is in the journal now,
+// on the disk: nobody will look into that file any more.
 func (t *tidier) start(path string, r Rotate, log *slog.Logger) {
-	if t.looked && !t.wanted.Load() || r.Keep == 0 && r.Compress == "" {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fresh.Swap(nil) == nil && t.looked || r.Keep == 0 && r.Compress == "" {
 		return
 	}
-	t.looked = true
-	t.wanted.Store(false)
-	t.stop()
+	if t.looked, t.again = true, true; t.running {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	t.cancel = cancel
+	t.running, t.cancel = true, cancel
 	t.work.Go(func() {
-		if err := tidy(ctx, path, r); err != nil && ctx.Err() == nil {
-			log.Warn("files that were put aside can't be tidied; trying again with the next", "file", path, "error", err)
+		for t.more(ctx) {
+			if err := tidy(ctx, path, r, &t.fresh); err != nil && ctx.Err() == nil {
+				log.Warn("files that were put aside can't be tidied; trying again with the next", "file", path, "error", err)
+			}
 		}
 	})
+}
+
+func (t *tidier) more(ctx context.Context) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running = t.again && ctx.Err() == nil
+	t.again = false
+	return t.running
 }
 
 // stop ends what is under way. It is finished another time.
@@ -173,7 +212,7 @@ func (t *tidier) stop() {
 // halfPacked is what the name of a compressed file ends in that is not whole.
 const halfPacked = ".gz.new"
 
-func tidy(ctx context.Context, path string, r Rotate) error {
+func tidy(ctx context.Context, path string, r Rotate, fresh *atomic.Pointer[string]) error {
 	list, err := asides(path)
 	if err != nil {
 		return err
@@ -183,7 +222,13 @@ func tidy(ctx context.Context, path string, r Rotate) error {
 		if a.packed || !slices.ContainsFunc(list, func(b aside) bool { return b.path == a.path+".gz" }) {
 			return false
 		}
-		err = errors.Join(err, remove(a.path))
+		same, serr := copied(a.path)
+		if serr == nil && same {
+			serr = remove(a.path)
+		} else if serr == nil {
+			serr = fmt.Errorf("%s.gz is there, and is not its copy: both stay", a.path)
+		}
+		err = errors.Join(err, serr)
 		return true
 	})
 	if n := len(list) - r.Keep; r.Keep > 0 && n > 0 {
@@ -201,11 +246,33 @@ func tidy(ctx context.Context, path string, r Rotate) error {
 		err = errors.Join(err, remove(name))
 	}
 	for _, a := range list {
-		if !a.packed && err == nil {
+		if f := fresh.Load(); !a.packed && err == nil && (f == nil || *f != a.path) {
 			err = pack(ctx, a.path)
 		}
 	}
 	return err
+}
+
+// copied reports whether the compressed copy of a file has its length, which stands
+// in the last four bytes of gzip.
+func copied(path string) (bool, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	z, err := os.Open(path + ".gz")
+	if err != nil {
+		return false, err
+	}
+	defer z.Close()
+	var b [4]byte
+	if n, err := z.Seek(-int64(len(b)), io.SeekEnd); err != nil || n < 0 {
+		return false, nil
+	}
+	if _, err := io.ReadFull(z, b[:]); err != nil {
+		return false, err
+	}
+	return binary.LittleEndian.Uint32(b[:]) == uint32(st.Size()), nil
 }
 
 // globQuote makes a name one that matches only itself.

@@ -456,10 +456,16 @@ func TestCompress(t *testing.T) {
 	p.raw(filepath.Join(dir, "out-2026-01-02.log"), "whole\n")
 	p.raw(filepath.Join(dir, "out-2026-01-02.log.gz"), packed(t, "whole\n"))
 	p.raw(filepath.Join(dir, "out-today.log"), "somebody else's")
+	p.raw(filepath.Join(dir, "out-2026-01-03.log"), "longer than its copy\n")
+	p.raw(filepath.Join(dir, "out-2026-01-03.log.gz"), packed(t, "no copy\n"))
 	p.write("line 1")
 	p.s.file.tidy.work.Wait()
-	if got, want := p.names(), []string{"out-2026-01-02.log.gz", "out-today.log", "out.log"}; !slices.Equal(got, want) {
+	if got, want := p.names(), []string{"out-2026-01-02.log.gz", "out-2026-01-03.log", "out-2026-01-03.log.gz", "out-today.log", "out.log"}; !slices.Equal(got, want) {
 		t.Fatalf("%q, want %q", got, want)
+	}
+	p.said1("is not its copy: both stay")
+	if err := os.Remove(filepath.Join(dir, "out-2026-01-03.log")); err != nil {
+		t.Fatal(err)
 	}
 	for i := 2; i <= 5; i++ {
 		p.write(fmt.Sprint("line ", i))
@@ -563,4 +569,77 @@ func TestUnreadable(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	p.want("a\nc\n")
+}
+
+// textOf reads all files, also compressed ones, oldest first.
+func (p *paper) text() string {
+	p.Helper()
+	list, err := asides(p.path)
+	if err != nil {
+		p.Fatal(err)
+	}
+	var all strings.Builder
+	for _, a := range append(list, aside{path: p.path}) {
+		f, err := os.Open(a.path)
+		if err != nil {
+			p.Fatal(err)
+		}
+		var r io.Reader = f
+		if a.packed {
+			if r, err = gzip.NewReader(f); err != nil {
+				p.Fatal(a.path, err)
+			}
+		}
+		if _, err := io.Copy(&all, r); err != nil {
+			p.Fatal(a.path, err)
+		}
+		f.Close()
+	}
+	return all.String()
+}
+
+// A folder that changes while it is listed may show neither a file nor its
+// compressed copy: still no name is given twice.
+func TestNamesAreTaken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.log")
+	for _, c := range []struct {
+		there, listed []string
+		want          string
+	}{
+		{nil, nil, "out-2026-11-25.log"},
+		{[]string{"out-2026-11-25.log"}, nil, "out-2026-11-25.2.log"},
+		{[]string{"out-2026-11-25.2.log.gz"}, nil, "out-2026-11-25.3.log"},
+		{[]string{"out-2026-11-25.4.log.gz"}, []string{"out-2026-11-25.3.log"}, "out-2026-11-25.5.log"},
+	} {
+		for _, name := range c.there {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var list []aside
+		for _, name := range c.listed {
+			list = append(list, aside{path: name, label: "2026-11-25", n: 3})
+		}
+		got, err := nextAside(path, "2026-11-25", list)
+		if err != nil || filepath.Base(got) != c.want {
+			t.Errorf("%v listed, %v there: %s, %v; want %s", c.listed, c.there, got, err, c.want)
+		}
+	}
+}
+
+func TestRotateWhileCompressing(t *testing.T) {
+	p := newPaper(t, "rotate: {bytes: 10B, compress: gzip}\n")
+	var want strings.Builder
+	for i := range 100 {
+		line := fmt.Sprint("line ", i)
+		want.WriteString(line + "\n")
+		p.write(line)
+		if i%3 == 0 {
+			p.s.file.tidy.work.Wait() // now and then all is packed but the last
+		}
+	}
+	p.s.file.tidy.work.Wait()
+	if got := p.text(); got != want.String() {
+		t.Errorf("%d lines, want 100", strings.Count(got, "\n"))
+	}
 }

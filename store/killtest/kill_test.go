@@ -130,9 +130,9 @@ const atRandom = 6
 // windowsOf lists the windows that a record for a store comes through.
 func windowsOf(store string) (list []crash.Window) {
 	for w := range crash.NumAll {
-		of := w < crash.NumWindows
+		of := w < crash.NumWindows && w != crash.Reload // a child does not reload
 		if store == "file" {
-			of = w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
+			of = w != crash.Reload && w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
 		}
 		if of {
 			list = append(list, w)
