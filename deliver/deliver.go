@@ -40,6 +40,7 @@ type Pace struct {
 	RefuseMin, RefuseMax time.Duration // 30 s, 5 min: after a refusal
 	Scan                 time.Duration // 1 s: how often runs are looked for
 	Lock                 time.Duration // 500 ms: how often a lock is tried
+	Idle                 time.Duration // 5 s: how long a lane sleeps that has nothing to do
 	Stuck                time.Duration // 1 min: after how long a holder that moves nothing is told
 }
 
@@ -55,6 +56,7 @@ func (p Pace) orDefaults() Pace {
 	set(&p.RefuseMax, 5*time.Minute)
 	set(&p.Scan, time.Second)
 	set(&p.Lock, 500*time.Millisecond)
+	set(&p.Idle, 5*time.Second)
 	set(&p.Stuck, time.Minute)
 	return p
 }
@@ -270,14 +272,18 @@ func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final b
 	if err != nil {
 		return true, err
 	}
-	dest, err := d.destination(is.kind, is.endpoint, r.Path() == "")
-	if err != nil {
-		return false, err
-	}
 	env := is.env
 	env.Service = r.Config.Service
-	dest.lane(h.Name, is.cfg.Target()).add(&cursor{run: r, bit: h.Bit, rows: is.rows, kind: is.kind, cfg: is.cfg, env: env})
-	return false, nil
+	c := &cursor{run: r, bit: h.Bit, rows: is.rows, kind: is.kind, cfg: is.cfg, env: env}
+	for {
+		dest, err := d.destination(is.kind, is.endpoint, r.Path() == "")
+		if err != nil {
+			return false, err
+		}
+		if dest.give(h.Name, is.cfg.Target(), c) {
+			return false, nil
+		}
+	}
 }
 
 // decoded is a handler's configuration as its kind has it.

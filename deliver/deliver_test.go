@@ -611,3 +611,50 @@ func TestRubbishHeaderIsSetAside(t *testing.T) {
 		t.Errorf("the damaged segment is gone")
 	}
 }
+
+// A lane that no run needs any more ends, and with the last one its destination is
+// let go, so that another process may have it. It comes again with the next run.
+func TestUnusedLanesEnd(t *testing.T) {
+	dir := t.TempDir()
+	a, b := newStore(), newStore()
+	stores := map[string]*store{"a": a, "b": b}
+	for round := range 2 {
+		old := start(t, dir, 0, stores, "a", "b")
+		old.n = 1000 * round
+		old.appendN(3, 20) // never delivered by the program itself
+		old.spool.Seal()
+		old.spool.Release()
+	}
+	p := start(t, dir, 0, stores, "a")
+	p.d.pace.Idle = 5 * time.Millisecond
+	p.d.Start()
+	lanes := func() (n int) { p.d.mu.Lock(); defer p.d.mu.Unlock(); return len(p.d.dests) }
+	for round := range 3 {
+		eventually(t, "all is delivered", func() bool { return a.count() == 20*(2+round) && b.count() == 20*(2+round) })
+		eventually(t, "the destination of b is let go", func() bool { return lanes() == 1 })
+		list, err := filepath.Glob(filepath.Join(dir, "svc/to/*/lock"))
+		if err != nil || len(list) != 2 {
+			t.Fatalf("locks %v (%v)", list, err)
+		}
+		free := 0
+		for _, path := range list {
+			if held, err := spool.Locked(path); err == nil && !held {
+				free++
+			}
+		}
+		if free != 1 {
+			t.Errorf("%d of 2 destinations are free", free)
+		}
+		if round == 2 {
+			break
+		}
+		old := start(t, dir, 0, stores, "a", "b")
+		old.n = 10_000 * (round + 1)
+		old.appendN(3, 20)
+		old.spool.Seal()
+		old.spool.Release()
+	}
+	p.stop()
+	once(t, a, 80)
+	once(t, b, 80)
+}

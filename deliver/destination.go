@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/girok/girok/sink"
@@ -18,8 +19,10 @@ import (
 type destination struct {
 	d              *Deliverer
 	dir            string // empty for runs in memory: nothing to lock or to keep
+	key            string // in d.dests
 	kind, endpoint string
 	lanes          []*lane // guarded by d.mu
+	over           bool    // it has been let go; guarded by d.mu
 
 	tried chan struct{} // closed after the first try of the lock
 	held  chan struct{} // closed once it is held
@@ -62,7 +65,7 @@ func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) 
 	if dest := d.dests[key]; dest != nil {
 		return dest, nil
 	}
-	dest := &destination{d: d, kind: kind.Name(), endpoint: endpoint, held: make(chan struct{}), tried: make(chan struct{})}
+	dest := &destination{d: d, key: key, kind: kind.Name(), endpoint: endpoint, held: make(chan struct{}), tried: make(chan struct{})}
 	if dest.dir = dir; dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
@@ -110,19 +113,56 @@ func (dest *destination) acquire() {
 	}
 }
 
-// lane finds or makes the lane of a handler and target.
-func (dest *destination) lane(handler, target string) *lane {
+// give gives a run to the lane of a handler and target, which it finds or makes. It
+// reports false when the destination has been let go meanwhile.
+func (dest *destination) give(handler, target string, c *cursor) bool {
 	d := dest.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if dest.over {
+		return false
+	}
 	for _, l := range dest.lanes {
 		if l.handler == handler && l.target == target {
-			return l
+			l.add(c)
+			return true
 		}
 	}
 	l := newLane(dest, handler, target)
+	l.add(c)
 	dest.lanes = append(dest.lanes, l)
 	d.wg.Add(1)
 	go l.work()
-	return l
+	return true
+}
+
+// end takes a lane out that has nothing to deliver any more, unless something came
+// just now. With its last lane the destination is let go.
+func (dest *destination) end(l *lane) bool {
+	d := dest.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d.closing || len(l.fresh)+len(l.gone)+len(l.runs) > 0 {
+		return false
+	}
+	dest.lanes = slices.DeleteFunc(dest.lanes, func(other *lane) bool { return other == l })
+	return true
+}
+
+// letGo ends a destination without lanes, once the last one has closed its sinks.
+func (dest *destination) letGo() {
+	d := dest.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(dest.lanes) > 0 || d.closing {
+		return
+	}
+	dest.over = true
+	delete(d.dests, dest.key)
+	if dest.lock != nil {
+		dest.lock.Close()
+		dest.lock = nil
+	}
 }

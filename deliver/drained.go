@@ -1,6 +1,8 @@
 package deliver
 
 import (
+	"slices"
+
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
 )
@@ -77,7 +79,24 @@ func (l *lane) forgetRuns(gone []record.RunID) {
 	l.b.forget()
 	for _, s := range l.sinks {
 		l.sweep(s, gone)
-		return
+		break
 	}
-	// No sink is open: the state keeps what it knows until one is.
+	// Without an open sink the state keeps what it knows until one is.
+	l.closeUnused()
+}
+
+// closeUnused closes the sinks of row configurations that no run has any more.
+func (l *lane) closeUnused() {
+	for rows, s := range l.sinks {
+		used := slices.ContainsFunc(l.runs, func(c *cursor) bool { return c.rows == rows || l.configOf(c).rows == rows })
+		if used || len(l.runs) == 0 {
+			continue
+		}
+		_ = s.Close()
+		delete(l.sinks, rows)
+		l.offer(nil)
+	}
+	for _, s := range l.sinks {
+		l.offer(s)
+	}
 }

@@ -128,13 +128,19 @@ func (l *lane) work() {
 		return
 	case <-l.dest.held:
 	}
-	defer l.close()
+	ended := false // no handler needs the lane any more
+	defer func() {
+		l.close()
+		if ended {
+			l.dest.letGo()
+		}
+	}()
 	for !l.open() {
 		if !sleep(ctx, l.dest.d.pace.RetryMax) {
 			return
 		}
 	}
-	for ctx.Err() == nil {
+	for idle := false; ctx.Err() == nil; {
 		l.take()
 		if !l.replay(ctx) {
 			l.awaitRuns(ctx)
@@ -146,16 +152,23 @@ func (l *lane) work() {
 			return
 		}
 		if l.stopped {
-			l.rest(ctx, idleRest)
+			l.rest(ctx, l.dest.d.pace.Idle)
 			continue
 		}
 		busy := false
 		for _, g := range groups {
 			busy = l.deliver(ctx, g) || busy
 		}
-		if !busy {
-			l.rest(ctx, pause(groups))
+		if busy {
+			continue
 		}
+		if len(l.runs) == 0 && idle && l.dest.end(l) {
+			l.finishOwn()
+			ended = true
+			return
+		}
+		idle = len(l.runs) == 0
+		l.rest(ctx, l.pause(groups))
 	}
 }
 
@@ -278,15 +291,12 @@ func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 	return true
 }
 
-// idleRest bounds how long a lane that has nothing to do sleeps: it is woken by
-// the background of the own run's writer. Nothing wakes it for the living run of
-// another process: there it looks ten times a second.
-const (
-	idleRest    = 5 * time.Second
-	foreignRest = 100 * time.Millisecond
-)
+// foreignRest is how long a lane sleeps that follows the living run of another
+// process: nothing wakes it for that. For the own run the background of its writer
+// does.
+const foreignRest = 100 * time.Millisecond
 
-func pause(groups [][]*cursor) time.Duration {
+func (l *lane) pause(groups [][]*cursor) time.Duration {
 	for _, g := range groups {
 		for _, c := range g {
 			if !c.run.Own() && !c.ended {
@@ -294,5 +304,5 @@ func pause(groups [][]*cursor) time.Duration {
 			}
 		}
 	}
-	return idleRest
+	return l.dest.d.pace.Idle
 }

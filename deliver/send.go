@@ -102,7 +102,7 @@ func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.
 		l.setState(g, spool.Refused, err)
 		l.dropSink(used) // opened anew: secrets are read again
 		own := g[0].rows
-		if n := l.newest(); l.instead[own] == nil && n.rows != used.rows {
+		if n := l.newest(); n != nil && l.instead[own] == nil && n.rows != used.rows {
 			l.instead[own] = n
 			return 0
 		}
@@ -121,6 +121,9 @@ func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.
 // newest is the run that was begun last.
 func (l *lane) newest() *cursor {
 	l.take()
+	if len(l.runs) == 0 {
+		return nil // somebody has removed it
+	}
 	return slices.MaxFunc(l.runs, func(a, b *cursor) int { return a.run.Config.Created.Compare(b.run.Config.Created) })
 }
 
