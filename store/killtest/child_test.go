@@ -1,6 +1,7 @@
 package killtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -83,6 +84,9 @@ func child(spec string) error {
 	if life < 0 {
 		return drain(logs, part[4])
 	}
+	if part[5] == "true" {
+		go reload(logs, part[0])
+	}
 	var wg sync.WaitGroup
 	stop := time.Now().Add(3 * time.Second)
 	for g := range goroutines {
@@ -90,6 +94,19 @@ func child(spec string) error {
 	}
 	wg.Wait()
 	return logs.Close()
+}
+
+// reload applies two configurations in turn, which differ in what a run keeps.
+func reload(logs *girok.Logs, path string) {
+	text, err := os.ReadFile(path)
+	for i := 0; err == nil; i++ {
+		time.Sleep(20 * time.Millisecond)
+		err = logs.ReloadBytes(path, bytes.Replace(text, []byte("age: 20ms"), fmt.Appendf(nil, "age: %dms", 20+i%2), 1))
+	}
+	if !strings.Contains(err.Error(), "logging has ended") {
+		fmt.Fprintln(os.Stderr, "child: reload:", err)
+		os.Exit(1)
+	}
 }
 
 var wide = strings.Repeat("wide ", 500)
