@@ -16,7 +16,7 @@ import (
 func TestManySyncs(t *testing.T) {
 	const records, want = 8000, 5000
 	d := newDisk(t, true, rand.New(rand.NewPCG(1, 1)))
-	a := newArena(t, d, 1, false)
+	a := newArena(t, d, 1, true, false)
 	a.configure("1h", 8)
 	c := a.start(order{Config: a.config, Marks: filepath.Join(a.dir, "marks"), Lives: 1, Count: records})
 	c.killed()
@@ -65,7 +65,7 @@ func TestFolderMoved(t *testing.T) {
 	for _, age := range []string{"20ms", "1h"} {
 		t.Run("batches of "+age, func(t *testing.T) {
 			d := newDisk(t, false, rand.New(rand.NewPCG(1, 2)))
-			a := newArena(t, d, 1, false)
+			a := newArena(t, d, 1, true, false)
 			a.configure(age, 2)
 			var seen segments
 			a.spend(0, &seen, time.Second).kill()
