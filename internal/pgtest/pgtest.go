@@ -87,14 +87,28 @@ func Shared(t testing.TB) *Server {
 	if shared.server == nil && shared.err == nil {
 		shared.server, shared.err = New()
 	}
-	if shared.err == nil {
-		return shared.server
+	must(t, shared.err)
+	return shared.server
+}
+
+// must ends a test that has no server.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skipf("POSTGRESQL WAS NOT MET: %v", err)
 	}
-	if errors.Is(shared.err, ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skipf("POSTGRESQL WAS NOT MET: %v", shared.err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal(shared.err)
-	return nil
+}
+
+// Own is a server of a test's own, which ends with it.
+func Own(t testing.TB) *Server {
+	t.Helper()
+	s, err := New()
+	must(t, err)
+	t.Cleanup(s.Stop)
+	return s
 }
 
 // StopShared stops what Shared started.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/store/duckdb"
+	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
 )
 
@@ -77,7 +78,7 @@ func child(spec string) error {
 	if err != nil {
 		return err
 	}
-	logs, err := girok.Open(part[0], sqlite.Kind, duckdb.Kind)
+	logs, err := girok.Open(part[0], sqlite.Kind, duckdb.Kind, postgres.Kind)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ import (
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
-	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb or file")
+	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres or file")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
@@ -33,7 +33,7 @@ service: kill
 handlers:
   table:
     class: CLASS
-    path: kill.db
+    PLACE
     table: kills
     create: true
     rest: drop
@@ -73,8 +73,12 @@ func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "duckdb": "1000"}[store]
-	return strings.NewReplacer("CLASS", store, "RECORDS", records).Replace(configYAML)
+	records := map[string]string{"sqlite": "100", "duckdb": "1000", "postgres": "100"}[store]
+	place := "path: kill.db"
+	if store == "postgres" {
+		place = pg.place()
+	}
+	return strings.NewReplacer("CLASS", store, "PLACE", place, "RECORDS", records).Replace(configYAML)
 }
 
 // drainEvery: lives are short and log faster than one of them delivers; so that
@@ -100,7 +104,10 @@ func TestKill(t *testing.T) {
 	}
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
-		t.Fatalf("no store %q in this test: sqlite, file, or duckdb where there is a C++ compiler", *store)
+		t.Fatalf("no store %q in this test: sqlite, postgres, file, or duckdb where there is a C++ compiler", *store)
+	}
+	if *store == "postgres" {
+		pg.start(t, *seed)
 	}
 	dir := *keep
 	if dir == "" {
@@ -158,10 +165,13 @@ func (a *arena) live(life int) {
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
 	}
-	longest := map[string]int{"sqlite": 200, "file": 200, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
+	longest := map[string]int{"sqlite": 200, "file": 200, "postgres": 400, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
 	after := time.Duration(1+a.rng.IntN(longest)) * time.Millisecond
 	if aim != "" {
 		after = 5 * time.Second
+	}
+	if *store == "postgres" {
+		defer pg.trouble(a)()
 	}
 	a.run(life, aim, after)
 }
@@ -266,6 +276,9 @@ func (a *arena) check() {
 	a.t.Logf("time by window: %v", a.spent)
 	a.t.Logf("acknowledged %d, lost %d, doubled %d; there without having been acknowledged: %d",
 		acknowledged, lost, doubled, extra)
+	if *store == "postgres" {
+		a.t.Log(pg.told())
+	}
 	if *store != "file" {
 		a.t.Logf("positions left: %s", a.ask("select count(*) from girok_position")[0][0])
 	}

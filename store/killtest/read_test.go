@@ -12,9 +12,10 @@ import (
 // stores are the stores, and how their rows are read: by another process and
 // another client than those that wrote them.
 var stores = map[string]func(db, query string) ([][]string, error){
-	"sqlite": sqlite3,
-	"duckdb": duckdbRows,
-	"file":   fileRows,
+	"sqlite":   sqlite3,
+	"duckdb":   duckdbRows,
+	"postgres": pg.rows,
+	"file":     fileRows,
 }
 
 // ask asks the database of the lives.

@@ -134,7 +134,7 @@ func (a *answer) describe(sql string, d *pgconn.StatementDescription) (*pgconn.S
 	if len(others) == 0 {
 		return d, nil
 	}
-	r, err := run(a.ctx, a.conn, stmt{"select oid::text from pg_type where oid = any($1::oid[]) and typcategory in ('A', 'C')",
+	r, err := run(a.ctx, a.conn, stmt{"select oid::text from pg_type where oid = any($1::oid[]) and (typcategory in ('A', 'C') or typname = 'record')",
 		[]string{textArray(others, number[uint32])}})
 	if err != nil || len(r[0].Rows) == 0 {
 		return d, err
