@@ -1,4 +1,4 @@
-//go:build !(cgo && (linux || darwin || windows) && (amd64 || arm64) && !(windows && arm64))
+//go:build unix && !(cgo && (linux || darwin) && (amd64 || arm64))
 
 package killtest
 
