@@ -149,7 +149,7 @@ func (l *Logs) openSpool(b *blueprint) error {
 	if b.writeOnly {
 		return nil
 	}
-	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket})
+	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket, Want: b.delivers})
 	wake.Store(l.deliver)
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const hush = "hush-hush-4711"
+const hush = "hush-hush-4711815093"
 
 type login struct {
 	User     string
@@ -34,7 +34,7 @@ func logSecrets(log *slog.Logger) {
 	log.Info("error", "password", fmt.Errorf("wrong: %s", hush), "bytes", slog.Group("x", slog.Any("token", []byte(hush))))
 	log.With("password", hush, "k", 1).Info("bound")
 	log.WithGroup("token").With("a", hush).Info("in a group", "b", hush, slog.Group("c", slog.String("d", hush)))
-	log.WithGroup("g").With(slog.Group("password", slog.Int("n", 4711))).Info("deeper", "password", hush)
+	log.WithGroup("g").With(slog.Group("password", slog.Int("n", 4711815093))).Info("deeper", "password", hush)
 	log.Info("cyclic", "c", cyclic())
 }
 
@@ -76,7 +76,7 @@ redact: {keys: [password, "*token*", authorization], with: `+with+`}
 			lines := strings.Count(readText(t, "out.log"), "\n")
 			files := 0
 			search := func(file, text string) {
-				if files++; strings.Contains(text, "4711") || strings.Contains(text, "hush-hush-in-yaml") && filepath.Base(file) != "config.yaml" {
+				if files++; strings.Contains(text, "4711815093") || strings.Contains(text, "hush-hush-in-yaml") && filepath.Base(file) != "config.yaml" {
 					t.Errorf("a secret is in %s", file)
 				}
 			}

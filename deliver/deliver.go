@@ -30,6 +30,8 @@ type Options struct {
 	Log   *slog.Logger // what the operator should know; nil: nothing
 	// Control is where the program's control socket lies; empty if it has none.
 	Control string
+	// Want: other processes of the service that hold a destination let it go.
+	Want bool
 	// Pace is for tests; the zero value is that of operation.
 	Pace Pace
 }
@@ -143,6 +145,7 @@ func (d *Deliverer) run() {
 			}
 			account++
 			d.scan()
+			d.handOverWanted()
 		}
 	}
 }
@@ -424,6 +427,7 @@ func (d *Deliverer) unlock() {
 		if dest.lock != nil {
 			dest.lock.Close()
 		}
+		dest.unask()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/girok/girok/sink"
@@ -27,6 +28,8 @@ type destination struct {
 	tried chan struct{} // closed after the first try of the lock
 	held  chan struct{} // closed once it is held
 	lock  *os.File
+	yield chan struct{}           // closed when it is handed over
+	want  atomic.Pointer[os.File] // see handover.go
 }
 
 // tryHold waits for the first try of the lock and reports whether it is held.
@@ -65,7 +68,7 @@ func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) 
 	if dest := d.dests[key]; dest != nil {
 		return dest, nil
 	}
-	dest := &destination{d: d, key: key, kind: kind.Name(), endpoint: endpoint, held: make(chan struct{}), tried: make(chan struct{})}
+	dest := &destination{d: d, key: key, kind: kind.Name(), endpoint: endpoint, held: make(chan struct{}), tried: make(chan struct{}), yield: make(chan struct{})}
 	if dest.dir = dir; dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
@@ -87,7 +90,14 @@ func (dest *destination) acquire() {
 	}
 	var w watch
 	for first := true; ; first = false {
-		f, err := spool.TryLock(filepath.Join(dest.dir, lockName))
+		var f *os.File
+		var err error
+		if !dest.wanted() {
+			f, err = spool.TryLock(filepath.Join(dest.dir, lockName))
+		}
+		if f == nil {
+			dest.ask()
+		}
 		if err != nil {
 			dest.d.once("lock "+dest.dir, "the lock of a destination can't be taken; trying again", "destination", dest.dir, "error", err)
 		}
@@ -156,7 +166,7 @@ func (dest *destination) letGo() {
 	d := dest.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(dest.lanes) > 0 || d.closing {
+	if len(dest.lanes) > 0 || d.closing || dest.over {
 		return
 	}
 	dest.over = true
@@ -165,4 +175,5 @@ func (dest *destination) letGo() {
 		dest.lock.Close()
 		dest.lock = nil
 	}
+	dest.unask()
 }

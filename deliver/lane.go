@@ -136,11 +136,15 @@ func (l *lane) work() {
 		}
 	}()
 	for !l.open() {
-		if !sleep(ctx, l.dest.d.pace.RetryMax) {
+		if l.rest(ctx, l.dest.d.pace.RetryMax); ctx.Err() != nil || l.dest.yields() {
 			return
 		}
 	}
 	for idle := false; ctx.Err() == nil; {
+		if l.dest.yields() {
+			l.finishOwn() // who wants the destination goes on
+			return
+		}
 		l.take()
 		if !l.replay(ctx) {
 			l.awaitRuns(ctx)
@@ -220,19 +224,9 @@ func (l *lane) rest(ctx context.Context, d time.Duration) {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+	case <-l.dest.yield:
 	case <-l.wake:
 	case <-t.C:
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

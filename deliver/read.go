@@ -35,7 +35,7 @@ func (l *lane) fill(ctx context.Context, g []*cursor) bool {
 // hurry reports whether the open batch must be cut now: somebody waits for a
 // flush, the program ends, or all of g is dead.
 func (l *lane) hurry(g []*cursor) bool {
-	if l.dest.d.isClosing() {
+	if l.dest.d.isClosing() || l.dest.yields() {
 		return true
 	}
 	dead := true

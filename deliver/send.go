@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (l *lane) persist(ctx context.Context, g []*cursor, do func(sink.Sink) erro
 		}
 		wait := l.failed(g, used, err, &back)
 		if !l.wait(ctx, wait, back.refused > 0) {
-			return ctx.Err()
+			return cmp.Or(ctx.Err(), errYield)
 		}
 	}
 }
@@ -142,6 +143,8 @@ func (l *lane) wait(ctx context.Context, d time.Duration, refused bool) bool {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+		return false
+	case <-l.dest.yield:
 		return false
 	case <-closing:
 	case <-t.C:
