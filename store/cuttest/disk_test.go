@@ -24,7 +24,7 @@ type disk struct {
 	rng      *rand.Rand
 }
 
-const diskMiB = 256
+const diskMiB = 768
 
 func newDisk(t *testing.T, volatile bool, rng *rand.Rand) *disk {
 	if os.Getuid() != 0 {
