@@ -44,6 +44,7 @@ type Pace struct {
 	Lock                 time.Duration // 500 ms: how often a lock is tried
 	Idle                 time.Duration // 5 s: how long a lane sleeps that has nothing to do
 	Stuck                time.Duration // 1 min: after how long a holder that moves nothing is told
+	Sweep                time.Duration // 1 day: how often positions are swept
 }
 
 func (p Pace) orDefaults() Pace {
@@ -60,6 +61,7 @@ func (p Pace) orDefaults() Pace {
 	set(&p.Lock, 500*time.Millisecond)
 	set(&p.Idle, 5*time.Second)
 	set(&p.Stuck, time.Minute)
+	set(&p.Sweep, 24*time.Hour)
 	return p
 }
 

@@ -26,6 +26,7 @@ type store struct {
 	rows      []string // messages
 	ids       map[string]int
 	positions map[string]position // handler/run
+	sweeps    int
 	writes    int
 	opened    int
 
@@ -113,6 +114,24 @@ func (f *fakeSink) Forget(_ context.Context, runs []record.RunID) error {
 		delete(f.s.positions, f.key(r))
 	}
 	return nil
+}
+
+// Sweep finds all positions old.
+func (f *fakeSink) Sweep(_ context.Context, living []record.RunID, age time.Duration) (gone int, err error) {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	keep := map[string]bool{}
+	for _, r := range living {
+		keep[f.key(r)] = true
+	}
+	for k := range f.s.positions {
+		if strings.HasPrefix(k, f.handler+"/") && !keep[k] && age == sweepAge {
+			delete(f.s.positions, k)
+			gone++
+		}
+	}
+	f.s.sweeps++
+	return gone, nil
 }
 
 func (f *fakeSink) Write(ctx context.Context, b *sink.Batch) error {

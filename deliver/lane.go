@@ -29,6 +29,7 @@ type lane struct {
 	instead map[string]*cursor           // row configurations that were refused, and whose is used in their place
 	queryer atomic.Pointer[sink.Queryer] // one of sinks, for Query
 	stopped bool                         // fenced
+	swept   time.Time                    // when positions were swept last
 	b       builder
 	ownLost uint64 // what Stats told of the own runs
 
@@ -146,6 +147,7 @@ func (l *lane) work() {
 			return
 		}
 		l.take()
+		l.sweepOld()
 		if !l.replay(ctx) {
 			l.awaitRuns(ctx)
 			continue

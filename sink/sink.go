@@ -104,6 +104,17 @@ type Journaled interface {
 // own, one line, best below a kilobyte.
 type Mark = json.RawMessage
 
+// Sweeper is a Positioned sink that lets go of positions that nobody will move any
+// more, as those of a spool that was deleted. Deliver calls Sweep once a day.
+type Sweeper interface {
+	Positioned
+	// Sweep marks the positions of living as looked after now; then it deletes
+	// those of the service and handler, of any owner, that for age were not
+	// claimed, moved or marked, by the destination's clock if it has one. Both are
+	// one transaction. It returns how many it deleted.
+	Sweep(ctx context.Context, living []record.RunID, age time.Duration) (gone int, err error)
+}
+
 // Claim is one run that a handler wants to deliver.
 type Claim struct {
 	Run   record.RunID

@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"context"
+	"time"
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
@@ -13,6 +14,7 @@ func runPosition(run func(string, func(*fixture))) {
 	run("owners", testOwners)
 	run("known", testKnown)
 	run("forget", testForget)
+	run("sweep", testSweep)
 	run("handlers", testHandlers)
 	run("lost position", testLostPosition)
 	run("model", testModel)
@@ -142,6 +144,52 @@ func testForget(f *fixture) {
 		f.breach(contract, "the other run: %v", err)
 	}
 	f.wantMessages("Forget leaves the rows alone", want)
+}
+
+func testSweep(f *fixture) {
+	const contract = "Sweep deletes the positions of its service and handler that nobody has looked after, and no others"
+	s, r := f.opened("")
+	p, ok := s.(sink.Sweeper)
+	if !ok || f.place.AgePositions == nil {
+		f.Skip("the sink has no Sweep, or the subject no AgePositions")
+	}
+	records, want := logs("x", 2)
+	f.write(s, Batch(f.env.Handler, r.Part(records...)))
+	old, living, fresh := NewRun(0x77), NewRun(0x78), NewRun(0x79)
+	f.claim(s, "owner-1", old, living)
+	f.env.Handler = "second"
+	second := f.open("")
+	f.claim(second, "owner-1", old)
+	f.env.Handler, f.env.Service = "warehouse", "another"
+	another := f.open("")
+	f.claim(another, "owner-1", old)
+	f.env.Service = "sinktest"
+	sweep := func(want int, living ...record.RunID) {
+		f.Helper()
+		if n, err := p.Sweep(context.Background(), living, 30*24*time.Hour); err != nil || n != want {
+			f.breach(contract, "Sweep gave %d, %v, want %d", n, err, want)
+		}
+	}
+	sweep(0)
+	f.place.AgePositions(f)
+	f.claim(s, "owner-1", fresh)
+	sweep(2, living.Origin.Run, 0xdead)
+	sweep(0)
+	known := func(s sink.Sink, run *Spool) error {
+		_, err := s.(sink.Positioned).Claim(context.Background(), "owner-1", []sink.Claim{{Run: run.Origin.Run, Known: true}})
+		return err
+	}
+	f.wantRefused(contract, known(s, old))
+	f.wantRefused(contract, known(s, r))
+	for what, err := range map[string]error{
+		"a run that lives": known(s, living), "one that was claimed since": known(s, fresh),
+		"another handler's": known(second, old), "another service's": known(another, old),
+	} {
+		if err != nil {
+			f.breach(contract, "%s: %v", what, err)
+		}
+	}
+	f.wantMessages("Sweep leaves the rows alone", want)
 }
 
 func testHandlers(f *fixture) {

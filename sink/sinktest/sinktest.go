@@ -45,6 +45,7 @@ type Place struct {
 	// What another client can do to the place; nil where it makes no sense.
 	DropTable     func(t testing.TB)
 	DropPositions func(t testing.TB)              // all rows of girok_position
+	AgePositions  func(t testing.TB)              // makes all of them 31 days older
 	DropColumn    func(t testing.TB, name string) // of the table
 	AddRequired   func(t testing.TB, name string) // a column that must not be NULL and has no default
 	// Tear takes back the last n bytes that were written, as a kill in the middle

@@ -109,6 +109,7 @@ func newPlace(t *testing.T) sinktest.Place {
 		Rows:          func(t testing.TB) []map[string]any { return readTable(t, path, "logs") },
 		DropTable:     do("drop view logs_daily; drop table logs"),
 		DropPositions: do("delete from girok_position"),
+		AgePositions:  do("update girok_position set moved_at = strftime('%Y-%m-%dT%H:%M:%fZ', moved_at, '-31 days')"),
 		DropColumn:    func(t testing.TB, name string) { run(t, path, "alter table logs drop column "+quote(name)) },
 		AddRequired: func(t testing.TB, name string) {
 			run(t, path, "alter table logs add column "+quote(name)+" TEXT not null")

@@ -88,6 +88,27 @@ func (s *store) Forget(ctx context.Context, runs []record.RunID) error {
 	}))
 }
 
+// Sweep implements sink.Sweeper.
+func (s *store) Sweep(ctx context.Context, living []record.RunID, age time.Duration) (gone int, err error) {
+	if err := s.ready(ctx); err != nil {
+		return 0, s.failed(err)
+	}
+	err = s.db.immediate(func() error {
+		for _, run := range living {
+			if _, err := s.db.exec("update "+positionTable+" set moved_at = ? where service = ? and run = ? and handler = ?",
+				now(), s.env.Service, run.String(), s.env.Handler); err != nil {
+				return err
+			}
+		}
+		before := table.AppendTimestamp(nil, time.Now().Add(-age).UnixMicro())
+		n, err := s.db.exec("delete from "+positionTable+" where service = ? and handler = ? and moved_at < ?",
+			s.env.Service, s.env.Handler, string(before))
+		gone = int(n)
+		return errors.Join(err, ctx.Err())
+	})
+	return gone, s.failed(err)
+}
+
 // lost says that the database does not know a run that it should know.
 func lost(run record.RunID) error {
 	return &sink.Refused{
