@@ -25,7 +25,7 @@ var (
 	last  = time.Date(9999, 12, 30, 23, 59, 59, 999999999, time.UTC)
 	far   = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)
 	raws  = json.RawMessage(`{"n":123456789012345678901234567890,"f":1.10,"s":"\u0000é\ud800","l":[1,null,true]}`)
-	deep  = json.RawMessage(strings.Repeat(`{"d":`, 100) + "1" + strings.Repeat("}", 100))
+	deep  = json.RawMessage(strings.Repeat(`{"d":`, 95) + "1" + strings.Repeat("}", 95)) // as deep as a record may be
 )
 
 // number is a JSON value that is only a number.
