@@ -12,6 +12,9 @@ import (
 const (
 	// window is how far ahead of the tail pages are kept writable, in bytes.
 	window = 1 << 20
+	// near is how far ahead of the tail they are made writable at every tick: the
+	// kernel may write them back, and then they are not, at any moment.
+	near = 256 << 10
 	// aheadFactor: where appends come faster, so many times what came since the
 	// last tick is made ready, a segment at most. When all processors are busy
 	// with appends the background runs late.
@@ -22,10 +25,13 @@ const (
 	// are only files.
 	maxMapped = 8
 
-	busyTick  = 100 * time.Millisecond
-	idleTicks = 20               // without an append, before it goes to sleep
-	restTick  = time.Second      // asleep, with segments that wait to be freed
-	sleepTick = 60 * time.Second // asleep
+	fastTick = 2 * time.Millisecond
+	// notifyEvery is how often whoever delivers is woken at most.
+	notifyEvery = 5 * time.Millisecond
+	busyTick    = 100 * time.Millisecond
+	idleTicks   = 20               // without an append, before it goes to sleep
+	restTick    = time.Second      // asleep, with segments that wait to be freed
+	sleepTick   = 60 * time.Second // asleep
 )
 
 // background keeps segments and pages ready ahead of the appends, gives back
@@ -36,7 +42,7 @@ func (w *Writer) background() {
 	timer := time.NewTimer(busyTick)
 	defer timer.Stop()
 	var seen uint64 // the tail at the last tick
-	var walked time.Time
+	var walked, ticked time.Time
 	idle := 0
 	for {
 		select {
@@ -60,8 +66,9 @@ func (w *Writer) background() {
 			w.spool.rescue(w)
 		}
 		settled := w.tick(tail, tail != seen, walk)
+		pace := paceOf(tail-seen, time.Since(ticked))
+		ticked = time.Now()
 		seen = tail
-		pace := busyTick
 		if idle > idleTicks {
 			pace = restTick
 			if settled {
@@ -75,6 +82,16 @@ func (w *Writer) background() {
 		}
 		timer.Reset(pace)
 	}
+}
+
+// paceOf is when to look again after so many bytes in a time: before half of the
+// near window is used up.
+func paceOf(bytes uint64, took time.Duration) time.Duration {
+	if bytes == 0 {
+		return busyTick
+	}
+	d := time.Duration(float64(took) * float64(near/2) / float64(bytes))
+	return min(max(d, fastTick), busyTick)
 }
 
 // tick does what is due. settled: nothing will be due before the next append.
@@ -94,20 +111,22 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	}
 	settled = len(w.segs) == 1 && len(w.spare) == 0 && w.run.count.Committed() >= tail
 	w.mu.Unlock()
-	if moved {
+	w.owed = w.owed || moved
+	if w.owed && time.Since(w.notified) >= notifyEvery {
+		w.owed, w.notified = false, time.Now()
 		w.spool.notify()
 	}
-	return settled
+	return settled && !w.owed
 }
 
-// prepare keeps the window and the next segment ready. all: also what was made
-// ready before, which the kernel may have written back meanwhile. The caller holds
-// mu.
+// prepare keeps the window and the next segment ready. all: what was made ready
+// before, too, and not only near the tail. The caller holds mu.
 func (w *Writer) prepare(cur *segment, tail uint64, all bool) {
 	to := tail + w.ahead
 	if tail >= cur.base && tail < cur.end() {
 		cur.fill(min(to, cur.end()))
-		cur.refill(tail, min(tail+window, cur.filled), all)
+		cur.refill(tail, min(tail+near, cur.filled))
+		cur.extend(tail+near, min(tail+window, cur.filled), all)
 	}
 	// A plain one that ends early and is not the last would look as if it had been
 	// cut off, so the next is made when it is there.

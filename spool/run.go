@@ -385,6 +385,13 @@ func (r *Run) Remove() error {
 		return err
 	}
 	r.removed = true
+	if r.Config.Durable {
+		// Before its positions are deleted: with them gone, a folder that a power
+		// cut brings back would be delivered again.
+		if err := SyncDir(filepath.Dir(r.path)); err != nil {
+			return err
+		}
+	}
 	crash.At(crash.RunRemoval)
 	return os.RemoveAll(gone)
 }
@@ -419,5 +426,8 @@ func (r *Run) SetAside(end uint64) (string, error) {
 		return "", err
 	}
 	r.removed = true
-	return to, nil
+	if !r.Config.Durable {
+		return to, nil
+	}
+	return to, errors.Join(SyncDir(filepath.Dir(to)), SyncDir(filepath.Dir(r.path)))
 }

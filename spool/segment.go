@@ -121,26 +121,28 @@ func (s *segment) fill(to uint64) {
 }
 
 // refill does it again for [from, to): the kernel write-protects pages that it
-// has written back, and a store would fault in the file system's code. Without all
-// it goes on where it ended last, in steps.
-func (s *segment) refill(from, to uint64, all bool) {
+// has written back, and a store would fault in the file system's code.
+func (s *segment) refill(from, to uint64) {
 	const page = 4096
-	if s.path == "" || s.mem == nil {
+	if s.path == "" || s.mem == nil || from >= to {
 		return
 	}
-	if !all {
-		from = max(from, s.ready)
-		if to < from+step && to < s.end() {
-			return
-		}
-	}
-	if from >= to {
-		return
-	}
-	s.ready = to
 	lo := (from - s.base) &^ (page - 1)
 	hi := min((to-s.base+page-1)&^(page-1), s.size)
 	populate(s.mem[lo:hi])
+}
+
+// extend is refill in steps, on from where it ended last; with all, from from.
+func (s *segment) extend(from, to uint64, all bool) {
+	if !all {
+		if from = max(from, s.ready); to < from+step && to < s.end() {
+			return
+		}
+	}
+	if from < to {
+		s.refill(from, to)
+		s.ready = to
+	}
 }
 
 func (s *segment) word(pos uint64) *uint64 {

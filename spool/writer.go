@@ -50,7 +50,9 @@ type Writer struct {
 	asleep atomic.Bool   // the background waits for the next append
 	end    atomic.Uint64 // of a sealed run: its tail
 
-	ahead    uint64 // how far pages are made ready; only the background's
+	ahead    uint64    // how far pages are made ready; only the background's
+	owed     bool      // whoever delivers does not know of what came; the same
+	notified time.Time // when it was told last; the same
 	run      *Run
 	spool    *Spool
 	size     uint64 // of the segments after the first
