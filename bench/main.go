@@ -63,6 +63,7 @@ var lines = []line{
 	{"paced", "appends of 200 B at 200,000/s for two minutes: percentiles and page faults", pacedLine},
 	{"rows", "rows a CPU second into SQLite from a dead run", rowsLine},
 	{"rows/duckdb", "rows a CPU second into DuckDB from a dead run", duckdbLine},
+	{"rows/postgres", "rows a CPU second into PostgreSQL from a dead run", postgresLine},
 	{"open", "Open to the first call returned with 1 GiB waiting", openLine},
 	{"idle", "wake-ups, CPU and memory of a program that does nothing", idleLine},
 	{"idle/1000", "CPU and wake-ups of a program that logs 1,000 records a second into SQLite", steadyLine},

@@ -30,6 +30,8 @@ type rows struct {
 	skip int // of without
 	done bool
 	read int // of buf
+
+	longest int // row so far, in bytes
 	buffers
 
 	bad    []sink.RowError // rows that can't be made
@@ -41,9 +43,6 @@ type buffers struct {
 	buf    []byte
 	values []table.Value
 }
-
-// chunk is how many bytes are made at a time: about what the library sends.
-const chunk = 64 << 10
 
 // newRows begins a COPY. It takes the buffers of the one before.
 func newRows(ctx context.Context, m *table.Mapper, t *tables, b *sink.Batch, without []sink.RowError, room buffers) *rows {
@@ -67,74 +66,84 @@ func (r *rows) end() buffers {
 // errNoMore ends a COPY that must not succeed.
 var errNoMore = errors.New("no more rows")
 
-// Read implements io.Reader.
+// Read implements io.Reader. It makes rows where they are wanted: only the one that
+// does not fit lies in buf until the next call.
 func (r *rows) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
-		return 0, errNoMore
-	}
-	if r.read == len(r.buf) {
-		r.buf, r.read = r.buf[:0], 0
-		r.fill()
-	}
-	n := copy(p, r.buf[r.read:])
-	r.read += n
 	switch {
-	case r.failed != nil || len(r.bad) > 0:
+	case r.ended:
 		return 0, errNoMore
-	case n == 0 && r.done:
+	case r.read < len(r.buf):
+		n := copy(p, r.buf[r.read:])
+		r.read += n
+		return n, nil
+	case r.done:
 		return 0, io.EOF
+	}
+	n := r.fill(p)
+	if r.failed != nil || len(r.bad) > 0 {
+		return 0, errNoMore
 	}
 	return n, nil
 }
 
-// fill makes the rows of a chunk. Once a row is bad the others are only looked at.
-func (r *rows) fill() {
-	if r.done {
-		return
-	}
+// fill makes rows until p has no room for one as long as the longest so far, or there
+// are no more. Once one is bad the others are only looked at.
+func (r *rows) fill(p []byte) (n int) {
 	if r.failed = r.ctx.Err(); r.failed != nil {
-		return
+		return 0
 	}
-	for ; r.next < r.batch.Len() && len(r.buf) < chunk; r.next++ {
+	r.buf, r.read = r.buf[:0], 0
+	for ; r.next < r.batch.Len(); r.next++ {
 		if r.skip < len(r.without) && r.without[r.skip].Index == r.next {
 			r.skip++
 			continue
 		}
-		start := len(r.buf)
-		err := r.add()
-		if errors.Is(err, record.ErrEncoding) {
+		if n > 0 && len(p)-n < r.longest {
+			return n
+		}
+		more, err := r.add(p[:n])
+		switch {
+		case errors.Is(err, record.ErrEncoding):
 			r.failed = err
-			return
-		}
-		if err != nil {
+			return 0
+		case err != nil:
 			r.bad = append(r.bad, sink.RowError{Index: r.next, Reason: err.Error()})
+		case len(r.bad) == 0 && len(more) <= len(p):
+			r.longest = max(r.longest, len(more)-n)
+			n = len(more)
+		case len(r.bad) == 0: // append has moved it elsewhere
+			r.buf = append(r.buf, more[n:]...)
+			r.next++
+			if n == 0 {
+				n = copy(p, r.buf)
+				r.read = n
+			}
+			return n
 		}
-		if len(r.bad) > 0 {
-			r.buf = r.buf[:start]
-		}
-	}
-	if r.next < r.batch.Len() {
-		return
 	}
 	r.done = true
 	if r.tables.binary {
 		r.buf = append(r.buf, binaryTrailer...)
 	}
+	if n == 0 {
+		n = copy(p, r.buf)
+		r.read = n
+	}
+	return n
 }
 
-func (r *rows) add() (err error) {
+// add appends the next row to dst.
+func (r *rows) add(dst []byte) (_ []byte, err error) {
 	r.mapper.Reset()
 	if r.values, err = r.mapper.Row(r.batch, r.next, r.values[:0]); err != nil {
-		return err
+		return nil, err
 	}
 	if !r.tables.binary {
-		r.buf = appendText(r.buf, r.values)
-		return nil
+		return appendText(dst, r.values), nil
 	}
-	r.buf, err = appendBinary(r.buf, r.values, r.tables.fields)
-	return err
+	return appendBinary(dst, r.values, r.tables.fields)
 }
 
 // line is the record of a line that an error names; lines count from 1, without
