@@ -72,6 +72,7 @@ func conformance(more string) func(t *testing.T) sinktest.Place {
 			Rows:          func(t testing.TB) []map[string]any { return p.rows(t, "logs") },
 			DropTable:     do("drop table logs cascade"),
 			DropPositions: do("delete from girok_position"),
+			AgePositions:  do("update girok_position set moved_at = moved_at - interval '31 days'"),
 			DropColumn:    func(t testing.TB, name string) { p.run(t, "alter table logs drop column "+quote(name)) },
 			AddRequired: func(t testing.TB, name string) {
 				p.run(t, "alter table logs add column "+quote(name)+" text not null")

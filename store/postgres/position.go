@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -94,6 +95,21 @@ func (s *store) Forget(ctx context.Context, runs []record.RunID) error {
 			stmt{"delete from " + s.tables.position + " where service = $1 and handler = $2 and run = any($3::text[])",
 				[]string{s.env.Service, s.env.Handler, textArray(runs, record.RunID.String)}})
 	})
+}
+
+// Sweep implements sink.Sweeper.
+func (s *store) Sweep(ctx context.Context, living []record.RunID, age time.Duration) (gone int, err error) {
+	err = s.do(ctx, func(ctx context.Context) error {
+		mine := " where service = $1 and handler = $2 and "
+		return s.transaction(ctx, func(r []*pgconn.Result) error {
+			gone = int(r[1].CommandTag.RowsAffected())
+			return nil
+		}, stmt{"update " + s.tables.position + " set moved_at = now()" + mine + "run = any($3::text[])",
+			[]string{s.env.Service, s.env.Handler, textArray(living, record.RunID.String)}},
+			stmt{"delete from " + s.tables.position + mine + "moved_at < now() - make_interval(secs => $3::text::float8)",
+				[]string{s.env.Service, s.env.Handler, strconv.FormatFloat(age.Seconds(), 'f', -1, 64)}})
+	})
+	return gone, err
 }
 
 // lost says that the database does not know a run that it should know.
