@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,9 +257,10 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 		})
 	}
 	p := &program{t: t, stores: stores, log: &strings.Builder{}}
+	var made atomic.Pointer[Deliverer] // the spool wakes it from a goroutine of its own
 	sp, err := spool.Open(spool.Options{RestoreEvery: 10 * time.Millisecond, Dir: dir, Config: cfg, MaxBytes: maxBytes, Wake: func() {
-		if p.d != nil {
-			p.d.Wake()
+		if d := made.Load(); d != nil {
+			d.Wake()
 		}
 	}})
 	if err != nil {
@@ -266,6 +268,7 @@ func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, a
 	}
 	p.spool = sp
 	p.d = New(Options{Spool: sp, Kinds: []sink.Kind{kind(stores), namedKind(stores)}, Pace: fast, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))})
+	made.Store(p.d)
 	return p
 }
 
