@@ -136,6 +136,9 @@ func (w *Writer) prepare(cur *segment, tail uint64, all bool) {
 	if w.next != nil && to > w.next.base {
 		w.next.fill(min(to, w.next.end()))
 	}
+	if w.next != nil && tail+window > w.next.base { // the tail will be there before the next tick
+		w.next.refill(w.next.base, min(max(tail+window, w.next.base+near), w.next.filled))
+	}
 }
 
 // free takes own segments back that every handler is past. The caller holds mu.
