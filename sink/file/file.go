@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -18,7 +19,12 @@ type Options struct {
 	Path     string
 	Format   format.Formatter
 	Truncate bool // Python's mode w: the first opening empties the file
+	New      bool // Python's mode x: a file that is there already is an error
 	NoMkdir  bool // as in Python, a folder that is missing is an error; else it is made
+	// End ends each line; "\n" unless HasEnd is true.
+	End      string
+	HasEnd   bool
+	Encoding *Encoding // nil: UTF-8
 }
 
 // Handler writes records to a file, each with one write at the end of it. It is
@@ -36,7 +42,9 @@ type Handler struct {
 
 	mu     sync.Mutex // of all that is not the fast way
 	opened bool
+	begun  bool // it was opened once: what is in the file stays
 	torn   bool // the file ends in the middle of a line
+	mark   bool // it is empty, and begins with the mark of its encoding
 	closed bool
 	late   bool // closed, but a call that was under way may still come
 }
@@ -44,9 +52,20 @@ type Handler struct {
 // New makes a handler. It touches nothing; the file is opened by Open, or else
 // by the first record (Python's delay).
 func New(o Options) *Handler {
-	h := &Handler{o: o}
-	h.calls, _ = o.Format.(callFormatter)
+	h := &Handler{}
+	h.init(o)
 	return h
+}
+
+func (h *Handler) init(o Options) {
+	if !o.HasEnd {
+		o.End = "\n"
+	}
+	if abs, err := filepath.Abs(o.Path); err == nil {
+		o.Path = abs // the program may go to another folder
+	}
+	h.o = o
+	h.calls, _ = o.Format.(callFormatter)
 }
 
 // callFormatter is a formatter that can do without a view.
@@ -68,18 +87,14 @@ func (h *Handler) Open() error {
 func (h *Handler) Reopen() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.reopen()
+}
+
+func (h *Handler) reopen() error {
 	if !h.opened || h.closed {
 		return h.open()
 	}
-	if err := h.mkdir(); err != nil {
-		return err
-	}
-	torn := endsTorn(h.o.Path)
-	if err := h.out.open(h.o.Path, false); err != nil {
-		return err
-	}
-	h.tear(torn)
-	return nil
+	return h.openAs(appending)
 }
 
 // NeedsCaller reports whether lines show where the call stands in the code.
@@ -103,7 +118,7 @@ var buffers = sync.Pool{New: func() any {
 // or only the beginning of its line; the next line begins on a line of its own.
 func (h *Handler) Handle(v *record.View) error {
 	buf := buffers.Get().(*[]byte)
-	return h.write(buf, append(h.o.Format.Append((*buf)[:0], v), '\n'))
+	return h.emit(buf, h.o.Format.Append((*buf)[:0], v))
 }
 
 // HandleCall writes one call that is not encoded. ok is false, and nothing is
@@ -118,7 +133,22 @@ func (h *Handler) HandleCall(c *record.Call) (ok bool, err error) {
 		buffers.Put(buf)
 		return false, nil
 	}
-	return true, h.write(buf, append(line, '\n'))
+	return true, h.emit(buf, line)
+}
+
+// emit ends and encodes a line and writes it.
+func (h *Handler) emit(buf *[]byte, line []byte) error {
+	line = append(line, h.o.End...)
+	if h.o.Encoding == nil {
+		return h.write(buf, line)
+	}
+	encoded, err := h.o.Encoding.append(nil, line)
+	if err != nil {
+		buffers.Put(buf)
+		h.failed.Add(1)
+		return err
+	}
+	return h.write(buf, encoded)
 }
 
 // write writes a line, and keeps its memory in buf for another one.
@@ -146,7 +176,7 @@ func (h *Handler) slow(line []byte, n int, err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if n > 0 && !h.closed {
-		h.tear(true)
+		h.setTorn(true)
 	}
 	if h.late {
 		defer h.shut()
@@ -167,16 +197,17 @@ func (h *Handler) finish(line []byte, n int) error {
 	if err := h.open(); err != nil {
 		return err
 	}
-	if n == 0 && h.torn {
+	if first := h.first(); n == 0 && first != "" {
 		// One write, so that no other line gets in between.
-		whole := make([]byte, 0, len(line)+1)
-		line = append(append(whole, '\n'), line...)
+		whole := make([]byte, 0, len(first)+len(line))
+		line = append(append(whole, first...), line...)
 	}
 	for n < len(line) {
 		m, err := h.out.write(line[n:])
 		n += m
 		if m > 0 {
-			h.tear(line[n-1] != '\n')
+			h.mark = false
+			h.setTorn(n < len(line) && line[n-1] != '\n')
 		}
 		if err != nil {
 			return h.fail(err)
@@ -188,10 +219,21 @@ func (h *Handler) finish(line []byte, n int) error {
 	return nil
 }
 
-// tear notes whether the file ends in the middle of a line.
-func (h *Handler) tear(torn bool) {
+// first is what the file needs before the next line.
+func (h *Handler) first() string {
+	switch {
+	case h.mark:
+		return h.o.Encoding.mark()
+	case h.torn:
+		return "\n"
+	}
+	return ""
+}
+
+// setTorn notes whether the file ends in the middle of a line.
+func (h *Handler) setTorn(torn bool) {
 	h.torn = torn
-	h.ready.Store(!torn)
+	h.ready.Store(h.first() == "")
 }
 
 func (h *Handler) fail(err error) error {
@@ -206,15 +248,41 @@ func (h *Handler) open() error {
 	if h.opened {
 		return nil
 	}
+	how := appending
+	switch {
+	case h.begun:
+	case h.o.New:
+		how = making
+	case h.o.Truncate:
+		how = truncating
+	}
+	return h.openAs(how)
+}
+
+// how says what opening does with a file that is there.
+type how int
+
+const (
+	appending how = iota
+	truncating
+	making // it is an error
+)
+
+// openAs opens the path, also in the place of what is open.
+func (h *Handler) openAs(how how) error {
 	if err := h.mkdir(); err != nil {
 		return err
 	}
-	torn := !h.o.Truncate && endsTorn(h.o.Path)
-	if err := h.out.open(h.o.Path, h.o.Truncate); err != nil {
+	torn := how != truncating && strings.HasSuffix(h.o.End, "\n") && endsTorn(h.o.Path)
+	if err := h.out.open(h.o.Path, how); err != nil {
 		return err
 	}
-	h.opened = true
-	h.tear(torn)
+	h.opened, h.begun, h.mark = true, true, false
+	if h.o.Encoding.mark() != "" {
+		size, _, err := h.out.stat()
+		h.mark = err == nil && size == 0
+	}
+	h.setTorn(torn)
 	return nil
 }
 

@@ -28,10 +28,13 @@ type descriptor struct {
 
 // open opens path for appending in the place of what was open. No other open or
 // close is under way.
-func (o *output) open(path string, truncate bool) error {
+func (o *output) open(path string, how how) error {
 	flags := syscall.O_WRONLY | syscall.O_APPEND | syscall.O_CREAT
-	if truncate {
+	switch how {
+	case truncating:
 		flags |= syscall.O_TRUNC
+	case making:
+		flags |= syscall.O_EXCL
 	}
 	fd, err := open(path, flags)
 	if err != nil {
@@ -135,3 +138,30 @@ func (o *output) close() error {
 	}
 	return o.replace(fd)
 }
+
+// stat is the length of the file that is open, and which it is.
+func (o *output) stat() (size int64, id identity, err error) {
+	var st syscall.Stat_t
+	if err = syscall.Fstat(o.d.fd, &st); err != nil {
+		return 0, id, os.NewSyscallError("fstat", err)
+	}
+	return st.Size, identity{uint64(st.Dev), st.Ino}, nil
+}
+
+// at tells which file a path leads to.
+func at(path string) (identity, error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return identity{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return identity{uint64(st.Dev), st.Ino}, nil
+}
+
+// lock keeps other processes from putting the open file aside at the same time;
+// false when one of them is at it. It is held until the file is closed, or until
+// unlock.
+func (o *output) lock() bool {
+	return syscall.Flock(o.d.fd, syscall.LOCK_EX|syscall.LOCK_NB) != syscall.EWOULDBLOCK
+}
+
+func (o *output) unlock() { _ = syscall.Flock(o.d.fd, syscall.LOCK_UN) }

@@ -15,10 +15,13 @@ type output struct {
 
 // open opens path for appending in the place of what was open. No other open or
 // close is under way.
-func (o *output) open(path string, truncate bool) error {
+func (o *output) open(path string, how how) error {
 	flags := os.O_WRONLY | os.O_APPEND | os.O_CREATE
-	if truncate {
+	switch how {
+	case truncating:
 		flags |= os.O_TRUNC
+	case making:
+		flags |= os.O_EXCL
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
@@ -44,3 +47,26 @@ func (o *output) write(b []byte) (int, error) {
 }
 
 func (o *output) close() error { return o.file.Load().Close() }
+
+// stat is the length of the file that is open, and which it is.
+func (o *output) stat() (size int64, id identity, err error) {
+	info, err := o.file.Load().Stat()
+	if err != nil {
+		return 0, id, err
+	}
+	return info.Size(), identity{inode: inodeOf(info)}, nil
+}
+
+// at tells which file a path leads to.
+func at(path string) (identity, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return identity{}, err
+	}
+	return identity{inode: inodeOf(info)}, nil
+}
+
+// lock does nothing where there is no lock that ends with its process.
+func (o *output) lock() bool { return true }
+
+func (o *output) unlock() {}

@@ -15,3 +15,6 @@ func linked(fs.FileInfo) bool { return true }
 
 // lock does nothing where there are no locks that a rename leaves alone.
 func lock(*os.File) error { return nil }
+
+// closeToRename: a file that is open can't be renamed.
+const closeToRename = true

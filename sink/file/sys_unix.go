@@ -45,3 +45,6 @@ func lock(f *os.File) error {
 		}
 	}
 }
+
+// closeToRename: a file that is open can be renamed.
+const closeToRename = false

@@ -1,0 +1,73 @@
+package file
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// identity tells one file from another, whatever they are called.
+type identity struct{ device, inode uint64 }
+
+// moved reports whether the path does not lead to the file that is open: somebody
+// has put that aside. The caller holds mu, and a file is open.
+func (h *Handler) moved() bool {
+	_, open, err := h.out.stat()
+	if err != nil {
+		return false
+	}
+	now, err := at(h.o.Path)
+	return err != nil || now != open
+}
+
+// regular reports whether the path leads to a file that can be put aside, or to
+// nothing.
+func (h *Handler) regular() bool {
+	info, err := os.Stat(h.o.Path)
+	return err != nil || info.Mode().IsRegular()
+}
+
+// turn puts the file aside with rename and opens its path anew. Lines that are
+// written at the same time go to one of the two. When another process is doing the
+// same, or has done it, nothing is renamed. After an error the old file stays in
+// use. The caller holds mu, and the file is open.
+func (h *Handler) turn(rename func() error) (renamed bool, err error) {
+	if !h.out.lock() {
+		return false, nil // one of the next records finds the new file
+	}
+	if h.moved() {
+		return false, h.reopen()
+	}
+	if closeToRename {
+		if err := h.shut(); err != nil {
+			return false, err
+		}
+	}
+	if err := rename(); err != nil {
+		if h.opened {
+			h.out.unlock()
+		}
+		return false, err
+	}
+	return true, h.reopen()
+}
+
+// unturned is the error of a file that stays in use.
+func unturned(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the file can't be put aside, and is written on: %w", err)
+}
+
+// replace renames a file; what has the new name goes. A file that is not there is
+// none to rename.
+func replace(from, to string) error {
+	if _, err := os.Stat(from); err != nil {
+		return nil
+	}
+	if info, err := os.Lstat(to); err == nil && info.IsDir() {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	}
+	return os.Rename(from, to)
+}

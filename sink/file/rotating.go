@@ -1,0 +1,107 @@
+package file
+
+import (
+	"fmt"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/girok/girok/record"
+)
+
+// Rotating is Python's RotatingFileHandler: before a record would make the file
+// MaxBytes long or longer, the file is called .1, what was .1 is called .2, and so
+// on up to Backups, and a new one is begun. Without Backups the file only grows.
+//
+// Python counts the bytes of the file and the characters of the line, which is
+// followed by a line end whatever ends it really; and an empty file is put aside
+// when the first line alone is too long.
+type Rotating struct {
+	Handler
+	size RotatingOptions
+
+	turning sync.Mutex // nobody else writes between the look at the length and the write
+}
+
+// RotatingOptions say when and how a file is put aside.
+type RotatingOptions struct {
+	MaxBytes int64 // 0: never
+	Backups  int
+}
+
+// NewRotating makes a handler. It touches nothing.
+func NewRotating(o Options, size RotatingOptions) *Rotating {
+	if size.MaxBytes > 0 {
+		o.Truncate, o.New = false, false // as in Python: it would make no sense
+	}
+	r := &Rotating{size: size}
+	r.init(o)
+	return r
+}
+
+// Handle writes one record. When the file can't be put aside, the record is
+// written all the same, and the error tells why.
+func (r *Rotating) Handle(v *record.View) error {
+	buf := buffers.Get().(*[]byte)
+	return r.rotated(buf, r.o.Format.Append((*buf)[:0], v))
+}
+
+// HandleCall is Handle for a call that is not encoded.
+func (r *Rotating) HandleCall(c *record.Call) (ok bool, err error) {
+	if r.calls == nil {
+		return false, nil
+	}
+	buf := buffers.Get().(*[]byte)
+	line, ok := r.calls.AppendCall((*buf)[:0], c)
+	if !ok {
+		buffers.Put(buf)
+		return false, nil
+	}
+	return true, r.rotated(buf, line)
+}
+
+func (r *Rotating) rotated(buf *[]byte, text []byte) error {
+	if r.size.MaxBytes <= 0 || r.size.Backups <= 0 {
+		return r.emit(buf, text)
+	}
+	chars := utf8.RuneCount(text) + 1
+	r.turning.Lock()
+	defer r.turning.Unlock()
+	err := r.makeRoom(chars)
+	if e := r.emit(buf, text); e != nil {
+		return e
+	}
+	return err
+}
+
+// makeRoom puts the file aside if it is full.
+func (r *Rotating) makeRoom(chars int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.late {
+		return nil
+	}
+	if err := r.open(); err != nil {
+		return nil // the write will tell
+	}
+	for range 2 { // another process may have begun the next file, and filled it
+		size, _, err := r.out.stat()
+		if err != nil || size+int64(chars) < r.size.MaxBytes || !r.regular() {
+			return nil
+		}
+		if renamed, err := r.turn(r.shift); renamed || err != nil {
+			return unturned(err)
+		}
+	}
+	return nil
+}
+
+// shift gives each backup the next number.
+func (r *Rotating) shift() error {
+	name := func(i int) string { return fmt.Sprintf("%s.%d", r.o.Path, i) }
+	for i := r.size.Backups - 1; i > 0; i-- {
+		if err := replace(name(i), name(i+1)); err != nil {
+			return err
+		}
+	}
+	return replace(r.o.Path, name(1))
+}
