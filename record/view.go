@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -288,4 +289,53 @@ func lookup(a *Attrs, path []string, val *Value) (depth int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// Clone copies a view and what it aliases.
+func (v *View) Clone() *View { return v.CloneWith(v.Message) }
+
+// CloneWith is Clone with another message and without the attributes of the keys.
+func (v *View) CloneWith(message []byte, without ...string) *View {
+	c := *v
+	parts := []*[]byte{&c.Logger, &c.Message, &c.Source, &c.ID, &c.caller, &c.attrs}
+	c.Message = message
+	if len(without) > 0 {
+		c.attrs = v.attrsWithout(without)
+	}
+	size := 0
+	for _, p := range parts {
+		size += len(*p)
+	}
+	all := make([]byte, 0, size)
+	for _, p := range parts {
+		if *p != nil {
+			start := len(all)
+			all = append(all, *p...)
+			*p = all[start:len(all):len(all)]
+		}
+	}
+	return &c
+}
+
+// attrsWithout is the attributes that have none of the keys.
+func (v *View) attrsWithout(keys []string) []byte {
+	var key []byte
+	var val Value
+	var left []byte
+	cut := false
+	for a := v.Attrs(); ; {
+		before := a.b
+		if !a.Next(&key, &val) {
+			if !cut {
+				return v.attrs
+			}
+			return left
+		}
+		one := before[:len(before)-len(a.b)]
+		if slices.Contains(keys, string(key)) {
+			cut = true
+			continue
+		}
+		left = append(left, one...)
+	}
 }
