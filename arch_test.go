@@ -24,7 +24,7 @@ var road = []struct {
 	{"tree", "routes records; declares what it calls, so the spool and the handlers are wired in from above"},
 	{"spool", "keeps frames; knows nothing of where they go"},
 	{"sink", "the contract of destinations"},
-	{"sink/table sink/console sink/file sink/null", "what needs no client library; they don't know each other"},
+	{"sink/table sink/console sink/file sink/null sink/memory sink/queue", "what needs no client library; they don't know each other"},
 	{"internal/control", "lets another process ask a running program; knows answers, not where they come from"},
 	{"deliver", "spool to sink; knows the contract and no sink"},
 	{"source", "the contract of sources"},

@@ -18,7 +18,6 @@ import (
 	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
-	"github.com/girok/girok/sink/console"
 	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/source"
 	"github.com/girok/girok/spool"
@@ -29,6 +28,8 @@ import (
 // yet. start makes it real.
 type blueprint struct {
 	doc      *config.Document
+	opts     []Option
+	now      clock // nil: the real one
 	keys     fileKeys
 	location *time.Location
 	redact   *record.Redactor
@@ -49,8 +50,9 @@ type handlerPlan struct {
 	format format.Formatter
 	// formatText is all that shapes a line; two that are the same give the same.
 	formatText string
-	stream     string // console
-	path       string // file
+	outputText string         // the same of its place
+	out        output         // nil if it is spooled
+	feeds      []*handlerPlan // the handlers that it gives its records to
 	kind       sink.Kind
 	cfg        sink.Config // of a spooled handler
 	spooled    bool
@@ -60,7 +62,7 @@ type handlerPlan struct {
 
 // read checks a document whole and reports every mistake at once.
 func read(doc *config.Document, opts []Option) (*blueprint, error) {
-	b := &blueprint{doc: doc, keys: defaultKeys(), handlers: map[string]*handlerPlan{}}
+	b := &blueprint{doc: doc, opts: opts, now: clockOf(opts), keys: defaultKeys(), handlers: map[string]*handlerPlan{}}
 	var ps config.Problems
 	decode("top", doc.Root, &ps, &b.keys)
 	checkVersion(doc.Root, b.keys.Version, &ps)
@@ -73,11 +75,13 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	for _, name := range slices.Sorted(maps.Keys(b.keys.Handlers)) {
 		b.handler(name, formatters, kindsOf(opts), &ps)
 	}
+	b.behind(&ps)
 	b.bits(&ps)
 	for _, name := range slices.Sorted(maps.Keys(b.keys.Loggers)) {
 		b.logger(name, b.keys.Loggers[name], &ps)
 	}
 	b.logger("", b.keys.Root, &ps) // after those that loggers calls "" or root, as in Python
+	b.markFed()
 	b.readSources(sourceKindsOf(opts), &ps)
 	return b, ps.Err()
 }
@@ -133,14 +137,9 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 	n := b.keys.Handlers[name]
 	h := &handlerPlan{name: name, node: n, tree: &tree.Handler{Name: name, Accepts: tree.Takes(record.Log)}}
 	b.handlers[name] = h
-	c := n.Get("class")
-	switch {
-	case c != nil && c.Kind() == config.Scalar:
-		h.class = c.Raw()
-	case c != nil && c.Kind() == config.Null && c.Raw() == "null":
-		h.class = "null" // unquoted it is YAML's null, and what else could be meant
-	default:
-		ps.Add(n.KeyPos(), n.Path()+".class", "is missing; want console, file, null, or a kind of store")
+	written, class, _ := classOf(n)
+	if h.class = class; class == "" {
+		ps.Add(n.KeyPos(), n.Path()+".class", "is missing; want console, file, null, a class of Python's logging, or a kind of store")
 		return
 	}
 	if i := slices.IndexFunc(kinds, func(k sink.Kind) bool { return k.Name() == h.class }); i >= 0 {
@@ -153,23 +152,18 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		return
 	}
 	var d directKeys
-	switch h.class {
-	case "console", "logging.StreamHandler":
-		k := consoleKeys{Stream: defaultStream}
-		decode("handler", n, ps, &d, &k)
-		h.stream = k.Stream
-	case "file", "logging.FileHandler":
-		var k fileHandlerKeys
-		decode("handler", n, ps, &d, &k)
-		h.path = k.Filename
-	case "null", "logging.NullHandler":
-		decode("handler", n, ps, &d)
-	default:
-		if b.writeOnly && !slices.Contains(laterClasses, className(h.class)) {
-			b.foreign(h, ps)
-		} else {
-			unknownClass(n, h.class, kinds, ps)
-		}
+	if c := classNamed(class); c != nil {
+		h.out = c.keys()
+		decode("handler", n, ps, &d, h.out)
+	} else if k, ok := directKind(b.opts, class); ok {
+		var start = len(*ps)
+		h.out = &network{k, k.Decode(n, ps, &d)}
+		sayLater("handler", (*ps)[start:])
+	} else if b.writeOnly && !strings.HasPrefix(class, "logging.") {
+		b.foreign(h, ps)
+		return
+	} else {
+		unknownClass(n, written, kinds, ps)
 		return
 	}
 	b.direct(h, &d, formatters, ps)
@@ -209,24 +203,6 @@ func (b *blueprint) spooledFile(h *handlerPlan, formatters map[string]format.For
 		h.tree.Caller = formatters[name.Raw()].NeedsCaller()
 	}
 	h.cfg = c
-}
-
-func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]format.Formatter, ps *config.Problems) {
-	h.tree.Level = levelOf(d.Level, ps)
-	h.tree.Accepts = acceptsOf(h.node, d.Accepts, h.tree.Accepts, ps)
-	h.format = format.Default(b.location)
-	if d.Formatter != "" {
-		f, ok := formatters[d.Formatter]
-		if !ok {
-			at := h.node.Get("formatter")
-			ps.Add(at.Pos(), at.Path(), "%s", unknownName("formatter", d.Formatter, slices.Sorted(maps.Keys(formatters))))
-			return
-		}
-		h.format = f
-		h.formatText = text(b.keys.Formatters[d.Formatter])
-	}
-	h.formatText += "\n" + b.location.String()
-	h.tree.Caller = h.format.NeedsCaller() && (h.path != "" || h.stream != "")
 }
 
 // unknownName says that a name is not defined, and which ones are.
@@ -412,51 +388,3 @@ func buildVersion() string {
 	}
 	return ""
 }
-
-// openDirect opens the direct handlers. A file is made even if no logger names
-// its handler, as in Python. Those of old, which may be nil, that did not change are
-// taken over; it returns the files that are not.
-func (b *blueprint) openDirect(old *blueprint, report func(msg string, args ...any)) (unused []*file.Handler) {
-	taken := map[string]bool{}
-	for _, h := range b.sorted() {
-		switch {
-		case h.spooled:
-		case old != nil && old.handlers[h.name] != nil && old.handlers[h.name].sameOutput(h):
-			h.tree.Direct = old.handlers[h.name].tree.Direct
-			taken[h.name] = true
-		case h.stream != "":
-			out := console.Stderr()
-			if h.stream == "ext://sys.stdout" {
-				out = console.Stdout()
-			}
-			h.tree.Direct = console.New(out, h.format)
-		case h.path != "":
-			f := file.New(file.Options{Path: h.path, Format: h.format})
-			if err := f.Open(); err != nil {
-				report("a file can't be opened; each record tries again", "handler", h.name, "error", err)
-			}
-			h.tree.Direct = f
-		default:
-			h.tree.Direct = nothing{}
-		}
-	}
-	if old == nil {
-		return nil
-	}
-	for name, h := range old.handlers {
-		if f, ok := h.tree.Direct.(*file.Handler); ok && !taken[name] {
-			unused = append(unused, f)
-		}
-	}
-	return unused
-}
-
-// sameOutput reports whether two direct handlers write the same to the same place.
-func (h *handlerPlan) sameOutput(other *handlerPlan) bool {
-	return !h.spooled && !other.spooled && h.stream == other.stream && h.path == other.path && h.formatText == other.formatText
-}
-
-// nothing is Python's NullHandler.
-type nothing struct{}
-
-func (nothing) Handle(*record.View) error { return nil }

@@ -114,12 +114,8 @@ func (b *blueprint) checkedHandler(h *handlerPlan) CheckedHandler {
 			c.Place += ", " + h.cfg.Target()
 		}
 		c.Guarantee = h.cfg.Guarantee()
-	case h.stream != "":
-		c.Place, c.Guarantee = h.stream, "written in the call; nothing is kept"
-	case h.path != "":
-		c.Place, c.Guarantee = h.path, "written in the call, once"
-	default:
-		c.Guarantee = "writes nothing"
+	case h.out != nil:
+		c.Place, c.Guarantee = h.out.place()
 	}
 	return c
 }
@@ -135,6 +131,7 @@ func (b *blueprint) warnings() []config.Problem {
 			ps.Add(h.node.KeyPos(), h.node.Path(), "no logger uses this handler")
 		}
 	}
+	b.sameFile(&ps)
 	b.misspelt(&ps)
 	if len(b.handlers) == 0 {
 		ps.Add(b.doc.Root.Pos(), "handlers", "is missing: records of WARNING and above go to standard error, others nowhere")

@@ -48,22 +48,11 @@ type spoolKeys struct {
 
 // directKeys is what console and file have in common.
 type directKeys struct {
-	Class     string       `yaml:"class" doc:"console or logging.StreamHandler, file or logging.FileHandler, null"`
+	Class     string       `yaml:"class" doc:"kind of the handler"`
+	Factory   string       `yaml:"()" doc:"in the place of class, as in Python"`
 	Level     *config.Node `yaml:"level" doc:"lowest level that the handler takes"`
 	Formatter string       `yaml:"formatter" doc:"name of a formatter"`
 	Accepts   []string     `yaml:"accepts" doc:"kinds of records that the handler takes"`
-}
-
-// defaultStream is Python's for a StreamHandler.
-const defaultStream = "ext://sys.stderr"
-
-type consoleKeys struct {
-	Stream string `yaml:"stream" enum:"ext://sys.stderr|ext://sys.stdout" doc:"where it writes"`
-}
-
-type fileHandlerKeys struct {
-	Filename string `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
-	Spooled  bool   `yaml:"spooled" doc:"true: written from the spool, with the keys of the section below"`
 }
 
 // loggerKeys is one entry of loggers, and root.
@@ -78,15 +67,12 @@ type loggerKeys struct {
 var laterKeys = map[string][]string{
 	"top":       {"filters", "incremental", "disable_existing_loggers"},
 	"formatter": {"()", "style", "validate", "defaults", ".", "fmt"},
-	"handler":   {"()", ".", "filters", "mode", "encoding", "delay", "errors", "maxBytes", "backupCount", "when", "interval", "utc", "atTime", "capacity", "flushLevel", "target", "flushOnClose", "queue", "listener", "handlers", "respect_handler_level", "address", "facility", "socktype", "host", "port", "url", "method", "secure", "credentials", "context", "mailhost", "fromaddr", "toaddrs", "subject", "timeout"},
+	"handler":   {"filters"},
 	"logger":    {"filters"},
 }
 
-// laterClasses are Python's classes that can't be had so far.
-var laterClasses = []string{
-	"WatchedFileHandler", "RotatingFileHandler", "TimedRotatingFileHandler", "MemoryHandler", "QueueHandler", "SysLogHandler",
-	"HTTPHandler", "SMTPHandler", "SocketHandler", "DatagramHandler", "NTEventLogHandler", "BufferingHandler",
-}
+// networkClasses are Python's classes that a program gets by an option.
+var networkClasses = []string{"SysLogHandler", "HTTPHandler", "SMTPHandler", "SocketHandler", "DatagramHandler"}
 
 // decode decodes like config.Decode and says of Python's later keys that they
 // are known.
@@ -201,8 +187,21 @@ func className(class string) string {
 // unknownClass says what classes there are.
 func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Problems) {
 	at := n.Get("class")
-	if slices.Contains(laterClasses, className(class)) {
-		ps.Add(at.Pos(), at.Path(), "%q is a class of Python's logging that girok does not have yet", class)
+	if at == nil {
+		at = n.Get("()")
+	}
+	switch name := className(class); {
+	case slices.Contains(networkClasses, name):
+		ps.AddHint(at.Pos(), at.Path(), "in Go: girok.Open(path, python.Kinds), of the package github.com/girok/girok/sink/python", "%q is not in this program", class)
+		return
+	case name == "NTEventLogHandler":
+		ps.Add(at.Pos(), at.Path(), "%q writes to the event log of Windows: it can't be had here", class)
+		return
+	case name == "BufferingHandler" || name == "Handler":
+		ps.Add(at.Pos(), at.Path(), "%q is a base of other classes and writes nothing; want logging.handlers.MemoryHandler, or logging.NullHandler", class)
+		return
+	case strings.Contains(class, ".") && !strings.ContainsAny(class, "/ "):
+		ps.AddHint(at.Pos(), at.Path(), "a handler of the application can't be had by its name in Python", "can't resolve %q", class)
 		return
 	}
 	known := []string{"console", "file", "null"}

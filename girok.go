@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -209,12 +208,15 @@ func (l *Logs) handlerFailed(name string, err error) {
 }
 
 // lastResort shows WARNING and above where nothing is configured, as Python does.
-func lastResort() tree.Direct {
+func lastResort() tree.Direct { return console.New(console.Stderr(), messageOnly()) }
+
+// messageOnly is a format that shows the message, as Python without a formatter.
+func messageOnly() format.Formatter {
 	f, err := format.New("%(message)s", "", time.Local)
 	if err != nil {
 		panic(err) // the format is a constant
 	}
-	return console.New(console.Stderr(), f)
+	return f
 }
 
 // gapEvery is how often the logger girok.gap tells of losses, and housekeeping
@@ -308,13 +310,14 @@ func (e *FlushError) Error() string {
 // wait at most 10 s. When ctx ends first it returns *FlushError, and what waits
 // is safe in the spool.
 func (l *Logs) Flush(ctx context.Context, handlers ...string) error {
+	handlers, more, err := l.flushDirect(ctx, handlers)
 	switch {
-	case l.spool == nil:
-		return nil
+	case err != nil || l.spool == nil || !more:
+		return err
 	case l.deliver == nil:
 		return l.flushByOthers(ctx, handlers)
 	}
-	err := l.deliver.Flush(ctx, handlers...)
+	err = l.deliver.Flush(ctx, handlers...)
 	var u *deliver.Unflushed
 	if errors.As(err, &u) {
 		return &FlushError{Handler: u.Handler, Waiting: u.Waiting, Oldest: u.Oldest, Cause: u.Cause}
@@ -346,11 +349,7 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 			}
 			l.spool.Release()
 		}
-		for _, h := range l.blue.Load().sorted() {
-			if c, ok := h.tree.Direct.(io.Closer); ok {
-				l.closeErr = errors.Join(l.closeErr, c.Close())
-			}
-		}
+		l.closeErr = l.blue.Load().closeDirect()
 		if n := l.tree.Unshown(); n > 0 {
 			l.report.Warn("records were not shown: nothing is configured for them; give girok.Open a config.yaml", "records", n)
 		}

@@ -18,9 +18,9 @@ formatters:
   c: {class: json, format: "%(message)s"}
 handlers:
   one: {class: console, stream: ext://sys.stdot, formater: a}
-  two: {class: file, filname: made.log, mode: w}
+  two: {class: file, filname: made.log, mode: q}
   three: {class: file, filename: made.log, formatter: d, accepts: [log, evnt]}
-  four: {class: logging.handlers.RotatingFileHandler, filename: made.log}
+  four: {class: logging.handlers.TimedRotatingFileHandler, filename: made.log, when: W9}
   five: {class: bigquery, table: t}
   six: {class: boks}
   seven: {level: INFO}
@@ -44,17 +44,17 @@ config.yaml:7:28: formatters.a.fromat: unknown key; did you mean "format"? known
 config.yaml:7:39: formatters.a.style: a key of Python's logging that girok does not have yet
 config.yaml:8:14: formatters.b.class: "jsn" is not in this program; it has json, logging.Formatter
 config.yaml:9:14: formatters.c.class: class json takes neither format nor datefmt
-config.yaml:11:33: handlers.one.stream: want one of ext://sys.stderr, ext://sys.stdout, got "ext://sys.stdot"; did you mean "ext://sys.stdout"?
+config.yaml:11:33: handlers.one.stream: want one of ext://sys.stderr, ext://sys.stdout, ext://sys.__stderr__, ext://sys.__stdout__, got "ext://sys.stdot"; did you mean "ext://sys.stdout"?
 config.yaml:11:50: handlers.one.formater: unknown key; did you mean "formatter"? known: accepts, class, formatter, …
-config.yaml:12:22: handlers.two.filname: unknown key; did you mean "filename"? known: accepts, class, filename, …
-config.yaml:12:41: handlers.two.mode: a key of Python's logging that girok does not have yet
+config.yaml:12:22: handlers.two.filname: unknown key; did you mean "filename"? known: accepts, class, delay, …
+config.yaml:12:47: handlers.two.mode: want one of a, w, x, got "q"
 config.yaml:13:55: handlers.three.formatter: no formatter "d"; known: a, b, c
 config.yaml:13:73: handlers.three.accepts[1]: want one of log, event, row, metric, span, got "evnt"
-config.yaml:14:17: handlers.four.class: "logging.handlers.RotatingFileHandler" is a class of Python's logging that girok does not have yet
+config.yaml:14:86: handlers.four.when: Invalid day specified for weekly rollover: W9
 config.yaml:15:17: handlers.five.class: "bigquery" is not in this program; it has box, console, file, null
                    in Go: girok.Open(path, bigquery.Kind)
 config.yaml:16:16: handlers.six.class: "boks" is not in this program; did you mean "box"? it has box, console, file, null
-config.yaml:17:3: handlers.seven.class: is missing; want console, file, null, or a kind of store
+config.yaml:17:3: handlers.seven.class: is missing; want console, file, null, a class of Python's logging, or a kind of store
 config.yaml:18:30: handlers.eight.level: unknown level "WARNIG"; did you mean "WARNING"? known: CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number
 config.yaml:18:48: handlers.eight.accepts[0]: want one of log, event, row, metric, span, got "rows"
 config.yaml:18:55: handlers.eight.bach: unknown key; did you mean "batch"? known: accepts, batch, class, …

@@ -7,8 +7,9 @@ import (
 	"github.com/girok/girok/source"
 )
 
-// Option is what Open takes beside the path: a sink kind, such as sqlite.Kind,
-// or a source kind, such as stdin.Kind.
+// Option is what Open takes beside the path: a sink kind, such as sqlite.Kind, a
+// source kind, such as stdin.Kind, or python.Kinds, the handlers of Python's logging
+// that write to a network.
 type Option = sink.Option
 
 // kindsOf picks the sink kinds out of options.
@@ -16,6 +17,19 @@ func kindsOf(opts []Option) (kinds []sink.Kind) {
 	for _, o := range opts {
 		if k, ok := o.(sink.Kind); ok {
 			kinds = append(kinds, k)
+		}
+	}
+	return kinds
+}
+
+// directKindsOf picks the kinds of direct handlers out of options.
+func directKindsOf(opts []Option) (kinds []sink.Direct) {
+	for _, o := range opts {
+		switch o := o.(type) {
+		case sink.Direct:
+			kinds = append(kinds, o)
+		case sink.Directs:
+			kinds = append(kinds, o...)
 		}
 	}
 	return kinds

@@ -24,17 +24,13 @@ func Reference(opts ...Option) []Section {
 		{"formatters.<name>", "How lines look; handlers name one.", config.Reference("", &format.Keys{})},
 		{"loggers.<name>, root", "Where records come from. The names are dotted; a record goes to the handlers of its logger, then to those of the loggers above it.", config.Reference("", &loggerKeys{})},
 	}
-	direct := []struct {
-		class, doc string
-		keys       any
-	}{
-		{"console", "Also `logging.StreamHandler`. Written in the call.", &consoleKeys{Stream: defaultStream}},
-		{"file", "Also `logging.FileHandler`. Written in the call.", &fileHandlerKeys{}},
-		{"logging.NullHandler", "Also `null`, unless the program has the store of this name. Writes nothing.", &struct{}{}},
-	}
-	for _, d := range direct {
+	for _, c := range directClasses() {
 		keys := config.Reference("", &directKeys{})
-		list = append(list, Section{"handlers.<name>, class: " + d.class, d.doc, append(keys, config.Reference("", d.keys)...)})
+		list = append(list, Section{"handlers.<name>, class: " + c.names[0], c.doc, append(keys, config.Reference("", c.keys())...)})
+	}
+	for _, k := range directKindsOf(opts) {
+		keys := append(config.Reference("", &directKeys{}), config.Reference("", k.Defaults())...)
+		list = append(list, Section{"handlers.<name>, class: " + k.Class(), k.Summary() + ". Sent in the call.", keys})
 	}
 	spooled := append(config.Reference("", &sink.Common{}), config.Reference("", file.Kind.Defaults())...)
 	list = append(list, Section{"handlers.<name>, class: file, spooled: true", file.Kind.Summary() + ". Spooled.", spooled})

@@ -96,9 +96,9 @@ func (l *Logs) reload(doc *config.Document) error {
 	if l.deliver != nil {
 		l.deliver.Look()
 	}
-	for _, f := range unused {
-		if err := f.Retire(); err != nil {
-			l.report.Warn("a file that is not used any more can't be closed", "error", err)
+	for _, h := range unused {
+		if err := h.Retire(); err != nil {
+			l.report.Warn("a handler that is not used any more can't be closed", "error", err)
 		}
 	}
 	return nil

@@ -99,6 +99,8 @@ func didYouMean(word string, known []string) string {
 // more without one.
 func knownWords(known []string, suggested bool) string {
 	known = slices.Compact(slices.Sorted(slices.Values(known)))
+	// What is no word ("." and "()" of Python's) would only puzzle.
+	known = slices.DeleteFunc(known, func(k string) bool { return k == "." || k == "()" })
 	most := 20
 	if suggested {
 		most = 3

@@ -115,7 +115,11 @@ func objectOf(options []config.Option) schema {
 	o := schema{"type": []string{"object", "null"}, "properties": schema{}, "additionalProperties": false}
 	var required []string
 	for _, k := range options {
-		put(o, strings.Split(k.Key, "."), valueOf(k))
+		path := strings.Split(k.Key, ".")
+		if k.Key == "." { // of Python's
+			path = []string{"."}
+		}
+		put(o, path, valueOf(k))
 		if k.Required && !strings.Contains(k.Key, ".") {
 			required = append(required, k.Key)
 		}

@@ -35,6 +35,7 @@ type Handler struct {
 
 	mu   sync.Mutex
 	out  io.Writer
+	end  string
 	buf  []byte
 	torn bool // the last line was not written whole
 }
@@ -42,7 +43,12 @@ type Handler struct {
 // New makes a handler that writes to out, which it never closes. For the
 // standard streams give Stdout() or Stderr().
 func New(out io.Writer, f format.Formatter) *Handler {
-	return &Handler{format: f, out: out}
+	return NewEnding(out, f, "\n")
+}
+
+// NewEnding is New with another text than a line break at the end of each line.
+func NewEnding(out io.Writer, f format.Formatter, end string) *Handler {
+	return &Handler{format: f, out: out, end: end}
 }
 
 // Stdout is what os.Stdout is now, written in a way that can't end the program.
@@ -69,7 +75,7 @@ func (h *Handler) Handle(v *record.View) error {
 	if h.torn {
 		h.buf = append(h.buf, '\n')
 	}
-	h.buf = append(h.format.Append(h.buf, v), '\n')
+	h.buf = append(h.format.Append(h.buf, v), h.end...)
 	err := h.write(h.buf)
 	if cap(h.buf) > maxKept {
 		h.buf = nil
@@ -98,7 +104,7 @@ func (h *Handler) write(b []byte) (err error) {
 			return errLength
 		}
 		if n > 0 {
-			h.torn = b[n-1] != '\n'
+			h.torn = n < len(b) && b[n-1] != '\n'
 		}
 		b = b[n:]
 		switch {

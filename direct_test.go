@@ -1,0 +1,203 @@
+package girok
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// openHere opens a configuration in an empty folder, which is the working folder.
+func openHere(t *testing.T, yaml string, opts ...Option) *Logs {
+	t.Helper()
+	noSpool(t)
+	t.Chdir(t.TempDir())
+	logs, err := OpenBytes("config.yaml", []byte(yaml), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { logs.Close() })
+	return logs
+}
+
+// contentOf is what a file holds, its lines on one line.
+func contentOf(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "no file"
+	}
+	return strings.ReplaceAll(string(b), "\n", "/")
+}
+
+// TestPythonHandlers: each class by its name in Python writes what it writes there.
+func TestPythonHandlers(t *testing.T) {
+	tests := []struct {
+		name, handlers string
+		want           map[string]string
+	}{
+		{"watched", `h: {class: logging.handlers.WatchedFileHandler, filename: a}`, map[string]string{"a": "one/two/three/"}},
+		{"rotating", `h: {class: logging.handlers.RotatingFileHandler, filename: a, maxBytes: 1.0e+1, backupCount: 1}`, map[string]string{"a": "three/", "a.1": "one/two/"}},
+		{"timed", `h: {class: logging.handlers.TimedRotatingFileHandler, filename: a, when: D, utc: true, atTime: "12:30"}`, map[string]string{"a": "two/three/", "a.2024-03-05": "one/"}},
+		{"memory", `h: {class: logging.handlers.MemoryHandler, capacity: 9, flushLevel: ERROR, flushOnClose: no, target: f}
+  f: {class: logging.FileHandler, filename: a, level: CRITICAL}`, map[string]string{"a": "one/two/"}},
+		{"queue", `h: {class: logging.handlers.QueueHandler, handlers: [f, g], respect_handler_level: true}
+  f: {class: logging.FileHandler, filename: a, level: ERROR}
+  g: {class: logging.FileHandler, filename: b}`, map[string]string{"a": "two/", "b": "one/two/three/"}},
+		{"a factory", `h: {(): logging.FileHandler, filename: a, .: {terminator: ";"}}`, map[string]string{"a": "one;two;three;"}},
+		{"delayed and new", `h: {class: ext://logging.FileHandler, filename: a, delay: 1, mode: x, encoding: latin-1}`, map[string]string{"a": "one/two/three/"}},
+		{"of the other module", `h: {class: logging.handlers.logging.FileHandler, filename: a}`, map[string]string{"a": "one/two/three/"}},
+		{"short", `h: {class: file, filename: a, formatter: m}`, map[string]string{"a": "one/two/three/"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			now := time.Date(2024, 3, 5, 12, 0, 0, 0, time.UTC)
+			logs := openHere(t, "version: 1\nformatters: {m: {format: '%(message)s'}}\nroot: {level: DEBUG, handlers: [h]}\nhandlers:\n  "+tt.handlers,
+				clock(func() time.Time { return now }))
+			log := logs.Logger("shop")
+			log.Info("one")
+			now = now.Add(24 * time.Hour)
+			log.Error("two")
+			log.Info("three")
+			if err := logs.Close(); err != nil {
+				t.Error(err)
+			}
+			for name, want := range tt.want {
+				if got := contentOf(t, name); got != want {
+					t.Errorf("%s: got %s, want %s", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestFlushDirect: Flush passes on what is held, of the handler that is named.
+func TestFlushDirect(t *testing.T) {
+	logs := openHere(t, `
+version: 1
+root: {level: DEBUG, handlers: [m, q]}
+handlers:
+  m: {class: logging.handlers.MemoryHandler, capacity: 9, target: a}
+  q: {class: logging.handlers.QueueHandler, handlers: [b]}
+  a: {class: logging.FileHandler, filename: a}
+  b: {class: logging.FileHandler, filename: b}
+`)
+	q := logs.Listener("q")
+	if q == nil || logs.Listener("m") != nil || logs.Listener("zzz") != nil {
+		t.Fatalf("listeners: %v", q)
+	}
+	q.Stop()
+	logs.Logger("").Info("x")
+	if a, b := contentOf(t, "a"), contentOf(t, "b"); a+b != "" {
+		t.Errorf("before: %q, %q", a, b)
+	}
+	q.Start()
+	for _, name := range []string{"m", "q"} {
+		if err := logs.Flush(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+	}
+	if a, b := contentOf(t, "a"), contentOf(t, "b"); a != "x/" || b != "x/" {
+		t.Errorf("after: %q, %q", a, b)
+	}
+}
+
+// TestReloadDirect: what a handler holds is not lost with it, and a handler that
+// stays is not emptied.
+func TestReloadDirect(t *testing.T) {
+	const before = `
+version: 1
+root: {level: DEBUG, handlers: [m, w]}
+handlers:
+  m: {class: logging.handlers.MemoryHandler, capacity: 9, target: a}
+  a: {class: logging.FileHandler, filename: a}
+  w: {class: logging.FileHandler, filename: w, mode: w}
+`
+	logs := openHere(t, before)
+	log := logs.Logger("x")
+	log.Info("1")
+	if err := logs.ReloadBytes("config.yaml", []byte(strings.Replace(before, "filename: a", "filename: b", 1))); err != nil {
+		t.Fatal(err)
+	}
+	log.Info("2")
+	if err := logs.Close(); err != nil {
+		t.Error(err)
+	}
+	if a, b, w := contentOf(t, "a"), contentOf(t, "b"), contentOf(t, "w"); a != "1/" || b != "2/" || w != "1/2/" {
+		t.Errorf("got %q, %q, %q", a, b, w)
+	}
+}
+
+// TestDirectMistakes: what can't work is told at its place.
+func TestDirectMistakes(t *testing.T) {
+	tests := []struct{ handler, want string }{
+		{"class: logging.handlers.MemoryHandler, capacity: 1, target: nope", `handlers.h.target: no handler "nope"`},
+		{"class: logging.handlers.MemoryHandler, capacity: 1, target: h", "handlers.h: its records come back to itself"},
+		{"class: logging.handlers.MemoryHandler, capacity: 1, target: s", `the handler "s" is spooled`},
+		{"class: logging.handlers.MemoryHandler", "handlers.h.capacity: is missing; want a number"},
+		{"class: logging.handlers.QueueHandler", "handlers.h.handlers: is missing"},
+		{"class: logging.handlers.QueueHandler, handlers: [s], queue: 5", "handlers.h.queue: want queue.Queue"},
+		{"class: logging.handlers.QueueHandler, handlers: [s], listener: shop.Listener", "handlers.h.listener: want logging.handlers.QueueListener"},
+		{"class: logging.handlers.RotatingFileHandler, filename: a, maxBytes: '35'", `handlers.h.maxBytes: want a number, got "35"`},
+		{"class: logging.handlers.TimedRotatingFileHandler, filename: a, interval: 0", "handlers.h.interval: want a whole number of at least 1"},
+		{"class: logging.handlers.TimedRotatingFileHandler, filename: a, atTime: noon", "handlers.h.atTime: want a time of day"},
+		{"class: logging.FileHandler, filename: a, encoding: utf-88", "handlers.h.encoding: unknown encoding: utf-88; girok has utf-8"},
+		{"class: logging.FileHandler, filename: a, colour: red", "handlers.h.colour: unknown key"},
+		{"class: logging.handlers.SysLogHandler", `"logging.handlers.SysLogHandler" is not in this program` + "\n" + `in Go: girok.Open(path, python.Kinds)`},
+		{"class: logging.handlers.NTEventLogHandler, appname: x", "event log of Windows"},
+		{"class: logging.handlers.BufferingHandler, capacity: 1", "is a base of other classes"},
+		{"class: shop.log.MyHandler", `can't resolve "shop.log.MyHandler"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.handler, func(t *testing.T) {
+			noSpool(t)
+			t.Chdir(t.TempDir())
+			var b box
+			_, err := OpenBytes("config.yaml", []byte("version: 1\nroot: {handlers: [h, s]}\nhandlers:\n  s: {class: box}\n  h: {"+tt.handler+"}"), b.kind())
+			if err == nil {
+				t.Fatal("no mistake was found")
+			}
+			for _, want := range strings.Split(tt.want, "\n") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got  %v\nwant %s", err, want)
+				}
+			}
+			if files, _ := filepath.Glob("*"); len(files) > 0 {
+				t.Errorf("made %v", files)
+			}
+		})
+	}
+}
+
+// TestCheckDirect: check tells where direct handlers write, and that a handler
+// behind another one is used.
+func TestCheckDirect(t *testing.T) {
+	path := writeConfig(t, `
+version: 1
+service: x
+root: {level: DEBUG, handlers: [m, r]}
+handlers:
+  m: {class: logging.handlers.MemoryHandler, capacity: 9, target: a}
+  a: {class: logging.FileHandler, filename: a}
+  b: {class: logging.FileHandler, filename: a}
+  r: {class: logging.handlers.RotatingFileHandler, filename: a, maxBytes: 10, backupCount: 1}
+`)
+	c, err := Check(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range c.Handlers {
+		if h.Used != (h.Name != "b") || h.Place == "" || h.Guarantee == "" {
+			t.Errorf("%s: used %v, %q, %q", h.Name, h.Used, h.Place, h.Guarantee)
+		}
+	}
+	var said []string
+	for _, w := range c.Warnings {
+		said = append(said, w.Path+" "+w.Msg)
+	}
+	want := `handlers.b no logger uses this handler|handlers.r.filename the handler "b" writes this file too; let several loggers name one handler`
+	if got := strings.Join(said, "|"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,239 @@
+package girok
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/girok/girok/config"
+	"github.com/girok/girok/sink/console"
+	"github.com/girok/girok/sink/file"
+	"github.com/girok/girok/tree"
+)
+
+// defaultStream is Python's for a StreamHandler.
+const defaultStream = "ext://sys.stderr"
+
+// consoleKeys are the keys of a StreamHandler.
+type consoleKeys struct {
+	Stream string `yaml:"stream" enum:"ext://sys.stderr|ext://sys.stdout|ext://sys.__stderr__|ext://sys.__stdout__" doc:"where it writes"`
+	Set    ending `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
+}
+
+func (k *consoleKeys) place() (where, guarantee string) {
+	return k.Stream, "written in the call; nothing is kept"
+}
+
+func (k *consoleKeys) open(_ *blueprint, h *handlerPlan, _ report) tree.Direct {
+	out := console.Stderr()
+	if strings.Contains(k.Stream, "stdout") {
+		out = console.Stdout()
+	}
+	return console.NewEnding(out, h.format, k.Set.text())
+}
+
+// ending is what `.` may set of a handler that writes lines.
+type ending struct{ terminator *string }
+
+// FromNode implements config.Unmarshaler.
+func (e *ending) FromNode(n *config.Node, ps *config.Problems) {
+	var k struct {
+		Terminator *string `yaml:"terminator,raw"`
+	}
+	config.Decode(n, ps, &k)
+	e.terminator = k.Terminator
+}
+
+// DescribeType implements config.Describer.
+func (ending) DescribeType() string { return "a map with the key terminator" }
+
+func (e ending) text() string {
+	if e.terminator == nil {
+		return "\n"
+	}
+	return *e.terminator
+}
+
+// fileKeysOf are the keys that Python's file handlers have in common.
+type fileKeysOf struct {
+	Filename string       `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
+	Mode     string       `yaml:"mode" enum:"a|w|x" doc:"a: at the end of what is there; w: the file is emptied when the program starts; x: a file that is there is an error"`
+	Encoding string       `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, or another name of Python's for one of them; utf-8 if absent"`
+	Errors   string       `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent"`
+	Delay    config.Truth `yaml:"delay" doc:"open the file with the first record only"`
+	Set      ending       `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
+}
+
+// Validate implements config.Validator.
+func (k *fileKeysOf) Validate(at *config.At) {
+	if _, err := file.NewEncoding(k.Encoding, ""); err != nil {
+		at.Problem("encoding", "%v", err)
+	}
+}
+
+func (k *fileKeysOf) place() (where, guarantee string) {
+	return k.Filename, "written in the call, once"
+}
+
+func (k *fileKeysOf) options(h *handlerPlan) file.Options {
+	e, _ := file.NewEncoding(k.Encoding, k.Errors) // checked before
+	return file.Options{
+		Path: k.Filename, Format: h.format, Truncate: k.Mode == "w", New: k.Mode == "x",
+		End: k.Set.text(), HasEnd: true, Encoding: e,
+	}
+}
+
+// opener is a handler that writes a file.
+type opener interface {
+	tree.Direct
+	Open() error
+}
+
+// begin opens the file, unless that is delayed.
+func (k *fileKeysOf) begin(f opener, h *handlerPlan, report report) tree.Direct {
+	if !k.Delay {
+		if err := f.Open(); err != nil {
+			report("a file can't be opened; each record tries again", "handler", h.name, "error", err)
+		}
+	}
+	return f
+}
+
+// fileHandlerKeys are the keys of a FileHandler.
+type fileHandlerKeys struct {
+	fileKeysOf
+	Spooled bool `yaml:"spooled" doc:"true: written from the spool, with the keys of the section below"`
+}
+
+func (k *fileHandlerKeys) open(_ *blueprint, h *handlerPlan, report report) tree.Direct {
+	return k.begin(file.New(k.options(h)), h, report)
+}
+
+type watchedKeys struct{ fileKeysOf }
+
+func (k *watchedKeys) open(_ *blueprint, h *handlerPlan, report report) tree.Direct {
+	return k.begin(file.NewWatched(k.options(h)), h, report)
+}
+
+type rotatingKeys struct {
+	fileKeysOf
+	MaxBytes    config.Number `yaml:"maxBytes" doc:"the file is put aside before a record makes it as long as this, in bytes; 0: never"`
+	BackupCount config.Number `yaml:"backupCount" doc:"how many files that were put aside stay, called .1, .2 and so on; 0: the file is never put aside, and grows"`
+}
+
+func (k *rotatingKeys) open(_ *blueprint, h *handlerPlan, report report) tree.Direct {
+	size := file.RotatingOptions{MaxBytes: int64(math.Ceil(float64(k.MaxBytes))), Backups: int(k.BackupCount)}
+	return k.begin(file.NewRotating(k.options(h), size), h, report)
+}
+
+type timedKeys struct {
+	Filename    string        `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
+	When        string        `yaml:"when" doc:"S, M, H, D: seconds, minutes, hours, days from the start; midnight; W0 to W6: a day of the week, 0 is Monday"`
+	Interval    config.Number `yaml:"interval" doc:"how many of these"`
+	BackupCount config.Number `yaml:"backupCount" doc:"how many files that were put aside stay; 0: all"`
+	UTC         config.Truth  `yaml:"utc" doc:"count days and name files in UTC; in timezone if absent"`
+	AtTime      *config.Node  `yaml:"atTime" doc:"with midnight and W0 to W6: the time of day, as \"03:30\""`
+	Encoding    string        `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, or another name of Python's for one of them; utf-8 if absent"`
+	Errors      string        `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent"`
+	Delay       config.Truth  `yaml:"delay" doc:"open the file with the first record only"`
+	Set         ending        `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
+}
+
+// files are the keys that all files have.
+func (k *timedKeys) files() *fileKeysOf {
+	return &fileKeysOf{Filename: k.Filename, Encoding: k.Encoding, Errors: k.Errors, Delay: k.Delay, Set: k.Set}
+}
+
+// Validate implements config.Validator.
+func (k *timedKeys) Validate(at *config.At) {
+	k.files().Validate(at)
+	if _, err := file.ParseWhen(k.When); err != nil {
+		at.Problem("when", "%v", err)
+	}
+	if k.Interval < 1 || k.Interval != config.Number(math.Trunc(float64(k.Interval))) {
+		at.Problem("interval", "want a whole number of at least 1")
+	}
+	if _, ok := timeOfDay(k.AtTime); !ok {
+		at.Problem("atTime", `want a time of day, as "03:30" or "03:30:15"`)
+	}
+}
+
+// midnight is the end of a day, in seconds.
+const midnight = 24 * 60 * 60
+
+// timeOfDay is a time of day in seconds.
+func timeOfDay(n *config.Node) (seconds int64, ok bool) {
+	if n.IsZero() {
+		return midnight, true
+	}
+	text := n.Raw()
+	switch text {
+	case "ext://datetime.time.min":
+		return 0, true
+	case "ext://datetime.time.max":
+		return midnight - 1, true
+	}
+	parts := strings.Split(text, ":")
+	limits := []int64{24, 60, 60}
+	if n.Kind() != config.Scalar || len(parts) < 2 || len(parts) > 3 {
+		return 0, false
+	}
+	for len(parts) < 3 {
+		parts = append(parts, "0")
+	}
+	for i, p := range parts {
+		v, err := strconv.ParseUint(p, 10, 8)
+		if err != nil || int64(v) >= limits[i] {
+			return 0, false
+		}
+		seconds = seconds*60 + int64(v)
+	}
+	return seconds, true
+}
+
+func (k *timedKeys) place() (where, guarantee string) { return k.files().place() }
+
+func (k *timedKeys) open(b *blueprint, h *handlerPlan, report report) tree.Direct {
+	when, _ := file.ParseWhen(k.When) // checked before
+	at, _ := timeOfDay(k.AtTime)
+	o := file.TimedOptions{
+		When: when, Interval: int64(k.Interval), Backups: int(k.BackupCount), UTC: bool(k.UTC), At: at, Location: b.location, Now: b.now,
+	}
+	return k.files().begin(file.NewTimed(k.files().options(h), o), h, report)
+}
+
+// sameFile warns of direct handlers that write one file and may put it aside:
+// each would count for itself.
+func (b *blueprint) sameFile(ps *config.Problems) {
+	first := map[string]*handlerPlan{}
+	for _, h := range b.sorted() {
+		if h.out == nil {
+			continue
+		}
+		where, _ := h.out.place()
+		turns := slices.Contains([]string{"RotatingFileHandler", "TimedRotatingFileHandler"}, className(h.class))
+		if at := h.node.Get("filename"); at != nil && first[where] != nil && turns {
+			ps.Add(at.Pos(), at.Path(), "the handler %q writes this file too; let several loggers name one handler", first[where].name)
+		}
+		if h.node.Get("filename") != nil {
+			first[where] = h
+		}
+	}
+}
+
+// clock is the process's clock, which tests put forward.
+type clock func() time.Time
+
+func (clock) GirokOption() {}
+
+// clockOf is the clock among options; nil: the real one.
+func clockOf(opts []Option) clock {
+	for _, o := range opts {
+		if c, ok := o.(clock); ok {
+			return c
+		}
+	}
+	return nil
+}
