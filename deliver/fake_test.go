@@ -312,7 +312,7 @@ func (p *program) appendN(mask uint64, n int) {
 func (p *program) stop() {
 	p.t.Helper()
 	p.spool.Seal()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	p.d.Close(ctx)
 	p.spool.Release()
@@ -331,22 +331,25 @@ func (p *program) die() {
 
 func (p *program) flush() {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := p.d.Flush(ctx); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
+// patience is for a busy machine; what it waits for takes milliseconds.
+const patience = 30 * time.Second
+
 // eventually waits until f is true.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if f() {
 			return
 		}
 	}
-	t.Fatalf("not within 5 s: %s", what)
+	t.Fatalf("not within %v: %s", patience, what)
 }
 
 // once checks that a store holds exactly the messages, each once.
