@@ -69,13 +69,13 @@ loggers:
 spool: {dir: spool, max_bytes: 4GiB}
 `
 
-// configOf is the configuration for a store. DuckDB's transactions are dear: with
-// as few records in each as SQLite's its lives would log more than they deliver.
+// configOf is the configuration for a store. Where transactions are dear lives would
+// log more than they deliver, with as few records in each as SQLite's.
 func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "duckdb": "1000", "postgres": "100"}[store]
+	records := map[string]string{"sqlite": "100", "duckdb": "1000", "postgres": "1000"}[store]
 	place := "path: kill.db"
 	if store == "postgres" {
 		place = pg.place()

@@ -36,7 +36,9 @@ func of(code string, list ...string) bool {
 // isOfSchema reports whether a table or column is not there, or of another type
 // than the bytes that were sent.
 func isOfSchema(err error) bool {
-	return errors.Is(err, errChanged) || of(code(err), "42P01", "42703", "22P03", "08P01")
+	var e *pgconn.PgError
+	return errors.Is(err, errChanged) ||
+		errors.As(err, &e) && (of(e.Code, "42P01", "42703", "22P03") || e.Code == "08P01" && copyLine.MatchString(e.Where)) // a pooler says 08P01 too
 }
 
 // rejects reports whether a row is at fault.

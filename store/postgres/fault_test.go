@@ -380,6 +380,70 @@ func TestCommitFails(t *testing.T) {
 	goesIn(t, s, p, b, "a")
 }
 
+// TestForeignKey: it is checked after all rows, and no line is told.
+func TestForeignKey(t *testing.T) {
+	s, r, p := opened(t, "")
+	p.run(t, "create table parent (id text primary key); insert into parent values ('a'), ('c'); alter table logs add foreign key (message) references parent")
+	part := r.Part(sinktest.Log("a"), sinktest.Log("b"), sinktest.Log("c"))
+	var reject *sink.Reject
+	if err := s.Write(ctx, sinktest.Batch("warehouse", part)); !errors.As(err, &reject) || len(reject.Rows) != 0 {
+		t.Errorf("want *sink.Reject without rows, got %T: %v", err, err)
+	}
+	if err := s.Write(ctx, sinktest.Batch("warehouse", part.Without(1))); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTooManyConnections: it passes.
+func TestTooManyConnections(t *testing.T) {
+	s, r, p := opened(t, "")
+	s.leave()
+	user := "c_" + p.schema
+	p.run(t, fmt.Sprintf("create role %s login password 'x' connection limit 0", user))
+	_, err := Kind.Open(ctx, testEnv(), sinktest.Decode(t, Kind, strings.NewReplacer("user: "+pgtest.User, "user: "+user, pgtest.Password, "x").Replace(p.keys())))
+	wantRetry(t, err, "53300")
+	goesIn(t, s, p, batch(r, "a"), "a")
+}
+
+// TestClasses are answers that a test can't bring about.
+func TestClasses(t *testing.T) {
+	where := "COPY logs, line 1"
+	for _, c := range []struct {
+		err    *pgconn.PgError
+		remedy string // "" for a retry
+	}{
+		{&pgconn.PgError{Code: "40001", Message: "could not serialize access"}, ""},
+		{&pgconn.PgError{Code: "40P01", Message: "deadlock detected"}, ""},
+		{&pgconn.PgError{Code: "53200", Message: "out of memory"}, ""},
+		{&pgconn.PgError{Code: "55P03", Message: "lock timeout"}, ""},
+		{&pgconn.PgError{Code: "57014", Message: "statement timeout"}, ""},
+		{&pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}, ""},
+		{&pgconn.PgError{Code: "58030", Message: "could not read block"}, ""},
+		{&pgconn.PgError{Code: "08P01", Message: "a pooler has no more connections"}, ""},
+		{&pgconn.PgError{Code: "XX000", Message: "something"}, ""},
+		{&pgconn.PgError{Code: "53100", Message: "could not extend file"}, "make room"},
+		{&pgconn.PgError{Code: "25006", Message: "in recovery"}, "primary"},
+		{&pgconn.PgError{Code: "28000", Message: "no pg_hba.conf entry"}, "pg_hba.conf"},
+		{&pgconn.PgError{Code: "3F000", Message: "no schema"}, "mend the table"},
+		{&pgconn.PgError{Code: "0A000", Message: "cannot copy to foreign table"}, "mend the table"},
+		{&pgconn.PgError{Code: "22P03", Message: "incorrect binary data format", Where: where}, "another program"},
+		{&pgconn.PgError{Code: "08P01", Message: "insufficient data left in message", Where: where}, "another program"},
+	} {
+		s := &store{}
+		if err := s.failed(ctx, fmt.Errorf("wrapped: %w", c.err)); c.remedy == "" {
+			wantRetry(t, err, c.err.Message)
+		} else {
+			wantRefused(t, err, c.remedy)
+		}
+	}
+	for _, code := range []string{"22001", "23502", "44000", "54000", "P0001"} {
+		var reject *sink.Reject
+		if err := (&store{}).failed(ctx, &pgconn.PgError{Code: code, Message: "no"}); !errors.As(err, &reject) {
+			t.Errorf("%s: want *sink.Reject, got %T: %v", code, err, err)
+		}
+	}
+}
+
 func TestTooManyBadRowsAreNotNamed(t *testing.T) {
 	s, r, p := opened(t, "")
 	p.run(t, "alter table logs add constraint short check (length(message) < 3)")

@@ -67,7 +67,7 @@ func (s *store) Claim(ctx context.Context, owner string, runs []sink.Claim) ([]r
 	if err != nil {
 		return nil, err
 	}
-	s.owner, s.since = owner, false
+	s.owner = owner
 	return places, nil
 }
 
@@ -138,7 +138,7 @@ func (s *store) begins(b *sink.Batch, r *pgconn.Result) error {
 		switch {
 		case !ok:
 			return lost(m.Run)
-		case s.since && at.next.Compare(m.From) < 0:
+		case s.again && at.next.Compare(m.From) < 0:
 			// No owner ever moves a position back: the database did, while there
 			// was no connection to it.
 			return &sink.Refused{

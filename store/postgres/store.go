@@ -22,7 +22,7 @@ type store struct {
 	owner  string
 
 	conn   *pgconn.PgConn
-	since  bool      // conn was opened since the positions were claimed
+	again  bool      // conn is not the first since positions were claimed
 	tables *tables   // nil: to be looked at
 	ahead  partition // what was made ahead
 	room   buffers
@@ -92,7 +92,7 @@ func (s *store) try(ctx context.Context, f func(context.Context) error) error {
 		if err != nil {
 			return err
 		}
-		s.conn, s.since = conn, true
+		s.conn, s.again = conn, s.owner != ""
 		s.asked.open()
 	}
 	if s.tables == nil {
