@@ -46,15 +46,13 @@ var ErrMissing = errors.New("PostgreSQL is not on this machine: install the pack
 
 // Find is the folder of PostgreSQL's programs, the newest.
 func Find() (string, error) {
-	folders := []string{os.Getenv("GIROK_POSTGRES_BIN")}
-	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	slices.SortFunc(debian, func(a, b string) int { return version(b) - version(a) })
-	folders = append(folders, debian...)
+	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	slices.SortFunc(folders, func(a, b string) int { return version(b) - version(a) })
 	folders = append(folders, filepath.SplitList(os.Getenv("PATH"))...)
+	if named := os.Getenv("GIROK_POSTGRES_BIN"); named != "" {
+		folders = []string{named}
+	}
 	for _, dir := range folders {
-		if dir == "" {
-			continue
-		}
 		if !slices.ContainsFunc([]string{"initdb", "postgres", "psql"}, func(p string) bool {
 			_, err := exec.LookPath(filepath.Join(dir, p))
 			return err != nil
