@@ -12,7 +12,7 @@ import (
 	"github.com/girok/girok/internal/pgtest"
 )
 
-// postgresLine measures delivery into PostgreSQL: a program that logs 400,000
+// postgresLine measures delivery into PostgreSQL: a program that logs 800,000
 // records and is killed, then a program that finds its run and delivers it to a
 // server that is started for it.
 //
@@ -39,7 +39,7 @@ func postgresLine(b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := b.amount(400_000)
+	n := b.amount(800_000)
 	var cpu, wall, rate, seconds []float64
 	for range b.turns(9) {
 		ours, theirs, err := b.postgresRound(server, program, n)

@@ -127,32 +127,45 @@ func delivered(logs *girok.Logs) (n int) {
 const rowsPerTransaction = 10_000
 
 // copyRows copies the rows of ours.logs, in their order, and times the
-// transactions only: the values are there before.
+// transactions only: the values of each are there before.
 func copyRows(n int) error {
 	ctx := context.Background()
+	source, err := pgx.Connect(ctx, os.Getenv("GIROK_BENCH_DSN"))
+	if err != nil {
+		return err
+	}
+	defer source.Close(ctx)
 	conn, err := pgx.Connect(ctx, os.Getenv("GIROK_BENCH_DSN"))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	rows, columns, err := read(ctx, conn)
+	all, err := source.Query(ctx, "select * from ours.logs order by ctid")
 	if err != nil {
 		return err
 	}
-	if len(rows) != n {
-		return fmt.Errorf("ours.logs has %d rows, want %d", len(rows), n)
+	defer all.Close()
+	var columns []string
+	for _, f := range all.FieldDescriptions() {
+		columns = append(columns, f.Name)
 	}
 	var t took
-	for len(rows) > 0 {
-		some := rows[:min(rowsPerTransaction, len(rows))]
-		rows = rows[len(some):]
+	for copied := 0; copied < n; {
+		rows, err := read(all)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return fmt.Errorf("ours.logs has %d rows, want %d", copied, n)
+		}
+		copied += len(rows)
 		runtime.GC() // what reading left is not the copy's to collect
 		cpu, from := processCPU(), time.Now()
 		tx, err := conn.Begin(ctx)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"theirs", "logs"}, columns, pgx.CopyFromRows(some)); err != nil {
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"theirs", "logs"}, columns, pgx.CopyFromRows(rows)); err != nil {
 			return err
 		}
 		if err := tx.Commit(ctx); err != nil {
@@ -164,32 +177,24 @@ func copyRows(n int) error {
 	return t.tell()
 }
 
-// read reads all rows as Go values that pgx takes; JSON as the bytes that it sends
-// as they are.
-func read(ctx context.Context, conn *pgx.Conn) (rows [][]any, columns []string, err error) {
-	r, err := conn.Query(ctx, "select * from ours.logs order by ctid")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.Close()
-	for _, f := range r.FieldDescriptions() {
-		columns = append(columns, f.Name)
-	}
-	for r.Next() {
-		row, err := r.Values()
+// read reads the rows of one transaction as Go values that pgx takes; JSON as the
+// bytes that it sends as they are.
+func read(all pgx.Rows) (rows [][]any, err error) {
+	for len(rows) < rowsPerTransaction && all.Next() {
+		row, err := all.Values()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for i, v := range row {
 			if m, ok := v.(map[string]any); ok {
 				if row[i], err = json.Marshal(m); err != nil {
-					return nil, nil, err
+					return nil, err
 				}
 			}
 		}
 		rows = append(rows, row)
 	}
-	return rows, columns, r.Err()
+	return rows, all.Err()
 }
 
 // took is what is told on standard output.
