@@ -1,0 +1,97 @@
+package format
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/girok/girok/record"
+)
+
+// LogRecord shows a record as the attributes of Python's LogRecord, in their order,
+// for what sends these and no line. It is safe for concurrent use.
+type LogRecord struct{ fields []recordField }
+
+// recordField is one attribute that all records have.
+type recordField struct {
+	name string
+	text *Text
+	typ  record.Type // record.String where it may be None too
+}
+
+// NewLogRecord makes one; loc is the zone of times that are shown as text.
+func NewLogRecord(loc *time.Location) *LogRecord {
+	l := &LogRecord{}
+	for _, f := range []struct {
+		name string
+		typ  record.Type
+	}{
+		{"name", record.String}, {"msg", record.String}, {"args", record.String}, {"levelname", record.String}, {"levelno", record.Int},
+		{"pathname", record.String}, {"filename", record.String}, {"module", record.String}, {"exc_info", record.String},
+		{"exc_text", record.String}, {"stack_info", record.String}, {"lineno", record.Int}, {"funcName", record.String},
+		{"created", record.Float}, {"msecs", record.Float}, {"relativeCreated", record.Float}, {"thread", record.Int},
+		{"threadName", record.String}, {"processName", record.String}, {"process", record.Int},
+	} {
+		t, err := New("%("+f.name+")s", "", loc)
+		if err != nil {
+			panic(err) // the format is a constant
+		}
+		l.fields = append(l.fields, recordField{f.name, t, f.typ})
+	}
+	return l
+}
+
+// AppendStr appends str() of a value, as Python would show what comes nearest to it.
+func AppendStr(dst []byte, v *record.Value) []byte { return appendPyValue(dst, v, false) }
+
+// Each calls f for each attribute: first those that every record has, then its own.
+// One of these that is called like one of those has extra. before its name. str is
+// str() of the value. f must not keep what it gets.
+func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, str []byte)) {
+	var name, str []byte
+	var val record.Value
+	given := map[string]bool{}
+	for i := range l.fields {
+		field := &l.fields[i]
+		name = append(name[:0], field.name...)
+		str = field.text.field(str[:0], &field.text.pieces[0], v)
+		val = record.Value{Type: field.typ, Raw: str}
+		switch none := string(str) == "None"; {
+		case field.typ == record.Int:
+			n, _ := strconv.ParseInt(string(str), 10, 64) // it is one
+			val.Num = uint64(n)
+		case field.typ == record.Float:
+			x, _ := strconv.ParseFloat(string(str), 64)
+			val.Num = math.Float64bits(x)
+		case none && mayBeNone(field.name):
+			val = record.Value{Type: record.Null}
+		}
+		given[field.name] = val.Type != record.Null
+		f(name, &val, str)
+	}
+	a := v.Attrs()
+	for {
+		var key []byte
+		if !a.Next(&key, &val) {
+			return
+		}
+		if has, taken := given[string(key)]; taken {
+			if has && aboutErrors(key) {
+				continue // shown already
+			}
+			key = append([]byte("extra."), key...)
+		}
+		str = AppendStr(str[:0], &val)
+		f(key, &val, str)
+	}
+}
+
+func mayBeNone(name string) bool {
+	return name == "exc_info" || name == "exc_text" || name == "stack_info"
+}
+
+// aboutErrors reports whether an attribute is the error or the stack of a record.
+func aboutErrors(key []byte) bool {
+	return bytes.Equal(key, []byte("exc_info")) || bytes.Equal(key, []byte("stack_info"))
+}
