@@ -1,6 +1,9 @@
 package sink
 
 import (
+	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/girok/girok/config"
@@ -84,3 +87,88 @@ type Directs []Direct
 
 // GirokOption marks a list of kinds as an Option.
 func (Directs) GirokOption() {}
+
+// Address is where a direct handler sends: a text, or a list of host and port.
+type Address struct {
+	Text string // "" with a pair
+	Host string
+	Port int
+}
+
+// FromNode implements config.Unmarshaler.
+func (a *Address) FromNode(n *config.Node, ps *config.Problems) {
+	switch n.Kind() {
+	case config.None, config.Null:
+	case config.Scalar:
+		*a = Address{}
+		config.DecodeValue(n, ps, &a.Text)
+	default:
+		items := n.Items()
+		if len(items) != 2 {
+			ps.Add(n.Pos(), n.Path(), "want a text, or a list of a host and a port")
+			return
+		}
+		*a = Address{}
+		config.DecodeValue(items[0], ps, &a.Host)
+		config.DecodeValue(items[1], ps, &a.Port)
+	}
+}
+
+// DescribeType implements config.Describer.
+func (Address) DescribeType() string { return "a text, or a list of a host and a port" }
+
+// HostPort is the pair as package net has it.
+func (a Address) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+
+// Credentials are a name and a password.
+type Credentials []config.Secret
+
+// Given reports whether there are any.
+func (c Credentials) Given() bool { return len(c) > 0 }
+
+// Check reports what can't be right about the value of a key.
+func (c Credentials) Check(at *config.At, key string) {
+	if len(c) != 0 && len(c) != 2 {
+		at.Problem(key, "want a list of a name and a password")
+	}
+}
+
+// Reveal gives both.
+func (c Credentials) Reveal() (name, password string, err error) {
+	if name, err = c[0].Reveal(); err != nil {
+		return "", "", err
+	}
+	password, err = c[1].Reveal()
+	return name, password, err
+}
+
+// Pause keeps a network that does not answer from making every log call wait: after
+// a try that has taken long and failed, the next ones fail at once for a while. It
+// is not safe for concurrent use.
+type Pause struct {
+	until time.Time
+	long  time.Duration
+}
+
+// maxPause is the longest time without a try, and slow what a try may take.
+const (
+	maxPause = 30 * time.Second
+	slow     = Patience / 4
+)
+
+// Do runs a try, unless there is a pause.
+func (p *Pause) Do(try func(deadline time.Time) error) error {
+	start := time.Now()
+	if start.Before(p.until) {
+		return fmt.Errorf("it did not answer in time, and is tried again in %v", p.until.Sub(start).Round(time.Second/10))
+	}
+	err := try(start.Add(Patience))
+	switch end := time.Now(); {
+	case err == nil:
+		p.long = 0
+	case end.Sub(start) > slow:
+		p.long = min(max(2*p.long, Patience), maxPause)
+		p.until = end.Add(p.long)
+	}
+	return err
+}
