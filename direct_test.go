@@ -1,11 +1,15 @@
 package girok
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/girok/girok/sink/python"
 )
 
 // openHere opens a configuration in an empty folder, which is the working folder.
@@ -69,6 +73,46 @@ func TestPythonHandlers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNetworkHandlers: a program that gives the kinds as an option has them by
+// Python's names; check knows where they send.
+func TestNetworkHandlers(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	yaml := fmt.Sprintf(`
+version: 1
+service: x
+formatters: {f: {format: "%%(filename)s %%(message)s"}}
+handlers: {h: {class: logging.handlers.SysLogHandler, formatter: f, level: ERROR, address: [127.0.0.1, %d], .: {append_nul: false}}}
+root: {handlers: [h]}
+`, conn.LocalAddr().(*net.UDPAddr).Port)
+	logs := openHere(t, yaml, python.Kinds)
+	logs.Logger("").Warn("not this")
+	logs.Logger("").Error("boom")
+	b := make([]byte, 100)
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	n, _, err := conn.ReadFrom(b)
+	if want := "<11>direct_test.go boom"; err != nil || string(b[:n]) != want {
+		t.Errorf("got %q, %v, want %q", b[:n], err, want)
+	}
+	c, err := Check(writeConfig(t, yaml), python.Kinds)
+	if err != nil || c.Handlers[0].Place != "udp "+conn.LocalAddr().String() || !strings.Contains(c.Handlers[0].Guarantee, "1s at most") {
+		t.Errorf("check says %+v, %v", c.Handlers, err)
+	}
+	var classes []string
+	for _, s := range Reference(python.Kinds) {
+		if class, ok := strings.CutPrefix(s.Title, "handlers.<name>, class: logging.handlers."); ok {
+			classes = append(classes, class)
+		}
+	}
+	want := "WatchedFileHandler RotatingFileHandler TimedRotatingFileHandler MemoryHandler QueueHandler SysLogHandler HTTPHandler SMTPHandler SocketHandler DatagramHandler"
+	if got := strings.Join(classes, " "); got != want {
+		t.Errorf("the reference has %s", got)
 	}
 }
 
