@@ -187,6 +187,9 @@ var levelNames = func() (t [101]string) {
 }()
 
 func levelName(l record.Level) string {
+	if name, ok := record.AddedName(l); ok {
+		return name
+	}
 	if l >= 0 && int(l) < len(levelNames) {
 		return levelNames[l]
 	}

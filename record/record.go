@@ -78,8 +78,12 @@ func (l Level) Slog() slog.Level {
 	return slog.Level(n / 5)
 }
 
-// String is Python's name of the level: "INFO", "WARNING", "Level 22".
+// String is Python's name of the level: "INFO", "WARNING", "Level 22"; or what
+// AddLevelName has given it.
 func (l Level) String() string {
+	if name, ok := AddedName(l); ok {
+		return name
+	}
 	switch l {
 	case NotSet:
 		return "NOTSET"
@@ -97,8 +101,12 @@ func (l Level) String() string {
 	return "Level " + strconv.Itoa(int(l))
 }
 
-// ParseLevel knows Python's names of levels, exact case, and plain numbers.
+// ParseLevel knows Python's names of levels, exact case, those that AddLevelName
+// has given, and plain numbers.
 func ParseLevel(s string) (Level, bool) {
+	if l, ok := addedLevel(s); ok {
+		return l, true
+	}
 	switch s {
 	case "NOTSET":
 		return NotSet, true

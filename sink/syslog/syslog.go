@@ -229,17 +229,17 @@ func (h *Handler) dial(deadline time.Time) (err error) {
 	return err
 }
 
-// priority is the priority of a level, by its name as in Python: a level without a
+// priority is the priority of a level, by its name as in Python: a level of another
 // name is a warning.
 func priority(l record.Level) int64 {
-	switch l {
-	case record.Debug:
+	switch l.String() {
+	case "DEBUG":
 		return 7
-	case record.Info:
+	case "INFO":
 		return 6
-	case record.Error:
+	case "ERROR":
 		return 3
-	case record.Critical:
+	case "CRITICAL":
 		return 2
 	}
 	return 4
