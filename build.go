@@ -29,7 +29,9 @@ import (
 type blueprint struct {
 	doc      *config.Document
 	opts     []Option
-	now      clock // nil: the real one
+	now      clock              // nil: the real one
+	adjusted []*config.Document // incremental ones, which came after doc
+	others   tree.Others
 	keys     fileKeys
 	location *time.Location
 	redact   *record.Redactor
@@ -66,6 +68,9 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	var ps config.Problems
 	decode("top", doc.Root, &ps, &b.keys)
 	checkVersion(doc.Root, b.keys.Version, &ps)
+	if d := b.keys.DisableExisting; d != nil && bool(*d) {
+		b.others = tree.DisableOthers
+	}
 	b.location = zoneOf(b.keys.Timezone, doc.Root, &ps)
 	b.delivers = has[delivers](opts)
 	b.writeOnly = has[writeOnly](opts) || b.keys.Spool.Deliver == "never" && !b.delivers
@@ -275,7 +280,7 @@ func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
 	}
 	var k loggerKeys
 	decode("logger", n, ps, &k)
-	l := tree.LoggerConfig{Name: name, Level: levelOf(k.Level, ps), Propagate: k.Propagate == nil || *k.Propagate}
+	l := tree.LoggerConfig{Name: name, Level: levelOf(k.Level, ps), Propagate: k.Propagate == nil || bool(*k.Propagate)}
 	if name == "root" {
 		l.Name = ""
 	}

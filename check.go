@@ -1,6 +1,7 @@
 package girok
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +61,7 @@ func Check(path string, opts ...Option) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := read(doc, opts)
+	b, err := readOver(nil, doc, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +131,7 @@ func (b *blueprint) warnings() []config.Problem {
 		if !h.used {
 			ps.Add(h.node.KeyPos(), h.node.Path(), "no logger uses this handler")
 		}
+		b.unreached(h, &ps)
 	}
 	b.sameFile(&ps)
 	b.misspelt(&ps)
@@ -138,6 +140,25 @@ func (b *blueprint) warnings() []config.Problem {
 	}
 	ps.Sort()
 	return ps
+}
+
+// unreached warns of a handler's level that no logger lets anything come down to.
+func (b *blueprint) unreached(h *handlerPlan, ps *config.Problems) {
+	if h.tree.Level == record.NotSet || h.tree.Accepts&tree.Takes(record.Log) == 0 {
+		return
+	}
+	lowest, found := record.Level(0), ""
+	t := tree.New(tree.Config{Loggers: b.loggers})
+	for _, l := range t.Loggers() {
+		n := t.Node(l.Name)
+		if slices.Contains(n.Handlers(), h.tree) && (found == "" || n.Level() < lowest) {
+			lowest, found = n.Level(), cmp.Or(l.Name, "root")
+		}
+	}
+	if found != "" && lowest > h.tree.Level {
+		at := h.node.Get("level")
+		ps.Add(at.Pos(), at.Path(), "takes logs from %s on, but its loggers let none below %s through: set the level of %s", h.tree.Level, lowest, found)
+	}
 }
 
 // misspelt finds names in formats that are nearly those of a record's fields.

@@ -14,16 +14,18 @@ import (
 
 // fileKeys is the top of a config.yaml.
 type fileKeys struct {
-	Version    *config.Node            `yaml:"version" doc:"1: the version of Python's dictConfig"`
-	Service    string                  `yaml:"service" doc:"name of the service; its runs lie in a folder of this name in the spool; the program's file name if absent"`
-	Timezone   string                  `yaml:"timezone" doc:"zone of dates, days and datetime columns, as Asia/Seoul; the machine's if absent"`
-	Formatters map[string]*config.Node `yaml:"formatters" doc:"how lines look, by name"`
-	Handlers   map[string]*config.Node `yaml:"handlers" doc:"where records go, by name"`
-	Loggers    map[string]*config.Node `yaml:"loggers" doc:"where records come from, by dotted name"`
-	Root       *config.Node            `yaml:"root" doc:"the root logger"`
-	Sources    map[string]*config.Node `yaml:"sources" doc:"records of other programs, by name; for girok run"`
-	Redact     redactKeys              `yaml:"redact" doc:"values that must not be seen: hidden before a record exists"`
-	Spool      spoolKeys               `yaml:"spool" doc:"the durable log that spooled handlers read"`
+	Version         *config.Node            `yaml:"version" doc:"1: the version of Python's dictConfig"`
+	Service         string                  `yaml:"service" doc:"name of the service; its runs lie in a folder of this name in the spool; the program's file name if absent"`
+	Timezone        string                  `yaml:"timezone" doc:"zone of dates, days and datetime columns, as Asia/Seoul; the machine's if absent"`
+	Formatters      map[string]*config.Node `yaml:"formatters" doc:"how lines look, by name"`
+	Handlers        map[string]*config.Node `yaml:"handlers" doc:"where records go, by name"`
+	Loggers         map[string]*config.Node `yaml:"loggers" doc:"where records come from, by dotted name"`
+	Root            *config.Node            `yaml:"root" doc:"the root logger"`
+	Sources         map[string]*config.Node `yaml:"sources" doc:"records of other programs, by name; for girok run"`
+	Incremental     config.Truth            `yaml:"incremental" doc:"true: the file changes only levels of handlers and loggers, and propagate, of what is configured already; all else in it is ignored"`
+	DisableExisting *config.Truth           `yaml:"disable_existing_loggers" doc:"true: a reload with this file silences the loggers that the program has asked for before and that the file does not name; else they go on"`
+	Redact          redactKeys              `yaml:"redact" doc:"values that must not be seen: hidden before a record exists"`
+	Spool           spoolKeys               `yaml:"spool" doc:"the durable log that spooled handlers read"`
 }
 
 // defaultKeys is the top of a file that says nothing.
@@ -57,15 +59,15 @@ type directKeys struct {
 
 // loggerKeys is one entry of loggers, and root.
 type loggerKeys struct {
-	Level     *config.Node `yaml:"level" doc:"lowest level of logs; the parent's if absent"`
-	Handlers  []string     `yaml:"handlers" doc:"names of handlers"`
-	Propagate *bool        `yaml:"propagate" doc:"records go on to the parent's handlers; true if absent"`
+	Level     *config.Node  `yaml:"level" doc:"lowest level of logs; the parent's if absent"`
+	Handlers  []string      `yaml:"handlers" doc:"names of handlers"`
+	Propagate *config.Truth `yaml:"propagate" doc:"records go on to the parent's handlers; true if absent"`
 }
 
 // laterKeys are Python's keys that mean nothing here so far, by the kind of
 // place where they may stand.
 var laterKeys = map[string][]string{
-	"top":       {"filters", "incremental", "disable_existing_loggers"},
+	"top":       {"filters"},
 	"formatter": {"()", "style", "validate", "defaults", ".", "fmt"},
 	"handler":   {"filters"},
 	"logger":    {"filters"},

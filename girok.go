@@ -99,7 +99,7 @@ func open(document func() (*config.Document, error), opts []Option) (*Logs, erro
 	if err != nil {
 		return nil, err
 	}
-	b, err := read(doc, opts)
+	b, err := readOver(nil, doc, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +288,11 @@ func (l *Logs) SetLevel(name string, level slog.Level) {
 	}
 	l.tree.SetLevel(name, py)
 }
+
+// AddLevelName gives a level a name for the whole program, as Python's
+// logging.addLevelName does: lines show it, and configurations that are read from
+// then on know it. Call it before Open.
+func AddLevelName(level slog.Level, name string) { record.AddLevelName(record.FromSlog(level), name) }
 
 // FlushError says what Flush had to leave.
 type FlushError struct {

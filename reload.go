@@ -67,12 +67,12 @@ func (l *Logs) ReloadOn(signals ...os.Signal) {
 var errLoggingEnded = errors.New("girok: logging has ended")
 
 func (l *Logs) reload(doc *config.Document) error {
-	b, err := read(doc, l.opts)
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	b, err := readOver(l.blue.Load(), doc, l.opts)
 	if err != nil {
 		return err
 	}
-	l.changing.Lock()
-	defer l.changing.Unlock()
 	select {
 	case <-l.stop:
 		return errLoggingEnded
@@ -106,7 +106,7 @@ func (l *Logs) reload(doc *config.Document) error {
 
 // treeConfig is what the loggers are made of.
 func (l *Logs) treeConfig(b *blueprint) tree.Config {
-	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed, Moved: spool.ErrMoved}
+	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed, Moved: spool.ErrMoved, Others: b.others}
 	if l.spool != nil {
 		cfg.Appender = l.spool.Appender()
 	}

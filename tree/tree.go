@@ -74,10 +74,23 @@ type Config struct {
 	Appender   Appender // nil if no handler is spooled
 	Moved      error    // see Appender
 	LastResort Direct   // takes WARNING and above where no handler is found
+	Others     Others   // what becomes of loggers that are there and that Loggers does not name
 	// Failed is told of a handler that returned an error. It must be quick and
 	// safe for concurrent use.
 	Failed func(handler string, err error)
 }
+
+// Others is what a configuration does with the loggers that are there already and
+// that it does not name: whether their logs go anywhere. Those below a logger that
+// it names, and the root, stay as they are in any case.
+type Others uint8
+
+// What a configuration can do with them.
+const (
+	EnableOthers Others = iota
+	DisableOthers
+	LeaveOthers
+)
 
 // Tree is a logger tree. Its methods are safe for concurrent use.
 type Tree struct {
@@ -101,18 +114,20 @@ type Node struct {
 	handlers  []*Handler
 	propagate bool
 	set       bool // configured, or asked for: no place-holder
+	disabled  bool // its logs go nowhere
 }
 
 // plan is where a logger's records go: what Handle needs, and nothing else.
 type plan struct {
-	cfg     *Config
-	level   record.Level // of the logger; records that are no logs pass it
-	spooled []target
-	direct  []target
-	caller  bool
-	filters bool     // a spooled handler has filters
-	found   bool     // a handler is configured on the way
-	only    Straight // the one direct handler, if it can do without frames
+	cfg      *Config
+	level    record.Level // of the logger; records that are no logs pass it
+	spooled  []target
+	direct   []target
+	caller   bool
+	disabled bool
+	filters  bool     // a spooled handler has filters
+	found    bool     // a handler is configured on the way
+	only     Straight // the one direct handler, if it can do without frames
 }
 
 // target is a handler with what routing looks at.
@@ -153,7 +168,38 @@ func (t *Tree) Apply(cfg Config) {
 			n.level = l.Level
 		}
 	}
+	t.disable(&cfg)
 	t.recompile()
+}
+
+// disable disables and enables the loggers that are there.
+func (t *Tree) disable(cfg *Config) {
+	named := map[string]bool{}
+	for _, l := range cfg.Loggers {
+		named[l.Name] = true
+	}
+	for name, n := range t.nodes {
+		switch {
+		case name == "" || named[name]:
+			n.disabled = false
+		case cfg.Others == LeaveOthers || !n.set || below(name, named):
+		default:
+			n.disabled = cfg.Others == DisableOthers
+		}
+	}
+}
+
+// below reports whether a logger lies below one of those that are named.
+func below(name string, named map[string]bool) bool {
+	for {
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			return false
+		}
+		if name = name[:i]; named[name] {
+			return true
+		}
+	}
 }
 
 // node finds or makes a node; the caller holds mu or is New.
@@ -220,7 +266,7 @@ func (t *Tree) parent(name string) *Node {
 
 // compile finds out where a logger's records go.
 func (t *Tree) compile(n *Node) {
-	p := &plan{cfg: t.cfg}
+	p := &plan{cfg: t.cfg, disabled: n.disabled}
 	for at := n; at != nil; at = t.parent(at.name) {
 		if p.level == record.NotSet {
 			p.level = at.level
@@ -243,7 +289,9 @@ func (t *Tree) compile(n *Node) {
 	}
 	n.plan.Store(p)
 	n.enabled.Store(int64(p.lowest().Slog()))
-	if !p.found {
+	if p.disabled {
+		n.enabled.Store(math.MaxInt64)
+	} else if !p.found {
 		// So that what is not shown is counted: from INFO up where nothing at all
 		// is configured; a program's DEBUG stays free.
 		level := p.level
