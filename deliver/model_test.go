@@ -194,7 +194,6 @@ func (m *model) crash() {
 		p.d.cancel()
 		<-p.d.done
 		p.d.wg.Wait()
-		m.count(p.spool.Writer().Run().Counters())
 	}
 	next := m.TempDir()
 	if err := os.CopyFS(filepath.Join(next, "svc"), os.DirFS(filepath.Join(m.dir, "svc"))); err != nil {
@@ -205,7 +204,16 @@ func (m *model) crash() {
 			m.Fatal(err)
 		}
 	}
+	// The writers' backgrounds still make room: what is lost stands in the copy.
+	copied, err := spool.List(filepath.Join(next, "svc"))
+	if err != nil {
+		m.Fatal(err)
+	}
 	for _, p := range m.live {
+		id := p.spool.Writer().Run().ID
+		if i := slices.IndexFunc(copied, func(r *spool.Run) bool { return r.ID == id }); i >= 0 {
+			m.count(copied[i].Counters())
+		}
 		p.d.unlock()
 		p.spool.Seal()
 		p.spool.Release()
