@@ -293,7 +293,7 @@ func (p *program) append(mask uint64, msgs ...string) {
 	for _, msg := range msgs {
 		e := record.NewEncoder(nil)
 		e.Begin(&record.Header{Mask: mask, Level: record.Info, Time: time.Now(), Message: msg})
-		if _, err := p.spool.Writer().Append(e.Finish()); err != nil {
+		if _, err := p.spool.Appender().Append(e.Finish()); err != nil {
 			p.t.Fatal(err)
 		}
 		e.Release()

@@ -25,7 +25,7 @@ func (p *program) appendRequest(masks []uint64, msgs ...string) {
 		}
 		e.Release()
 	}
-	if _, err := p.spool.Writer().TryAppend(req.Finish()); err != nil {
+	if _, err := p.spool.Appender().TryAppend(req.Finish()); err != nil {
 		p.t.Fatal(err)
 	}
 }
