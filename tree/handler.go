@@ -173,7 +173,8 @@ type Entry struct {
 	Level   record.Level
 	Time    time.Time
 	Message string
-	Source  string // name of the source
+	Source  string        // name of the source
+	Caller  record.Caller // zero: not known
 	Attrs   []slog.Attr
 }
 
@@ -199,6 +200,9 @@ func (n *Node) Emit(en *Entry) (spooled bool, err error) {
 
 func (n *Node) encode(e *record.Encoder, en *Entry, mask uint64) {
 	e.Begin(&record.Header{Mask: mask, Kind: en.Kind, Level: en.Level, Time: en.Time, Logger: n.name, Message: en.Message})
+	if en.Caller != (record.Caller{}) {
+		e.Caller(record.EncodeCaller(en.Caller))
+	}
 	if en.Source != "" {
 		e.Source(en.Source)
 	}
