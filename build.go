@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/filter"
 	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
@@ -35,6 +36,7 @@ type blueprint struct {
 	keys     fileKeys
 	location *time.Location
 	redact   *record.Redactor
+	named    map[string]filter.Name // the filters
 	handlers map[string]*handlerPlan
 	loggers  []tree.LoggerConfig
 	sources  []source.Plan
@@ -77,6 +79,7 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	b.service(&ps)
 	b.redaction()
 	formatters := b.formatters(&ps)
+	b.filters(&ps)
 	for _, name := range slices.Sorted(maps.Keys(b.keys.Handlers)) {
 		b.handler(name, formatters, kindsOf(opts), &ps)
 	}
@@ -116,25 +119,108 @@ func (b *blueprint) formatters(ps *config.Problems) map[string]format.Formatter 
 
 func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Formatter {
 	var k format.Keys
+	if n.IsZero() {
+		ps.Add(n.KeyPos(), n.Path(), "is empty; want a map with the key format")
+		return format.Default(b.location)
+	}
+	start := len(*ps)
 	decode("formatter", n, ps, &k)
+	*ps = append((*ps)[:start], foreignKeys(n, (*ps)[start:])...)
 	f, err := k.New(b.location)
 	if err == nil {
-		return f
+		return b.sinceStart(f)
 	}
-	at := n
+	at, text := n, err.Error()
+	var key *format.KeyError
+	if errors.As(err, &key) {
+		at = n.Get(key.Key)
+	}
 	var syntax *format.SyntaxError
 	if errors.As(err, &syntax) {
-		if f := n.Get("format"); f != nil {
-			at = f
-		}
-		ps.Add(at.Pos(), at.Path(), "%s (character %d of the format)", syntax.Msg, syntax.Offset+1)
-	} else {
-		if c := n.Get("class"); c != nil {
-			at = c
-		}
-		ps.Add(at.Pos(), at.Path(), "%v", err)
+		text = fmt.Sprintf("%s (character %d of the format)", syntax.Msg, syntax.Offset+1)
 	}
+	ps.Add(at.Pos(), at.Path(), "%s", text)
 	return format.Default(b.location)
+}
+
+// sinceStart is a formatter that counts from the process's clock, if that is a test's.
+func (b *blueprint) sinceStart(f format.Formatter) format.Formatter {
+	t, ok := f.(interface {
+		Of(pid int, started time.Time) format.Formatter
+	})
+	if b.now == nil || !ok {
+		return f
+	}
+	return t.Of(os.Getpid(), b.now())
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// foreignKeys does with keys that are not known as Python's formatters do: what
+// logging.Formatter does not know it ignores, unless it is nearly what is known; a
+// factory wants names.
+func foreignKeys(n *config.Node, ps config.Problems) (left config.Problems) {
+	class := n.Get("class").Raw()
+	for _, p := range ps {
+		if strings.HasPrefix(p.Msg, "unknown key") {
+			key := p.Path[strings.LastIndexByte(p.Path, '.')+1:]
+			switch {
+			case n.Get("()") != nil && !identifier.MatchString(key):
+				p.Msg = fmt.Sprintf("Not a valid Python identifier: '%s'", key)
+			case n.Get("()") != nil:
+				p.Msg = fmt.Sprintf("Formatter.__init__() got an unexpected keyword argument '%s'", key)
+			case (class == "" || strings.Contains(class, ".")) && !strings.Contains(p.Msg, "did you mean"):
+				continue
+			}
+		}
+		left = append(left, p)
+	}
+	return left
+}
+
+// filters checks the section filters.
+func (b *blueprint) filters(ps *config.Problems) {
+	b.named = map[string]filter.Name{}
+	for name, n := range b.keys.Filters {
+		var k filterKeys
+		if n.IsZero() {
+			ps.Add(n.KeyPos(), n.Path(), "is empty; want a map with the key name, or {} for one that lets all through")
+			continue
+		}
+		decode("filter", n, ps, &k)
+		if f := strings.TrimPrefix(k.Factory, "ext://"); f != "" && f != "logging.Filter" {
+			at := n.Get("()")
+			module, _, _ := strings.Cut(f, ".")
+			ps.Add(at.Pos(), at.Path(), "Cannot resolve '%s': No module named '%s'; a filter of the application can't be had by its name in Python, there is logging.Filter", f, module)
+		}
+		text, ok := "", k.Name.IsZero()
+		if !ok {
+			text, ok = k.Name.Py(ps).(string)
+		}
+		if !ok {
+			ps.Add(k.Name.Pos(), k.Name.Path(), "want the name of a logger, as a text")
+		}
+		b.named[name] = filter.Name(text)
+	}
+}
+
+// filtersNamed are the filters that a handler or a logger names.
+func (b *blueprint) filtersNamed(n *config.Node, names []string, ps *config.Problems) (list []filter.Name) {
+	for i, name := range names {
+		f, ok := b.named[name]
+		if !ok {
+			at := n.Get("filters").Items()[i]
+			ps.Add(at.Pos(), at.Path(), "%s", unknownName("filter", name, slices.Sorted(maps.Keys(b.named))))
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+func (h *handlerPlan) filter(names []filter.Name) {
+	for _, n := range names {
+		h.tree.Filters = append(h.tree.Filters, n)
+	}
 }
 
 // handler checks one entry of handlers.
@@ -229,6 +315,7 @@ func (b *blueprint) spooled(h *handlerPlan, kind sink.Kind, ps *config.Problems)
 	sayLater("handler", (*ps)[start:])
 	h.tree.Level = levelOf(common.Level, ps)
 	h.tree.Accepts = acceptsOf(h.node, common.Accepts, h.tree.Accepts, ps)
+	h.filter(b.filtersNamed(h.node, common.Filters, ps))
 	if c, ok := h.cfg.(interface{ NeedsCaller() bool }); ok {
 		h.tree.Caller = c.NeedsCaller()
 	}
@@ -248,6 +335,7 @@ func (b *blueprint) foreign(h *handlerPlan, ps *config.Problems) {
 	}
 	h.tree.Level = levelOf(common.Level, ps)
 	h.tree.Accepts = acceptsOf(h.node, common.Accepts, h.tree.Accepts, ps)
+	h.filter(b.filtersNamed(h.node, common.Filters, ps))
 	h.tree.Caller = true // its columns may ask for it
 }
 
@@ -287,6 +375,7 @@ func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
 	if l.Name == "" && n.Get("level") == nil {
 		l.Level = record.Warning
 	}
+	l.Filters = b.filtersNamed(n, k.Filters, ps)
 	for i, hn := range k.Handlers {
 		h := b.handlers[hn]
 		if h == nil {

@@ -285,6 +285,11 @@ func (p *player) run() (*played, error) {
 	if got.err != nil {
 		return got, nil
 	}
+	for name := range p.logs.blue.Load().handlers {
+		if l := p.logs.Listener(name); l != nil {
+			l.Stop() // Python's is not started by itself
+		}
+	}
 	p.setTimes()
 	err = errors.Join(p.steps(stdout), p.logs.Close())
 	got.out["stdout"] = readText(p.t, stdout.Name())

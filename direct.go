@@ -122,6 +122,7 @@ func (nothing) Handle(*record.View) error { return nil }
 func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]format.Formatter, ps *config.Problems) {
 	h.tree.Level = levelOf(d.Level, ps)
 	h.tree.Accepts = acceptsOf(h.node, d.Accepts, h.tree.Accepts, ps)
+	h.filter(b.filtersNamed(h.node, d.Filters, ps))
 	h.format = b.unformatted(h.class)
 	if d.Formatter != "" {
 		f, ok := formatters[d.Formatter]

@@ -18,6 +18,7 @@ type fileKeys struct {
 	Service         string                  `yaml:"service" doc:"name of the service; its runs lie in a folder of this name in the spool; the program's file name if absent"`
 	Timezone        string                  `yaml:"timezone" doc:"zone of dates, days and datetime columns, as Asia/Seoul; the machine's if absent"`
 	Formatters      map[string]*config.Node `yaml:"formatters" doc:"how lines look, by name"`
+	Filters         map[string]*config.Node `yaml:"filters" doc:"which records pass, by name"`
 	Handlers        map[string]*config.Node `yaml:"handlers" doc:"where records go, by name"`
 	Loggers         map[string]*config.Node `yaml:"loggers" doc:"where records come from, by dotted name"`
 	Root            *config.Node            `yaml:"root" doc:"the root logger"`
@@ -54,24 +55,27 @@ type directKeys struct {
 	Factory   string       `yaml:"()" doc:"in the place of class, as in Python"`
 	Level     *config.Node `yaml:"level" doc:"lowest level that the handler takes"`
 	Formatter string       `yaml:"formatter" doc:"name of a formatter"`
+	Filters   []string     `yaml:"filters" doc:"names of filters: the handler takes what all of them let through"`
 	Accepts   []string     `yaml:"accepts" doc:"kinds of records that the handler takes"`
+}
+
+// filterKeys is one entry of filters.
+type filterKeys struct {
+	Factory string       `yaml:"()" doc:"logging.Filter, which it is without this key too"`
+	Name    *config.Node `yaml:"name" doc:"the records of this logger pass, and of those below it; all if absent"`
 }
 
 // loggerKeys is one entry of loggers, and root.
 type loggerKeys struct {
 	Level     *config.Node  `yaml:"level" doc:"lowest level of logs; the parent's if absent"`
 	Handlers  []string      `yaml:"handlers" doc:"names of handlers"`
+	Filters   []string      `yaml:"filters" doc:"names of filters, for what is logged by this very logger"`
 	Propagate *config.Truth `yaml:"propagate" doc:"records go on to the parent's handlers; true if absent"`
 }
 
 // laterKeys are Python's keys that mean nothing here so far, by the kind of
 // place where they may stand.
-var laterKeys = map[string][]string{
-	"top":       {"filters"},
-	"formatter": {"()", "style", "validate", "defaults", ".", "fmt"},
-	"handler":   {"filters"},
-	"logger":    {"filters"},
-}
+var laterKeys = map[string][]string{}
 
 // networkClasses are Python's classes that a program gets by an option.
 var networkClasses = []string{"SysLogHandler", "HTTPHandler", "SMTPHandler", "SocketHandler", "DatagramHandler"}

@@ -37,14 +37,13 @@ spool: {dir: spool, durability: fast, max_bytes: 5, max_byte: 1GiB}
 const mistakes = `config.yaml:1:10: version: want 1, got 2
 config.yaml:2:10: service: names a folder in the spool: want no / and no leading dot, got "a/b"
 config.yaml:3:11: timezone: want a time zone, as Asia/Seoul or UTC, got "Asia/Seul"
-config.yaml:4:1: spol: unknown key; did you mean "spool"? known: disable_existing_loggers, formatters, handlers, …
-config.yaml:7:15: formatters.a.format: Invalid format '%(message' for '%' style: incomplete format key: a ) is missing (character 1 of the format)
-config.yaml:7:28: formatters.a.fromat: unknown key; did you mean "format"? known: class, datefmt, format
-config.yaml:7:39: formatters.a.style: a key of Python's logging that girok does not have yet
-config.yaml:8:14: formatters.b.class: "jsn" is not in this program; it has json, logging.Formatter
+config.yaml:4:1: spol: unknown key; did you mean "spool"? known: disable_existing_loggers, filters, formatters, …
+config.yaml:7:15: formatters.a.format: invalid format: no fields; write {message} (character 1 of the format)
+config.yaml:7:28: formatters.a.fromat: unknown key; did you mean "format"? known: class, datefmt, defaults, …
+config.yaml:8:14: formatters.b.class: "jsn" is not in this program; it has json, logging.Formatter, pythonjsonlogger.jsonlogger.JsonFormatter, pythonjsonlogger.json.JsonFormatter
 config.yaml:9:14: formatters.c.class: class json takes neither format nor datefmt
 config.yaml:11:33: handlers.one.stream: want one of ext://sys.stderr, ext://sys.stdout, ext://sys.__stderr__, ext://sys.__stdout__, got "ext://sys.stdot"; did you mean "ext://sys.stdout"?
-config.yaml:11:50: handlers.one.formater: unknown key; did you mean "formatter"? known: accepts, class, formatter, …
+config.yaml:11:50: handlers.one.formater: unknown key; did you mean "formatter"? known: accepts, class, filters, …
 config.yaml:12:22: handlers.two.filname: unknown key; did you mean "filename"? known: accepts, class, delay, …
 config.yaml:12:47: handlers.two.mode: want one of a, w, x, got "q"
 config.yaml:13:55: handlers.three.formatter: no formatter "d"; known: a, b, c
@@ -57,15 +56,15 @@ config.yaml:17:3: handlers.seven.class: is missing; want console, file, null, a 
 config.yaml:18:30: handlers.eight.level: unknown level "WARNIG"; did you mean "WARNING"? known: CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number
 config.yaml:18:48: handlers.eight.accepts[0]: want one of log, event, row, metric, span, got "rows"
 config.yaml:18:55: handlers.eight.bach: unknown key; did you mean "batch"? known: accepts, batch, class, …
-config.yaml:18:75: handlers.eight.filters: a key of Python's logging that girok does not have yet
+config.yaml:18:85: handlers.eight.filters[0]: no filter "x"; none is defined
 config.yaml:19:39: handlers.nine.batch.records: want a whole number from 1 to 1,000,000, got "many"
 config.yaml:19:50: handlers.nine.batch.age: want a duration with a unit, as 5s, got "5"
 config.yaml:21:14: loggers.x.level: unknown level "info"; did you mean "INFO"? known: CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number
 config.yaml:21:31: loggers.x.handlers[0]: no handler "on"; known: eight, five, four, nine, one, seven, six, three, two
 config.yaml:21:40: loggers.x.handlers[2]: no handler "nein"; did you mean "nine"? known: eight, five, four, nine, one, seven, six, three, two
-config.yaml:21:47: loggers.x.filters: a key of Python's logging that girok does not have yet
+config.yaml:21:57: loggers.x.filters[0]: no filter "f"; none is defined
 config.yaml:22:14: loggers.y.level: want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got 
-config.yaml:22:18: loggers.y.handler: unknown key; did you mean "handlers"? known: handlers, level, propagate
+config.yaml:22:18: loggers.y.handler: unknown key; did you mean "handlers"? known: filters, handlers, level, …
 config.yaml:23:15: root.level: want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got 1.5
 config.yaml:23:36: root.handlers[1]: no handler "zzz"; known: eight, five, four, nine, one, seven, six, three, two
 config.yaml:24:10: redact.key: unknown key; did you mean "keys"? known: keys, with

@@ -22,6 +22,7 @@ func Reference(opts ...Option) []Section {
 	list := []Section{
 		{"the file", "The keys at the top.", config.Reference("", &top)},
 		{"formatters.<name>", "How lines look; handlers name one.", config.Reference("", &format.Keys{})},
+		{"filters.<name>", "Which records pass; handlers and loggers name them.", config.Reference("", &filterKeys{})},
 		{"loggers.<name>, root", "Where records come from. The names are dotted; a record goes to the handlers of its logger, then to those of the loggers above it.", config.Reference("", &loggerKeys{})},
 	}
 	for _, c := range directClasses() {

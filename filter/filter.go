@@ -16,8 +16,12 @@ type Filter interface {
 type Name string
 
 // Pass implements Filter.
-func (n Name) Pass(v *record.View) bool {
-	logger := v.Logger
+func (n Name) Pass(v *record.View) bool { return takes(n, v.Logger) }
+
+// Takes reports whether the records of a logger pass.
+func (n Name) Takes(logger string) bool { return takes(n, logger) }
+
+func takes[T string | []byte](n Name, logger T) bool {
 	if len(logger) == 0 {
 		return n == "" || n == "root"
 	}

@@ -66,3 +66,16 @@ func BenchmarkDefault(b *testing.B) {
 		buf = f.Append(buf[:0], v)
 	}
 }
+
+func BenchmarkPyJSON(b *testing.B) {
+	f, err := Keys{Class: classJSON2}.New(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := five(b)
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = f.Append(buf[:0], v)
+	}
+}

@@ -21,7 +21,8 @@ type piece struct {
 	name   string // as it stands in the format
 	key    string // of an attribute
 	spec   spec
-	plain  bool // %(name)s without flags, width, precision
+	plain  bool   // %(name)s without flags, width, precision
+	brace  *brace // of style {
 }
 
 // maxWidth limits widths and precisions: a typing mistake must not write
@@ -30,7 +31,7 @@ const maxWidth = 10_000
 
 // compile cuts a format into pieces. Unlike CPython, which only looks for one
 // field that is right, it refuses what would fail at every record.
-func compile(format string) ([]piece, error) {
+func compile(format string, lenient bool) ([]piece, error) {
 	c := compiler{format: format}
 	for c.pos < len(format) {
 		if err := c.next(); err != nil {
@@ -38,7 +39,7 @@ func compile(format string) ([]piece, error) {
 			return nil, err
 		}
 	}
-	if !c.fields {
+	if !c.fields && !lenient {
 		return nil, &SyntaxError{Msg: c.invalid() + ": it names no field; write %(message)s"}
 	}
 	if len(c.text) > 0 {

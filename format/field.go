@@ -31,7 +31,10 @@ const (
 	fieldProcessName
 	fieldThread
 	fieldThreadName
-	fieldNull
+	fieldTaskName
+	fieldExcInfo
+	fieldExcText
+	fieldStackInfo
 	fieldArgs
 )
 
@@ -42,8 +45,15 @@ var fields = map[string]field{
 	"pathname": fieldPathName, "filename": fieldFileName, "module": fieldModule,
 	"lineno": fieldLineNo, "funcName": fieldFuncName,
 	"process": fieldProcess, "processName": fieldProcessName,
-	"thread": fieldThread, "threadName": fieldThreadName, "taskName": fieldNull,
-	"exc_info": fieldNull, "exc_text": fieldNull, "stack_info": fieldNull,
+	"thread": fieldThread, "threadName": fieldThreadName, "taskName": fieldTaskName,
+	"exc_info": fieldExcInfo, "exc_text": fieldExcText, "stack_info": fieldStackInfo,
+}
+
+// given is where a record may say itself what slog has no word for: in a group that
+// is called like Python's class.
+var given = [...]string{
+	fieldProcess: "LogRecord.process", fieldProcessName: "LogRecord.processName",
+	fieldThread: "LogRecord.thread", fieldThreadName: "LogRecord.threadName", fieldTaskName: "LogRecord.taskName",
 }
 
 // fieldOf finds what name stands for, and the attribute's key if it is one.
@@ -63,7 +73,7 @@ func (f field) needsCaller() bool { return f >= fieldPathName && f <= fieldFuncN
 func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	switch p.field {
 	case fieldAttr:
-		return x.attr(v, p.key)
+		return x.attr(v, p.key) || t.defaults != nil && x.attr(t.defaults, p.key)
 	case fieldName:
 		x.setText(v.Logger)
 		if len(v.Logger) == 0 {
@@ -85,6 +95,23 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	case fieldRelative:
 		ns := (v.Seconds-t.start.Unix())*1e9 + int64(v.Nanos) - int64(t.start.Nanosecond())
 		x.setFloat(float64(ns) / 1e6)
+	case fieldProcess, fieldProcessName, fieldThread, fieldThreadName, fieldTaskName:
+		if !x.attr(v, given[p.field]) {
+			t.process(x, p.field)
+		}
+	case fieldExcInfo, fieldExcText, fieldStackInfo:
+		x.trouble(v, p.field)
+	case fieldArgs:
+		x.setString("()")
+	default:
+		return x.caller(v, p.field)
+	}
+	return true
+}
+
+// process loads what a record does not say of its process and thread.
+func (t *Text) process(x *operand, f field) {
+	switch f {
 	case fieldProcess:
 		x.setInt(int64(t.pid))
 	case fieldProcessName:
@@ -93,14 +120,9 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 		x.setInt(0)
 	case fieldThreadName:
 		x.setString("MainThread")
-	case fieldArgs:
-		x.setString("()")
-	case fieldNull:
-		x.kind = isNone
 	default:
-		return x.caller(v, p.field)
+		x.kind = isNone
 	}
-	return true
 }
 
 var unknownCaller = caller{file: []byte("(unknown file)"), function: []byte("(unknown function)")}

@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"math"
 	"strconv"
 	"time"
@@ -51,7 +50,7 @@ func AppendStr(dst []byte, v *record.Value) []byte { return appendPyValue(dst, v
 func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, str []byte)) {
 	var name, str []byte
 	var val record.Value
-	given := map[string]bool{}
+	shown := map[string]bool{}
 	for i := range l.fields {
 		field := &l.fields[i]
 		name = append(name[:0], field.name...)
@@ -67,7 +66,7 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 		case none && mayBeNone(field.name):
 			val = record.Value{Type: record.Null}
 		}
-		given[field.name] = val.Type != record.Null
+		shown[field.name] = true
 		f(name, &val, str)
 	}
 	a := v.Attrs()
@@ -76,10 +75,10 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 		if !a.Next(&key, &val) {
 			return
 		}
-		if has, taken := given[string(key)]; taken {
-			if has && aboutErrors(key) {
-				continue // shown already
-			}
+		if isTrouble(key, &val) {
+			continue // shown already
+		}
+		if shown[string(key)] {
 			key = append([]byte("extra."), key...)
 		}
 		str = AppendStr(str[:0], &val)
@@ -89,9 +88,4 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 
 func mayBeNone(name string) bool {
 	return name == "exc_info" || name == "exc_text" || name == "stack_info"
-}
-
-// aboutErrors reports whether an attribute is the error or the stack of a record.
-func aboutErrors(key []byte) bool {
-	return bytes.Equal(key, []byte("exc_info")) || bytes.Equal(key, []byte("stack_info"))
 }

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,49 @@ func appendPyContainer(dst []byte, dec *json.Decoder, open json.Delim) (_ []byte
 		return dst, false
 	}
 	return append(dst, byte(end.(json.Delim))), true
+}
+
+// jsonStep puts the value of a key, or at an index, of a JSON value in its place.
+func jsonStep(v *record.Value, step string) bool {
+	var inner json.RawMessage
+	var m map[string]json.RawMessage
+	var l []json.RawMessage
+	switch {
+	case json.Unmarshal(v.Raw, &m) == nil:
+		inner = m[step]
+	case json.Unmarshal(v.Raw, &l) == nil:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(l) {
+			inner = l[i]
+		}
+	}
+	if inner == nil {
+		return false
+	}
+	*v = jsonValue(inner)
+	return true
+}
+
+// jsonValue is a value of JSON as an attribute would have it.
+func jsonValue(text json.RawMessage) record.Value {
+	switch text[0] {
+	case '"':
+		var s string
+		_ = json.Unmarshal(text, &s) // it was read as JSON before
+		return record.Value{Type: record.String, Raw: []byte(s)}
+	case 't':
+		return record.Value{Type: record.True}
+	case 'f':
+		return record.Value{Type: record.False}
+	case 'n':
+		return record.Value{Type: record.Null}
+	}
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		return record.Value{Type: record.Int, Num: uint64(n)}
+	}
+	if f, err := strconv.ParseFloat(string(text), 64); err == nil && strings.ContainsAny(string(text), ".eE") {
+		return record.Value{Type: record.Float, Num: math.Float64bits(f)}
+	}
+	return record.Value{Type: record.JSON, Raw: text}
 }
 
 // appendPyNumber appends a number: whole ones in full, others as floats.

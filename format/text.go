@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"os"
@@ -26,13 +27,15 @@ import (
 // conversion. Here nothing is lost: the line says "<no user>", or "<user is not
 // %d: bob>", and Misfits counts it.
 type Text struct {
-	pieces []piece
-	clock  *clock
-	millis bool // asctime has milliseconds: there is no datefmt
-	rest   bool // attributes follow the line
-	caller bool
-	start  time.Time
-	pid    int
+	pieces   []piece
+	defaults *record.View // values for attributes that a record lacks; nil: none
+	trouble  bool         // errors and stacks follow the line
+	clock    *clock
+	millis   string // what stands before the milliseconds of asctime; "" if it has none
+	rest     bool   // attributes follow the line
+	caller   bool
+	start    time.Time
+	pid      int
 
 	misfits atomic.Uint64
 }
@@ -50,21 +53,48 @@ const defaultFormat = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 // "2024-03-05 22:45:06,123". loc is the zone of asctime; nil is the local zone.
 // The error is a *SyntaxError.
 func New(format, datefmt string, loc *time.Location) (*Text, error) {
-	if format == "" {
-		format = "%(message)s"
+	return Options{Format: format, Datefmt: datefmt, Location: loc}.Text()
+}
+
+// Options say how a text looks. The zero value is Python's: the message alone.
+type Options struct {
+	Format   string
+	Style    byte   // % { $; 0 is %
+	Datefmt  string // of asctime; "": TimeFormat, and the milliseconds
+	Location *time.Location
+	Lenient  bool // a format without fields is no mistake
+	// Defaults has values for attributes that a record lacks.
+	Defaults *record.View
+	// TimeFormat is asctime without a Datefmt; "": "%Y-%m-%d %H:%M:%S". Millis
+	// stands before its milliseconds; "": ",".
+	TimeFormat, Millis string
+	NoMillis           bool
+}
+
+// Text compiles the format. The error is a *SyntaxError.
+func (o Options) Text() (*Text, error) {
+	t := &Text{start: started, pid: pid, trouble: true, defaults: o.Defaults}
+	var err error
+	switch o.Style {
+	case '{':
+		t.pieces, err = compileBrace(cmp.Or(o.Format, "{message}"), o.Lenient)
+	case '$':
+		t.pieces, err = compileDollar(cmp.Or(o.Format, "${message}"), o.Lenient)
+	default:
+		t.pieces, err = compile(cmp.Or(o.Format, "%(message)s"), o.Lenient)
 	}
-	pieces, err := compile(format)
 	if err != nil {
 		return nil, err
 	}
-	t := &Text{pieces: pieces, millis: datefmt == "", start: started, pid: pid}
-	if datefmt == "" {
-		datefmt = "%Y-%m-%d %H:%M:%S"
+	if o.Datefmt == "" && !o.NoMillis {
+		t.millis = cmp.Or(o.Millis, ",")
 	}
-	layout := parseLayout(datefmt)
-	t.clock = newClock(loc, func(at time.Time) stamp { return stamp{head: layout.append(nil, at)} })
-	for i := range pieces {
-		t.caller = t.caller || pieces[i].field.needsCaller()
+	layout := parseLayout(cmp.Or(o.Datefmt, o.TimeFormat, "%Y-%m-%d %H:%M:%S"))
+	t.clock = newClock(o.Location, func(at time.Time) stamp { return stamp{head: layout.append(nil, at)} })
+	for i := range t.pieces {
+		p := &t.pieces[i]
+		t.caller = t.caller || p.field.needsCaller()
+		t.trouble = t.trouble && !(p.field == fieldAttr && (p.key == attrError || p.key == attrStack))
 	}
 	return t, nil
 }
@@ -130,7 +160,10 @@ func (t *Text) StartedAt(at time.Time) { t.start = at }
 // what it was called by and when it began are not in its records. Misfits are
 // counted apart.
 func (t *Text) Of(pid int, started time.Time) Formatter {
-	return &Text{pieces: t.pieces, clock: t.clock, millis: t.millis, rest: t.rest, caller: t.caller, start: started, pid: pid}
+	return &Text{
+		pieces: t.pieces, defaults: t.defaults, trouble: t.trouble, clock: t.clock, millis: t.millis,
+		rest: t.rest, caller: t.caller, start: started, pid: pid,
+	}
 }
 
 // Misfits is how many fields were missing or did not fit their conversion.
@@ -141,6 +174,7 @@ func (t *Text) NeedsCaller() bool { return t.caller }
 
 // Append implements Formatter.
 func (t *Text) Append(dst []byte, v *record.View) []byte {
+	mark := len(dst)
 	for i := range t.pieces {
 		p := &t.pieces[i]
 		dst = append(dst, p.before...)
@@ -159,7 +193,10 @@ func (t *Text) Append(dst []byte, v *record.View) []byte {
 	}
 	if t.rest {
 		var prefix [64]byte // grows where groups need more
-		dst = appendPairs(dst, v.Attrs(), prefix[:0])
+		return appendPairs(dst, v.Attrs(), prefix[:0])
+	}
+	if t.trouble {
+		dst = appendTrouble(dst, mark, v)
 	}
 	return dst
 }
@@ -177,15 +214,23 @@ func (t *Text) field(dst []byte, p *piece, v *record.View) []byte {
 		dst = append(dst, p.name...)
 		return append(dst, '>')
 	}
-	dst, ok := p.spec.append(dst, &x)
+	ok := false
+	if p.brace != nil {
+		dst, ok = p.brace.append(dst, &x, t, v)
+	} else {
+		dst, ok = p.spec.append(dst, &x)
+	}
 	if ok {
 		return dst
 	}
 	t.misfits.Add(1)
 	dst = append(dst[:mark], '<')
 	dst = append(dst, p.name...)
-	dst = append(dst, " is not %"...)
-	dst = append(dst, p.spec.conv, ':', ' ')
+	if p.brace != nil {
+		dst = append(append(append(dst, " is not :"...), p.brace.text...), ": "...)
+	} else {
+		dst = append(append(dst, " is not %"...), p.spec.conv, ':', ' ')
+	}
 	return append(x.appendStr(dst), '>')
 }
 
@@ -193,8 +238,8 @@ func (t *Text) field(dst []byte, p *piece, v *record.View) []byte {
 func (t *Text) appendTime(dst []byte, v *record.View) []byte {
 	sec, ms := created(v)
 	dst = append(dst, t.clock.at(sec).head...)
-	if t.millis {
-		dst = append(dst, ',', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
+	if t.millis != "" {
+		dst = append(append(dst, t.millis...), '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
 	}
 	return dst
 }

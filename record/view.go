@@ -167,6 +167,58 @@ func (a *Attrs) Next(key *[]byte, val *Value) bool {
 	return ok
 }
 
+// Start is what a key of two bytes or more begins with.
+func Start(key string) uint16 { return uint16(key[0])<<8 | uint16(key[1]) }
+
+// NextLike is Next for who looks for keys with one of three starts: it passes over
+// others without reading their values. What it returns may still have another key.
+func (a *Attrs) NextLike(starts *[3]uint16, key *[]byte, val *Value) bool {
+	for !a.err {
+		rest := passOver(a.b, starts)
+		if rest == nil {
+			return a.Next(key, val)
+		}
+		a.b = rest
+	}
+	return false
+}
+
+// passOver is what follows an attribute that NextLike passes over; nil if it does
+// not, or if only Next can tell.
+func passOver(b []byte, starts *[3]uint16) []byte {
+	const short = 0x80
+	if len(b) < 4 || b[0] < 2 || b[0] >= short || len(b) < int(b[0])+2 {
+		return nil
+	}
+	if s := uint16(b[1])<<8 | uint16(b[2]); s == starts[0] || s == starts[1] || s == starts[2] {
+		return nil
+	}
+	n := int(b[0]) + 1
+	t := Type(b[n])
+	b = b[n+1:]
+	switch n = 0; t {
+	case Null, False, True:
+	case Int, Duration, Uint:
+		for n < len(b) && b[n] >= short {
+			n++
+		}
+		n++
+	case Float:
+		n = 8
+	case String, Bytes, JSON, Err:
+		if len(b) == 0 || b[0] >= short {
+			return nil
+		}
+		n = 1 + int(b[0])
+	default:
+		return nil
+	}
+	if n > len(b) {
+		return nil
+	}
+	return b[n:]
+}
+
 // Empty reports whether nothing is left.
 func (a *Attrs) Empty() bool { return len(a.b) == 0 }
 

@@ -282,4 +282,5 @@ type Common struct {
 	Class   string       `yaml:"class" doc:"kind of the handler"`
 	Accepts []string     `yaml:"accepts" doc:"kinds of records that the handler takes: log, event, row, metric, span"`
 	Level   *config.Node `yaml:"level" doc:"lowest level of logs that the handler takes: a name or a number of Python's"`
+	Filters []string     `yaml:"filters" doc:"names of filters: the handler takes what all of them let through"`
 }

@@ -76,7 +76,7 @@ func (h *handler) straight(p *plan, level record.Level, r *slog.Record) bool {
 
 // miss counts a record that nothing showed because nothing is configured.
 func (t *Tree) miss(p *plan) {
-	if !p.found && !p.disabled {
+	if !p.found && !p.disabled && !p.refused {
 		t.unshown.Add(1)
 	}
 }
@@ -84,7 +84,7 @@ func (t *Tree) miss(p *plan) {
 // route is the mask of the spooled handlers that take a record, and whether a
 // direct one does.
 func (p *plan) route(kind record.Kind, level record.Level) (mask uint64, direct bool) {
-	if kind == record.Log && (level < p.level || p.disabled) {
+	if p.refused || kind == record.Log && (level < p.level || p.disabled) {
 		return 0, false
 	}
 	for i := range p.spooled {

@@ -64,6 +64,7 @@ type LoggerConfig struct {
 	Name      string
 	Level     record.Level // NotSet: the parent's
 	Handlers  []*Handler
+	Filters   []filter.Name // for what is logged here, not for what comes from below
 	Propagate bool
 }
 
@@ -112,6 +113,7 @@ type Node struct {
 	// guarded by tree.mu
 	level     record.Level
 	handlers  []*Handler
+	filters   []filter.Name
 	propagate bool
 	set       bool // configured, or asked for: no place-holder
 	disabled  bool // its logs go nowhere
@@ -125,7 +127,8 @@ type plan struct {
 	direct   []target
 	caller   bool
 	disabled bool
-	filters  bool     // a spooled handler has filters
+	refused  bool     // by the logger's own filters
+	filters  bool     // a spooled handler has filters that look at records
 	found    bool     // a handler is configured on the way
 	only     Straight // the one direct handler, if it can do without frames
 }
@@ -157,13 +160,13 @@ func (t *Tree) Apply(cfg Config) {
 	defer t.mu.Unlock()
 	t.cfg = &cfg
 	for _, n := range t.nodes {
-		n.level, n.handlers, n.propagate = record.NotSet, nil, true
+		n.level, n.handlers, n.filters, n.propagate = record.NotSet, nil, nil, true
 	}
 	root := t.node("")
 	root.level, root.set = record.Warning, true
 	for _, l := range cfg.Loggers {
 		n := t.node(l.Name)
-		n.handlers, n.propagate, n.set = l.Handlers, l.Propagate, true
+		n.handlers, n.filters, n.propagate, n.set = l.Handlers, l.Filters, l.Propagate, true
 		if l.Level != record.NotSet || l.Name == "" {
 			n.level = l.Level
 		}
@@ -267,6 +270,7 @@ func (t *Tree) parent(name string) *Node {
 // compile finds out where a logger's records go.
 func (t *Tree) compile(n *Node) {
 	p := &plan{cfg: t.cfg, disabled: n.disabled}
+	p.refused = slices.ContainsFunc(n.filters, func(f filter.Name) bool { return !f.Takes(n.name) })
 	for at := n; at != nil; at = t.parent(at.name) {
 		if p.level == record.NotSet {
 			p.level = at.level
@@ -275,7 +279,9 @@ func (t *Tree) compile(n *Node) {
 	for at := n; at != nil; at = t.parent(at.name) {
 		for _, h := range at.handlers {
 			p.found = true
-			p.add(h)
+			if !h.refuses(n.name) {
+				p.add(h)
+			}
 		}
 		if !at.propagate {
 			break
@@ -284,12 +290,12 @@ func (t *Tree) compile(n *Node) {
 	if !p.found && t.cfg.LastResort != nil {
 		p.add(&Handler{Name: "last resort", Level: record.Warning, Accepts: Takes(record.Log), Direct: t.cfg.LastResort})
 	}
-	if len(p.direct) == 1 && t.cfg.Redact == nil && len(p.direct[0].h.Filters) == 0 {
+	if len(p.direct) == 1 && t.cfg.Redact == nil && !p.direct[0].h.looks() {
 		p.only, _ = p.direct[0].h.Direct.(Straight)
 	}
 	n.plan.Store(p)
 	n.enabled.Store(int64(p.lowest().Slog()))
-	if p.disabled {
+	if p.disabled || p.refused {
 		n.enabled.Store(math.MaxInt64)
 	} else if !p.found {
 		// So that what is not shown is counted: from INFO up where nothing at all
@@ -302,9 +308,22 @@ func (t *Tree) compile(n *Node) {
 	}
 }
 
+// refuses reports whether a filter of the handler takes none of a logger's records.
+func (h *Handler) refuses(logger string) bool {
+	return slices.ContainsFunc(h.Filters, func(f filter.Filter) bool {
+		name, ok := f.(filter.Name)
+		return ok && !name.Takes(logger)
+	})
+}
+
+// looks reports whether a filter of the handler has to see the records.
+func (h *Handler) looks() bool {
+	return slices.ContainsFunc(h.Filters, func(f filter.Filter) bool { _, ok := f.(filter.Name); return !ok })
+}
+
 func (p *plan) add(h *Handler) {
 	p.caller = p.caller || h.Caller
-	p.filters = p.filters || h.Direct == nil && len(h.Filters) > 0
+	p.filters = p.filters || h.Direct == nil && h.looks()
 	if h.Direct != nil {
 		p.direct = append(p.direct, target{h: h, level: h.Level, accepts: h.Accepts})
 		return

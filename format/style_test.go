@@ -1,0 +1,76 @@
+package format
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/record"
+)
+
+// The wanted texts are those of CPython 3.11.
+func TestStyles(t *testing.T) {
+	v := viewOf(t, record.Header{Level: record.Warning, Time: time.Unix(1709646306, 123456000), Logger: "shop", Message: "m"},
+		slog.Int("n", -1234567), slog.Float64("f", 3.14159), slog.String("s", "경고"), slog.Bool("b", true), slog.Any("nil", nil),
+		slog.Group("req", slog.String("method", "GET")), slog.Any("tags", []string{"a", "b"}), slog.Int("w", 6))
+	for _, tt := range []struct {
+		style        byte
+		format, want string
+	}{
+		{'{', "{levelname} {name:>6}|{s:·^6}|{s!r:6}|{s!a}", "WARNING   shop|··경고··|'경고'  |'\\uacbd\\uace0'"},
+		{'{', "{n:,} {n:_} {n:+d} {n:012,d} {n:x} {n:#X} {n:>10}|{n:<10}|{n:=+12}|", "-1,234,567 -1_234_567 -1234567 -001,234,567 -12d687 -0X12D687   -1234567|-1234567  |-    1234567|"},
+		{'{', "{f:.2f} {f:8.3} {f:e} {f:%} {f:010.1f} {f:g} {f}", "3.14     3.14 3.141590e+00 314.159000% 00000003.1 3.14159 3.14159"},
+		{'{', "{b} {b:d} {nil} {req[method]} {tags[1]} {w:{w}}|", "True 1 None GET b      6|"},
+		{'{', "{{{n:.2}}} {nil:>5} {nope}", "{<n is not :.2: -1234567>} <nil is not :>5: None> <no nope>"},
+		{'$', "$levelname ${n}x $$ ${s}", "WARNING -1234567x $ 경고"},
+	} {
+		f, err := Options{Format: tt.format, Style: tt.style, Location: time.UTC}.Text()
+		if err != nil {
+			t.Errorf("%s: %v", tt.format, err)
+			continue
+		}
+		if got := string(f.Append(nil, v)); got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.format, got, tt.want)
+		}
+	}
+}
+
+// An error and a stack follow the line, unless the format shows them itself.
+func TestTroubleFollows(t *testing.T) {
+	v := viewOf(t, record.Header{Message: "m"}, slog.Int("seen", 1), slog.Any("error", errors.New("boom")), slog.String("stack", "main.go:7\n"))
+	plain := viewOf(t, record.Header{Message: "m"}, slog.String("error", "a text, no error"), slog.Int("stack", 5))
+	for _, tt := range []struct {
+		v            *record.View
+		format, want string
+	}{
+		{v, "%(message)s", "m\nboom\nmain.go:7\n"},
+		{v, "%(message)s: %(error)s", "m: boom"},
+		{v, "%(exc_info)s|%(stack_info)s", "boom|main.go:7\nboom\nmain.go:7\n"},
+		{plain, "%(message)s", "m"},
+	} {
+		f, err := New(tt.format, "", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(f.Append(nil, tt.v)); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.format, got, tt.want)
+		}
+	}
+}
+
+func TestPyJSONAllocates(t *testing.T) {
+	f, err := Keys{Class: classJSON2}.New(time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := five(t)
+	buf := make([]byte, 0, 1024)
+	if n := testing.AllocsPerRun(100, func() { buf = f.Append(buf[:0], v) }); n >= 1 && !raceEnabled {
+		t.Errorf("%v allocations a record", n)
+	}
+	want := `{"message": "order placed", "user": "kim", "items": 3, "score": 0.9312, "gift": true, "took": "1.5ms"}`
+	if string(buf) != want {
+		t.Errorf("got  %s\nwant %s", buf, want)
+	}
+}

@@ -1,0 +1,103 @@
+package format
+
+import "github.com/girok/girok/record"
+
+// The attributes that are the error and the stack of a record: in Python's formats
+// they follow the line, unless the format names them.
+const (
+	attrError     = "error" // if it is an error
+	attrStack     = "stack"
+	attrExcInfo   = "exc_info"
+	attrExcText   = "exc_text" // the text of one, ready-made
+	attrStackInfo = "stack_info"
+	attrRecord    = "LogRecord" // a group: see given
+)
+
+var troubleStarts = [...]uint16{record.Start(attrError), record.Start(attrStack), record.Start(attrExcInfo)}
+
+// troubles are what a record says of what went wrong; empty if nothing.
+type troubles struct{ exc, stack []byte }
+
+// troublesOf walks the attributes of a record once.
+func troublesOf(v *record.View) (t troubles) {
+	var key []byte
+	var val record.Value
+	for a := v.Attrs(); a.NextLike(&troubleStarts, &key, &val); {
+		t.take(key, &val)
+	}
+	return t
+}
+
+func (t *troubles) take(key []byte, val *record.Value) {
+	if val.Type != record.Err && val.Type != record.String {
+		return
+	}
+	switch string(key) {
+	case attrExcInfo:
+		t.exc = val.Raw
+	case attrError:
+		if val.Type == record.Err {
+			t.exc = val.Raw
+		}
+	case attrExcText:
+		if t.exc == nil {
+			t.exc = val.Raw
+		}
+	case attrStack, attrStackInfo:
+		if val.Type == record.String {
+			t.stack = val.Raw
+		}
+	}
+}
+
+// isTrouble reports whether an attribute is none of a record's own: it is the error,
+// the stack, or what LogRecord says.
+func isTrouble(key []byte, val *record.Value) bool {
+	switch string(key) {
+	case attrExcInfo, attrExcText, attrStackInfo:
+		return true
+	case attrError:
+		return val.Type == record.Err
+	case attrStack:
+		return val.Type == record.String
+	case attrRecord:
+		return val.Type == record.Group
+	}
+	return false
+}
+
+// appendTrouble appends the text of the error and the stack behind the line at mark,
+// each on lines of its own.
+func appendTrouble(dst []byte, mark int, v *record.View) []byte {
+	t := troublesOf(v)
+	if t.exc == nil && t.stack == nil {
+		return dst
+	}
+	for _, text := range [...][]byte{t.exc, t.stack} {
+		if len(text) == 0 {
+			continue
+		}
+		if len(dst) == mark || dst[len(dst)-1] != '\n' {
+			dst = append(dst, '\n')
+		}
+		dst = record.AppendValidUTF8(dst, text)
+	}
+	return dst
+}
+
+// trouble loads exc_info, exc_text or stack_info: the text, or None.
+func (x *operand) trouble(v *record.View, f field) {
+	t := troublesOf(v)
+	text := t.exc
+	switch f {
+	case fieldStackInfo:
+		text = t.stack
+	case fieldExcText: // Python makes it when the first handler has written the record
+		if text = nil; find(v.Attrs(), attrExcText, &x.value) {
+			text = x.value.Raw
+		}
+	}
+	if x.kind = isNone; len(text) > 0 {
+		x.setText(text)
+	}
+}
