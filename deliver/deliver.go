@@ -83,6 +83,7 @@ type Deliverer struct {
 	ownIDs  []record.RunID // theirs; set before ownGone is closed
 	scanMu  sync.Mutex
 	statsMu sync.Mutex
+	past    []Stat // counts of lanes that have ended; guarded by statsMu
 
 	mu      sync.Mutex
 	dests   map[string]*destination // by hash of kind and endpoint

@@ -654,6 +654,15 @@ func TestUnusedLanesEnd(t *testing.T) {
 		old.spool.Seal()
 		old.spool.Release()
 	}
+	// Their counts stay, and a handler that has gone may still be named.
+	for _, s := range p.d.Stats() {
+		if s.Records != 80 || s.Waiting.Bytes != 0 || s.Holds != (s.Handler == "h0") {
+			t.Errorf("%+v", s)
+		}
+	}
+	if err := p.d.Flush(t.Context(), "h0", "h1"); err != nil {
+		t.Error(err)
+	}
 	p.stop()
 	once(t, a, 80)
 	once(t, b, 80)

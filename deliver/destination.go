@@ -150,6 +150,8 @@ func (dest *destination) give(handler, target string, c *cursor) bool {
 // just now. With its last lane the destination is let go.
 func (dest *destination) end(l *lane) bool {
 	d := dest.d
+	d.statsMu.Lock()
+	defer d.statsMu.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.mu.Lock()
@@ -158,6 +160,7 @@ func (dest *destination) end(l *lane) bool {
 		return false
 	}
 	dest.lanes = slices.DeleteFunc(dest.lanes, func(other *lane) bool { return other == l })
+	d.past = addStat(d.past, l.counts())
 	return true
 }
 

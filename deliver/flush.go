@@ -66,12 +66,23 @@ func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
 	}
 }
 
-// known wants names to be handlers of the own run.
+// known wants names to be handlers of the own runs, or such as this process has
+// delivered for.
 func (d *Deliverer) known(names []string) error {
-	var all []string
-	for _, h := range d.opts.Spool.Writer().Run().Config.Handlers {
-		all = append(all, h.Name)
+	if len(names) == 0 {
+		return nil
 	}
+	var all []string
+	for _, r := range d.opts.Spool.Own() {
+		for _, h := range r.Config.Handlers {
+			all = append(all, h.Name)
+		}
+	}
+	for _, s := range d.Sizes() { // of runs of before, too
+		all = append(all, s.Handler)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
 	for _, name := range names {
 		if !slices.Contains(all, name) {
 			return fmt.Errorf("no spooled handler %q; there are %s", name, strings.Join(all, ", "))

@@ -77,6 +77,10 @@ func (d *Deliverer) stats(read bool) (all []Stat) {
 	for _, l := range d.lanes() {
 		all = addStat(all, l.stat(read))
 	}
+	for _, s := range d.past {
+		s.Holds = slices.ContainsFunc(all, func(o Stat) bool { return o.Handler == s.Handler && o.Target == s.Target && o.Holds })
+		all = addStat(all, s)
+	}
 	for _, c := range d.undeliverable() {
 		s := Stat{Handler: c.run.Handler(c.bit).Name, State: spool.Refused, Cause: c.why.Error()}
 		s.Lost, _, _ = c.slot().Lost()
@@ -186,11 +190,11 @@ func (d *Deliverer) undeliverable() []stranded {
 	return slices.Clone(d.nobody)
 }
 
-func (l *lane) stat(read bool) Stat {
+// counts are the numbers of a lane that only grow. The caller holds statsMu.
+func (l *lane) counts() Stat {
 	st := &l.stats
 	s := Stat{
-		Handler: l.handler, Target: l.target, Holds: l.dest.holds(),
-		State: spool.State(st.state.Load()), Cause: l.cause(),
+		Handler: l.handler, Target: l.target,
 		Records: st.records.Load(), Bytes: st.bytes.Load(), Batches: st.batches.Load(), Letters: st.letters.Load(), Earlier: st.lost.Load(), Damaged: st.damaged.Load(),
 		Errors: Errors{Retry: st.retries.Load(), Rejected: st.rejected.Load(), Refused: st.refused.Load(), Fenced: st.fenced.Load()},
 	}
@@ -198,10 +202,27 @@ func (l *lane) stat(read bool) Stat {
 		s.LastSuccess = time.Unix(0, at)
 	}
 	s.Retries = s.Errors.Retry + s.Errors.Refused
+	s.Lost = s.Earlier + l.ownLost
+	return s
+}
+
+func (l *lane) stat(read bool) Stat {
 	runs := l.all()
+	l.countLost(runs)
+	s := l.counts()
+	s.Holds, s.State, s.Cause = l.dest.holds(), spool.State(l.stats.state.Load()), l.cause()
 	if len(runs) > 0 {
 		s.BatchAge = time.Duration(runs[0].cfg.Limits().Age)
 	}
+	if !s.Holds {
+		runs = slices.DeleteFunc(runs, func(c *cursor) bool { return !c.run.Own() })
+	}
+	s.Waiting = waitingOf(runs, read)
+	return s
+}
+
+// countLost counts what the own runs have lost. The caller holds statsMu.
+func (l *lane) countLost(runs []*cursor) {
 	own := uint64(0)
 	for _, c := range runs {
 		if c.run.Own() {
@@ -210,12 +231,6 @@ func (l *lane) stat(read bool) Stat {
 		}
 	}
 	l.ownLost = max(l.ownLost, own) // a run that is gone had its losses too
-	s.Lost = s.Earlier + l.ownLost
-	if !s.Holds {
-		runs = slices.DeleteFunc(runs, func(c *cursor) bool { return !c.run.Own() })
-	}
-	s.Waiting = waitingOf(runs, read)
-	return s
 }
 
 // holds reports whether this process has the destination's lock.
