@@ -76,17 +76,32 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 // Left says what waits of one run, why, and what to do.
 func Left(l girok.Backlog) string {
 	text := fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler)
-	cause, _, _ := strings.Cut(l.Cause, "\n")
+	cause := oneLine(l.Cause)
 	switch {
 	case l.State != spool.Delivering:
-		text += fmt.Sprintf(" (%s: %s)", l.State, strings.TrimSuffix(cause, ":"))
+		text += fmt.Sprintf(" (%s: %s)", l.State, cause)
 	case cause != "":
 		text += " (" + cause + ")"
 	}
 	if l.Memory {
 		return text + "; they were in memory only and are gone"
 	}
-	return text + "; they are safe in the spool, and the next `girok run` delivers them"
+	text += "; they are safe in the spool, and "
+	if l.State == spool.Refused || l.State == spool.Fenced {
+		return text + "a `girok run` delivers them once that is mended"
+	}
+	return text + "the next `girok run` delivers them"
+}
+
+// oneLine writes a text of several lines, such as all mistakes of a file, in one.
+func oneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.ReplaceAll(strings.Join(parts, "; "), ":; ", ": ")
 }
 
 // Bytes writes a size as people read it.

@@ -1,0 +1,31 @@
+package collector
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/spool"
+)
+
+// What is left is told in one line, with the whole cause, and with a promise only
+// where the next start is enough.
+func TestLeft(t *testing.T) {
+	const next, mended = "the next `girok run` delivers them", "a `girok run` delivers them once that is mended"
+	for _, tt := range []struct {
+		left girok.Backlog
+		want string
+	}{
+		{girok.Backlog{State: spool.Delivering}, "wait for h; they are safe in the spool, and " + next},
+		{girok.Backlog{State: spool.Delivering, Cause: "pid 7 delivers"}, "wait for h (pid 7 delivers); they are safe in the spool, and " + next},
+		{girok.Backlog{State: spool.Retrying, Cause: "connection refused"}, "(retrying: connection refused); they are safe in the spool, and " + next},
+		{girok.Backlog{State: spool.Refused, Cause: "the table lacks columns:\n  a int\n\n  b text\n"}, "(refused: the table lacks columns: a int; b text); they are safe in the spool, and " + mended},
+		{girok.Backlog{State: spool.Fenced, Cause: "another owner"}, "(fenced: another owner); they are safe in the spool, and " + mended},
+		{girok.Backlog{State: spool.Refused, Cause: "no", Memory: true}, "(refused: no); they were in memory only and are gone"},
+	} {
+		tt.left.Handler = "h"
+		if got := Left(tt.left); !strings.HasSuffix(got, tt.want) || strings.Contains(got, "\n") {
+			t.Errorf("got %q, want %q at its end", got, tt.want)
+		}
+	}
+}
