@@ -21,10 +21,11 @@ type Backlog struct {
 // in runs of the service whose writers are dead. Those of living programs are
 // left out: they end by themselves.
 func (l *Logs) Backlog() (list []Backlog) {
-	if l.deliver == nil {
+	d := l.deliver.Load()
+	if d == nil {
 		return nil
 	}
-	for _, b := range l.deliver.Backlog() {
+	for _, b := range d.Backlog() {
 		list = append(list, Backlog{
 			Run: b.Run.ID, Own: b.Run.Own(), Memory: b.Run.Path() == "", Handler: b.Handler, Bytes: b.Bytes,
 			State: b.State, Cause: b.Cause, Tried: b.Tried,

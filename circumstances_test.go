@@ -133,7 +133,7 @@ func TestSpoolPlace(t *testing.T) {
 			}
 			defer logs.Close()
 			want := filepath.Join(here, tt.want, "shop")
-			if got := logs.spool.Dir(); got != want || checked.SpoolDir != want || logs.spool.Degraded() {
+			if got := logs.spool.Load().Dir(); got != want || checked.SpoolDir != want || logs.spool.Load().Degraded() {
 				t.Errorf("it lies in %s, Check says %s, want %s", got, checked.SpoolDir, want)
 			}
 			if runs, _ := filepath.Glob(filepath.Join(want, "runs", "*")); len(runs) != 1 {
@@ -171,7 +171,7 @@ func TestServiceIsTheProgram(t *testing.T) {
 	var b box
 	logs := openText(t, strings.Replace(boxed, "service: shop\n", "", 1), b.kind())
 	want := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
-	if got := filepath.Base(logs.spool.Dir()); got != want {
+	if got := filepath.Base(logs.spool.Load().Dir()); got != want {
 		t.Errorf("the service is %q, want %q", got, want)
 	}
 }

@@ -40,6 +40,7 @@ func (l *Logs) serveControl() {
 func (l *Logs) closeControl() {
 	if l.control != nil {
 		_ = l.control.Close() // a socket that stays is swept by the next program
+		l.control = nil
 	}
 }
 
@@ -60,10 +61,11 @@ type loan struct {
 
 // Query asks a database that this program delivers to.
 func (a *answers) Query(ctx context.Context, kind, endpoint, sql string) (sink.Rows, error) {
-	if a.logs.deliver == nil {
+	d := a.logs.deliver.Load()
+	if d == nil {
 		return nil, errors.New("the program only writes its spool: ask the one that delivers")
 	}
-	return a.logs.deliver.Query(ctx, kind, endpoint, sql)
+	return d.Query(ctx, kind, endpoint, sql)
 }
 
 // Level tells how a logger stands; it makes none.

@@ -50,7 +50,7 @@ func TestControlSocket(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	a := asked{&box{}}
 	logs := openText(t, boxed, a.kind())
-	runs, err := spool.List(logs.spool.Dir())
+	runs, err := spool.List(logs.spool.Load().Dir())
 	if err != nil || len(runs) != 1 {
 		t.Fatal(runs, err)
 	}
@@ -65,7 +65,7 @@ func TestControlSocket(t *testing.T) {
 	if err := logs.Flush(within(t, 5*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	h, err := deliver.HolderOf(logs.spool.Dir(), "box", "box")
+	h, err := deliver.HolderOf(logs.spool.Load().Dir(), "box", "box")
 	if err != nil || h == nil || h.PID != os.Getpid() || h.Control != socket || h.Version == "" || time.Since(h.Since) > time.Minute {
 		t.Fatalf("the lock says %+v, %v", h, err)
 	}
@@ -83,7 +83,7 @@ func TestControlSocket(t *testing.T) {
 	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after Close: %v", err)
 	}
-	if h, err := deliver.HolderOf(logs.spool.Dir(), "box", "box"); h != nil || err != nil {
+	if h, err := deliver.HolderOf(logs.spool.Load().Dir(), "box", "box"); h != nil || err != nil {
 		t.Errorf("after Close it is held by %+v, %v", h, err)
 	}
 }

@@ -124,7 +124,11 @@ func levelOf(n *config.Node, ps *config.Problems) record.Level {
 		ps.Add(n.Pos(), n.Path(), "want a level (%s, or a number), got the text %q", strings.Join(names, ", "), v)
 		return record.NotSet
 	}
-	ps.Add(n.Pos(), n.Path(), "want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got %s", n.Raw())
+	got := n.Raw()
+	if n.Kind() != config.Scalar {
+		got = n.Kind().String()
+	}
+	ps.Add(n.Pos(), n.Path(), "want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got %s", got)
 	return record.NotSet
 }
 

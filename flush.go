@@ -16,7 +16,7 @@ func (l *Logs) flushByOthers(ctx context.Context, names []string) error {
 	began := time.Now()
 	ends := map[*spool.Run]uint64{}
 	var known []string
-	for _, r := range l.spool.Own() {
+	for _, r := range l.spool.Load().Own() {
 		ends[r] = r.Tail()
 		r.Counters().WantFlush(ends[r])
 		for _, h := range r.Config.Handlers {

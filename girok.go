@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -46,8 +47,8 @@ type Logs struct {
 	blue     atomic.Pointer[blueprint]
 	changing sync.Mutex // of Reload and Shutdown
 	tree     *tree.Tree
-	spool    *spool.Spool       // nil if no handler has been spooled so far
-	deliver  *deliver.Deliverer // the same, or the program only writes
+	spool    atomic.Pointer[spool.Spool]       // nil if no handler has been spooled so far
+	deliver  atomic.Pointer[deliver.Deliverer] // the same, or the program only writes; set before spool
 	report   *slog.Logger
 	told     *reporter       // report's
 	control  *control.Server // nil if there is none
@@ -107,20 +108,25 @@ func open(document func() (*config.Document, error), opts []Option) (*Logs, erro
 	l := &Logs{document: document, opts: opts, told: told, report: slog.New(told), growth: map[string]*growth{}, stop: make(chan struct{}), housekept: make(chan struct{})}
 	l.blue.Store(b)
 	if err := l.openSpool(b); err != nil {
-		l.closeControl()
 		return nil, err
 	}
 	b.openDirect(nil, func(msg string, args ...any) { l.report.Error(msg, args...) })
 	l.tree = tree.New(l.treeConfig(b))
-	if l.deliver != nil {
-		l.deliver.Start()
-	}
-	l.serveControl()
+	l.startDelivery()
 	go l.housekeeping()
 	return l, nil
 }
 
-// openSpool makes a run if a handler needs one.
+// startDelivery lets what openSpool has made begin to work.
+func (l *Logs) startDelivery() {
+	if d := l.deliver.Load(); d != nil {
+		d.Start()
+	}
+	l.serveControl()
+}
+
+// openSpool makes a run if a handler needs one. After an error nothing is left of
+// it.
 func (l *Logs) openSpool(b *blueprint) error {
 	rc, err := b.runConfig()
 	if err != nil || len(rc.Handlers) == 0 && !b.delivers {
@@ -128,28 +134,28 @@ func (l *Logs) openSpool(b *blueprint) error {
 	}
 	keys := b.keys.Spool
 	socket := l.openControl()
-	var wake atomic.Pointer[deliver.Deliverer]
-	l.spool, err = spool.Open(spool.Options{
+	s, err := spool.Open(spool.Options{
 		Dir: b.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
 		SyncEvery: time.Duration(keys.Sync), Control: socket, WriteOnly: b.writeOnly,
 		Wake: func() {
-			if d := wake.Load(); d != nil {
+			if d := l.deliver.Load(); d != nil {
 				d.Wake()
 			}
 		},
 	})
 	if err != nil {
+		l.closeControl()
 		return err
 	}
-	if keys.Require && l.spool.Degraded() {
-		l.spool.Seal()
+	if keys.Require && s.Degraded() {
+		s.Seal()
+		l.closeControl()
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
-	if b.writeOnly {
-		return nil
+	if !b.writeOnly {
+		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket, Want: b.delivers}))
 	}
-	l.deliver = deliver.New(deliver.Options{Spool: l.spool, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket, Want: b.delivers})
-	wake.Store(l.deliver)
+	l.spool.Store(s)
 	return nil
 }
 
@@ -186,7 +192,9 @@ func (l *Logs) spoolEvent(e spool.Event) {
 		for n := l.lost.Load(); e.N > n && !l.lost.CompareAndSwap(n, e.N); n = l.lost.Load() {
 			// events of several goroutines may come in any order
 		}
-		if !errors.Is(e.Err, spool.ErrClosed) {
+		if errors.Is(e.Err, spool.ErrClosed) {
+			l.sayEnded()
+		} else {
 			l.report.Error("records are lost: the spool can't keep them", "error", e.Err, "so_far", e.N)
 		}
 	case spool.EventUnsynced:
@@ -204,7 +212,26 @@ func (l *Logs) spoolEvent(e spool.Event) {
 
 func (l *Logs) handlerFailed(name string, err error) {
 	l.failures.Add(1)
+	if l.ended() && (errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed)) {
+		l.sayEnded()
+		return
+	}
 	l.report.Error("a handler could not write a record", "handler", name, "error", err)
+}
+
+// ended reports whether Close was called.
+func (l *Logs) ended() bool {
+	select {
+	case <-l.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// sayEnded tells of a record that came too late.
+func (l *Logs) sayEnded() {
+	l.report.Warn("a record came after Close: logging has ended, and the record is only counted")
 }
 
 // lastResort shows WARNING and above where nothing is configured, as Python does.
@@ -246,8 +273,8 @@ func (l *Logs) housekeeping() {
 			l.tellGap()
 			l.told.late()
 			l.watchGrowth(time.Now())
-			if l.spool != nil && l.deliver == nil {
-				l.spool.Account()
+			if s := l.spool.Load(); s != nil && l.deliver.Load() == nil {
+				s.Account()
 			}
 		}
 	}
@@ -280,7 +307,7 @@ func (l *Logs) SlogHandler(name string) slog.Handler { return l.tree.Node(name).
 // outside of the program.
 func (l *Logs) Node(name string) *tree.Node { return l.tree.Node(name) }
 
-// SetLevel sets the level of a logger until the program ends.
+// SetLevel sets the level of a logger until the program ends or reloads.
 func (l *Logs) SetLevel(name string, level slog.Level) {
 	py := record.FromSlog(level)
 	if py == record.NotSet {
@@ -317,12 +344,12 @@ func (e *FlushError) Error() string {
 func (l *Logs) Flush(ctx context.Context, handlers ...string) error {
 	handlers, more, err := l.flushDirect(ctx, handlers)
 	switch {
-	case err != nil || l.spool == nil || !more:
+	case err != nil || l.spool.Load() == nil || !more:
 		return err
-	case l.deliver == nil:
+	case l.deliver.Load() == nil:
 		return l.flushByOthers(ctx, handlers)
 	}
-	err = l.deliver.Flush(ctx, handlers...)
+	err = l.deliver.Load().Flush(ctx, handlers...)
 	var u *deliver.Unflushed
 	if errors.As(err, &u) {
 		return &FlushError{Handler: u.Handler, Waiting: u.Waiting, Oldest: u.Oldest, Cause: u.Cause}
@@ -347,12 +374,12 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 		defer l.changing.Unlock()
 		<-l.housekept
 		l.closeControl()
-		if l.spool != nil {
-			l.spool.Seal()
-			if l.deliver != nil {
-				l.deliver.Close(ctx)
+		if s := l.spool.Load(); s != nil {
+			s.Seal()
+			if d := l.deliver.Load(); d != nil {
+				d.Close(ctx)
 			}
-			l.spool.Release()
+			s.Release()
 		}
 		l.closeErr = l.blue.Load().closeDirect()
 		if n := l.tree.Unshown(); n > 0 {

@@ -88,11 +88,12 @@ func (g *growth) rate(now time.Time, waits uint64) float64 {
 
 // watchGrowth looks at all handlers; housekeeping calls it.
 func (l *Logs) watchGrowth(now time.Time) {
-	if l.deliver == nil {
+	d := l.deliver.Load()
+	if d == nil {
 		return
 	}
-	sp := l.spool.Stats()
-	for _, h := range l.deliver.Sizes() {
+	sp := l.spool.Load().Stats()
+	for _, h := range d.Sizes() {
 		key := h.Handler + "\x00" + h.Target
 		g := l.growth[key]
 		if g == nil {

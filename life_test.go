@@ -165,7 +165,7 @@ func TestAfterClose(t *testing.T) {
 	if got := readText(t, "f.log"); strings.Count(got, "\n") != 1 {
 		t.Errorf("the file has %q", got)
 	}
-	if got := stderr(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "handler=f") {
+	if got := stderr(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "logging has ended") {
 		t.Errorf("told: %s", got)
 	}
 	if runs, _ := filepath.Glob("spool/shop/runs/*"); len(runs) != 0 {

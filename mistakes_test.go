@@ -63,7 +63,7 @@ config.yaml:21:14: loggers.x.level: unknown level "info"; did you mean "INFO"? k
 config.yaml:21:31: loggers.x.handlers[0]: no handler "on"; known: eight, five, four, nine, one, seven, six, three, two
 config.yaml:21:40: loggers.x.handlers[2]: no handler "nein"; did you mean "nine"? known: eight, five, four, nine, one, seven, six, three, two
 config.yaml:21:57: loggers.x.filters[0]: no filter "f"; none is defined
-config.yaml:22:14: loggers.y.level: want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got 
+config.yaml:22:14: loggers.y.level: want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got a list
 config.yaml:22:18: loggers.y.handler: unknown key; did you mean "handlers"? known: filters, handlers, level, …
 config.yaml:23:15: root.level: want a level (CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number), got 1.5
 config.yaml:23:36: root.handlers[1]: no handler "zzz"; known: eight, five, four, nine, one, seven, six, three, two

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"time"
@@ -43,7 +42,7 @@ func (l *Logs) ReloadBytes(name string, yaml []byte) error {
 }
 
 // ReloadOn reloads whenever one of the signals comes, such as SIGHUP, until Close.
-// What came of it is told on standard error.
+// What came of it is told on standard error, a mistake a line.
 func (l *Logs) ReloadOn(signals ...os.Signal) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, signals...)
@@ -56,9 +55,9 @@ func (l *Logs) ReloadOn(signals ...os.Signal) {
 			case <-c:
 			}
 			if err := l.Reload(); err != nil {
-				l.report.Error("the configuration was not applied, nothing has changed", "error", err)
+				l.told.answer("error: the configuration was not applied, nothing has changed:\n" + err.Error())
 			} else {
-				l.report.Info("the configuration was applied anew")
+				l.told.answer("the configuration was applied anew")
 			}
 		}
 	}()
@@ -73,10 +72,8 @@ func (l *Logs) reload(doc *config.Document) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-l.stop:
+	if l.ended() {
 		return errLoggingEnded
-	default:
 	}
 	old := l.blue.Load()
 	if err := b.canFollow(old); err != nil {
@@ -93,8 +90,8 @@ func (l *Logs) reload(doc *config.Document) error {
 	}
 	l.tree.Apply(l.treeConfig(b))
 	retire()
-	if l.deliver != nil {
-		l.deliver.Look()
+	if d := l.deliver.Load(); d != nil {
+		d.Look()
 	}
 	for _, h := range unused {
 		if err := h.Retire(); err != nil {
@@ -107,8 +104,8 @@ func (l *Logs) reload(doc *config.Document) error {
 // treeConfig is what the loggers are made of.
 func (l *Logs) treeConfig(b *blueprint) tree.Config {
 	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed, Moved: spool.ErrMoved, Others: b.others}
-	if l.spool != nil {
-		cfg.Appender = l.spool.Appender()
+	if s := l.spool.Load(); s != nil {
+		cfg.Appender = s.Appender()
 	}
 	return cfg
 }
@@ -116,25 +113,23 @@ func (l *Logs) treeConfig(b *blueprint) tree.Config {
 // renewRun begins a run for what the spooled handlers are now, if they changed.
 func (l *Logs) renewRun(b *blueprint) (retire func(), err error) {
 	nothing := func() {}
+	s := l.spool.Load()
 	rc, err := b.runConfig()
 	switch {
 	case err != nil:
 		return nil, err
 	case len(rc.Handlers) == 0 && !b.delivers:
 		return nothing, nil // the run of before waits for another reload, or for the end
-	case l.spool == nil:
+	case s == nil:
 		if err := l.openSpool(b); err != nil {
 			return nil, err
 		}
-		if l.deliver != nil {
-			l.deliver.Start()
-		}
-		l.serveControl()
+		l.startDelivery()
 		return nothing, nil
-	case sameRun(rc, l.spool.Writer().Run().Config):
+	case sameRun(rc, s.Writer().Run().Config):
 		return nothing, nil
 	}
-	return l.spool.Renew(rc)
+	return s.Renew(rc)
 }
 
 // sameRun reports whether a run of one configuration can take the records of the
@@ -151,27 +146,30 @@ func sameRun(a, b spool.RunConfig) bool {
 	return bytes.Equal(text(a), text(b))
 }
 
-// canFollow looks whether b can take the place of a configuration that runs.
+// canFollow finds all that keeps b from taking the place of a configuration that
+// runs.
 func (b *blueprint) canFollow(old *blueprint) error {
+	const anew = "can't change while the program runs: start it anew"
+	var ps config.Problems
+	add := func(key, format string, args ...any) {
+		n := b.doc.Root.Get(key)
+		if n == nil {
+			n = b.doc.Root
+		}
+		ps.Add(n.Pos(), key, format, args...)
+	}
 	was, is := old.keys.Spool, b.keys.Spool
 	was.Durability = is.Durability
-	at := func(key string) string {
-		if n := b.doc.Root.Get(key); n != nil {
-			return n.Pos().String()
-		}
-		return b.doc.Root.Pos().String()
+	if b.keys.Service != old.keys.Service {
+		add("service", anew+" (from %q to %q)", old.keys.Service, b.keys.Service)
 	}
-	switch {
-	case b.keys.Service != old.keys.Service:
-		return fmt.Errorf("%s: service can't change while the program runs (from %q to %q): start it anew", at("service"), old.keys.Service, b.keys.Service)
-	case was != is:
-		return fmt.Errorf("%s: the keys of spool can't change while the program runs, but for durability: start it anew", at("spool"))
-	case b.writeOnly != old.writeOnly:
-		return fmt.Errorf("%s: deliver can't change while the program runs: start it anew", at("spool"))
-	case !sameNodes(old.keys.Sources, b.keys.Sources):
-		return fmt.Errorf("%s: sources can't change while the program runs: start it anew", at("sources"))
+	if was != is || b.writeOnly != old.writeOnly {
+		add("spool", "its keys, but for durability, "+anew)
 	}
-	return nil
+	if !sameNodes(old.keys.Sources, b.keys.Sources) {
+		add("sources", anew)
+	}
+	return ps.Err()
 }
 
 func sameNodes(a, b map[string]*config.Node) bool {

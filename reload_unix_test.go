@@ -21,16 +21,18 @@ func TestReloadOnSignal(t *testing.T) {
 	defer logs.Close()
 	logs.ReloadOn(syscall.SIGUSR1)
 	out := filepath.Join(t.TempDir(), "out")
-	for text, want := range map[string]string{
-		"version: 1\nhandlers: {f: {class: file, filename: " + out + "}}\nroot: {level: INFO, handlers: [f]}\n": "the configuration was applied anew",
-		"version: 1\nroot: {level: LOUD}\n": "the configuration was not applied, nothing has changed",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	good := "version: 1\nhandlers: {f: {class: file, filename: " + out + "}}\nroot: {level: INFO, handlers: [f]}\n"
+	bad := "version: 1\nroot: {level: LOUD, handlers: [g]}\n"
+	const applied, refused = "girok: the configuration was applied anew\n", "girok: error: the configuration was not applied, nothing has changed:\n"
+	// Each time it is told, however often within a minute.
+	for i, step := range []struct{ text, want string }{{good, applied}, {bad, refused}, {bad, refused}, {good, applied}} {
+		if err := os.WriteFile(path, []byte(step.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 			t.Fatal(err)
 		}
-		until(t, want, func() bool { return strings.Contains(said(), want) })
+		until(t, step.want, func() bool { return strings.Count(said(), step.want) == 1+i/2 })
 	}
+	wantParts(t, said(), path+":2:15: root.level: want a level", "\n"+path+":2:32: root.handlers[0]: no handler")
 }

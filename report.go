@@ -86,6 +86,10 @@ func (r *reporter) Handle(_ context.Context, rec slog.Record) error {
 	return err
 }
 
+// answer tells what came of something that somebody asked for: each time, and in
+// as many lines as it has.
+func (r *reporter) answer(text string) { _, _ = io.WriteString(r.out, "girok: "+text+"\n") }
+
 // late tells what was held back and whose minute is over.
 func (r *reporter) late() {
 	for _, last := range r.said.due(time.Now(), false) {

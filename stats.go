@@ -24,7 +24,8 @@ type HandlerStats = deliver.Stat
 // SpoolStats is how the spool fares.
 type SpoolStats = spool.Stats
 
-// DirectStats is how one handler fares that writes in the call.
+// DirectStats is how one handler fares that writes in the call. Of a handler that a
+// reload has changed the counts begin anew, and one that it has taken away is gone.
 type DirectStats struct {
 	Handler string
 	Written uint64 // records
@@ -44,11 +45,11 @@ type SourceStats struct {
 // takes some microseconds for each run with a backlog.
 func (l *Logs) Stats() Stats {
 	var s Stats
-	if l.spool != nil {
-		sp := l.spool.Stats()
+	if store := l.spool.Load(); store != nil {
+		sp := store.Stats()
 		s.Spool = &sp
-		if l.deliver != nil {
-			s.Handlers = l.deliver.Stats()
+		if d := l.deliver.Load(); d != nil {
+			s.Handlers = d.Stats()
 		}
 	}
 	for _, h := range l.blue.Load().sorted() {
