@@ -228,7 +228,11 @@ func (s Slot) AddLetters(n int) { s.c.add(s.off+24, uint64(n)) }
 // Lost tells how many records went before the handler read them, and between
 // which positions.
 func (s Slot) Lost() (n, first, last uint64) {
-	return s.c.grown(s.off + 32), s.c.grown(s.off + 40), s.c.grown(s.off + 48)
+	first = s.c.load(s.off + 40)
+	if first == 0 {
+		first = s.c.known(s.off + 40)
+	}
+	return s.c.grown(s.off + 32), first, s.c.grown(s.off + 48)
 }
 
 func (s Slot) addLost(n, first, last uint64) {

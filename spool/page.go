@@ -46,16 +46,27 @@ func (c *Counters) load(off int) (n uint64) {
 	return n
 }
 
-// grown reads a number that only grows. Where a page was cut off in its middle the
-// rest of it is zeros, without a fault: then what this process knows is put back.
+// grown reads a number that only grows. Where the page says less than this process
+// knows, it was cut off: then that is put back.
 func (c *Counters) grown(off int) uint64 {
 	n := c.load(off)
-	kept := c.kept.Load()
-	if n != 0 || kept == nil || c.decode(off, kept[off/8].Load()) == 0 {
+	known := c.known(off)
+	if n >= known {
 		return n
 	}
-	c.mend(c.page.Load(), false)
-	return c.load(off)
+	if n == 0 {
+		c.mend(c.page.Load(), false) // the rest of the page is gone too, without a fault
+	}
+	c.raise(off, known)
+	return known
+}
+
+// known is the number as this process keeps it; 0 if it does not.
+func (c *Counters) known(off int) uint64 {
+	if kept := c.kept.Load(); kept != nil {
+		return c.decode(off, kept[off/8].Load())
+	}
+	return 0
 }
 
 // store writes a number that is good for a moment only: it is not kept.
@@ -65,12 +76,12 @@ func (c *Counters) store(off int, n uint64) {
 
 // raise sets a number to at least n.
 func (c *Counters) raise(off int, n uint64) {
-	c.update(off, func(old uint64) uint64 { return max(old, n) })
+	c.limit(off, func(old uint64) uint64 { return max(old, n) })
 }
 
 // lower sets a number to at most n; 0 stands for nothing.
 func (c *Counters) lower(off int, n uint64) {
-	c.update(off, func(old uint64) uint64 {
+	c.limit(off, func(old uint64) uint64 {
 		if old != 0 {
 			return min(old, n)
 		}
@@ -78,38 +89,53 @@ func (c *Counters) lower(off int, n uint64) {
 	})
 }
 
-func (c *Counters) add(off int, n uint64) {
-	c.update(off, func(old uint64) uint64 { return old + n })
+// limit steps a number by what may be done twice. What is kept goes first: whenever
+// the page is cut off, the whole step can be put back.
+func (c *Counters) limit(off int, to func(old uint64) uint64) {
+	if kept := c.keep(); kept != nil {
+		c.step(off, &kept[off/8], to)
+	}
+	c.touch(off, func(w *atomic.Uint64) { c.step(off, w, to) })
 }
 
-func (c *Counters) update(off int, to func(old uint64) uint64) {
-	c.grown(off)
-	c.change(off, func(w *atomic.Uint64) {
-		for {
-			word := w.Load()
-			old := c.decode(off, word)
-			if n := min(to(old), maxNumber); n == old || w.CompareAndSwap(word, c.encode(off, n)) {
-				return
-			}
-		}
+// add adds to a number. A page that is cut off in between may lose n.
+func (c *Counters) add(off int, n uint64) {
+	kept := c.keep()
+	c.touch(off, func(w *atomic.Uint64) {
+		c.step(off, w, func(old uint64) uint64 { return max(old, c.known(off)) + n })
 	})
+	if kept != nil {
+		c.step(off, &kept[off/8], func(old uint64) uint64 { return old + n })
+	}
+}
+
+func (c *Counters) step(off int, w *atomic.Uint64, to func(old uint64) uint64) {
+	for {
+		word := w.Load()
+		next := c.encode(off, to(c.decode(off, word)))
+		if next == word || w.CompareAndSwap(word, next) {
+			return
+		}
+	}
 }
 
 // change does the same to the page and to what is kept of it.
 func (c *Counters) change(off int, do func(*atomic.Uint64)) {
-	kept := c.kept.Load()
-	if kept == nil && c.path != "" {
-		kept = c.keep()
-	}
+	kept := c.keep()
 	c.touch(off, do)
 	if kept != nil {
 		do(&kept[off/8])
 	}
 }
 
-// keep copies the page, so that it can be made anew.
+// keep is the copy of the page from which it can be made anew; nil for one that has
+// no file.
 func (c *Counters) keep() *page {
-	kept := &page{}
+	kept := c.kept.Load()
+	if kept != nil || c.path == "" {
+		return kept
+	}
+	kept = &page{}
 	for i := committedOffset / 8; i < len(kept); i++ {
 		c.touch(8*i, func(w *atomic.Uint64) { kept[i].Store(w.Load()) })
 	}
