@@ -38,10 +38,13 @@ func (c *Call) AppendMembers(dst []byte) (_ []byte, ok bool) {
 	if !ok || len(c.Record.Message) > MaxString || len(c.Logger) > math.MaxUint16 {
 		return dst, false
 	}
-	c.Record.Attrs(func(a slog.Attr) bool {
-		dst = appendAttrJSON(dst, a)
-		return true
-	})
+	front, back := attrsOf(&c.Record)
+	for i := range front {
+		dst = appendAttrJSON(dst, front[i])
+	}
+	for i := range back {
+		dst = appendAttrJSON(dst, back[i])
+	}
 	// A frame of it is at most twice as long: a float of one digit.
 	return dst, len(c.Logger)+len(c.Record.Message)+2*(len(dst)-start) < room
 }

@@ -229,9 +229,58 @@ const (
 // empty key are inlined, empty groups and the zero Attr are left out. Whatever
 // a method of the value does, Attr does not panic.
 func (e *Encoder) Attr(a slog.Attr) {
-	if e.redact == nil && e.plain(a.Key, a.Value) {
+	// Nearly all have a short key and a short or simple value: for those the buffer
+	// is grown once and stored once.
+	const short = 0x7f // one byte of length
+	const most = 1 + short + 1 + 1 + short
+	key, b, n := a.Key, e.buf, len(e.buf)
+	if e.redact != nil || len(key) == 0 || len(key) > short || n > e.room {
+		e.attr(a)
 		return
 	}
+	if cap(b)-n < most {
+		b = slices.Grow(b, most)
+	}
+	b = b[:n+most]
+	b[n] = byte(len(key))
+	n += 1 + copy(b[n+1:], key)
+	switch a.Value.Kind() {
+	case slog.KindString:
+		s := a.Value.String()
+		if len(s) > short {
+			e.attr(a)
+			return
+		}
+		b[n], b[n+1] = byte(String), byte(len(s))
+		n += 2 + copy(b[n+2:], s)
+	case slog.KindInt64:
+		b[n] = byte(Int)
+		n += 1 + binary.PutVarint(b[n+1:], a.Value.Int64())
+	case slog.KindDuration:
+		b[n] = byte(Duration)
+		n += 1 + binary.PutVarint(b[n+1:], int64(a.Value.Duration()))
+	case slog.KindUint64:
+		b[n] = byte(Uint)
+		n += 1 + binary.PutUvarint(b[n+1:], a.Value.Uint64())
+	case slog.KindFloat64:
+		b[n] = byte(Float)
+		binary.LittleEndian.PutUint64(b[n+1:], math.Float64bits(a.Value.Float64()))
+		n += 9
+	case slog.KindBool:
+		b[n] = byte(False)
+		if a.Value.Bool() {
+			b[n] = byte(True)
+		}
+		n++
+	default:
+		e.attr(a)
+		return
+	}
+	e.buf = b[:n]
+}
+
+// attr is Attr for what is long, redacted or not of a simple kind.
+func (e *Encoder) attr(a slog.Attr) {
 	v := a.Value
 	if v.Kind() == slog.KindLogValuer {
 		v = v.Resolve()
@@ -248,56 +297,6 @@ func (e *Encoder) Attr(a slog.Attr) {
 		return
 	}
 	e.value(a.Key, v)
-}
-
-// plain adds the attribute if its key and text are short and its value is of a
-// simple kind, as nearly all are: the buffer is grown once and stored once. It
-// reports whether it did.
-func (e *Encoder) plain(key string, v slog.Value) bool {
-	const short = 0x7f // one byte of length
-	const most = 1 + short + 1 + 1 + short
-	b, n := e.buf, len(e.buf)
-	if len(key) == 0 || len(key) > short || n > e.room {
-		return false
-	}
-	if cap(b)-n < most {
-		b = slices.Grow(b, most)
-	}
-	b = b[:n+most]
-	b[n] = byte(len(key))
-	n += 1 + copy(b[n+1:], key)
-	switch v.Kind() {
-	case slog.KindString:
-		s := v.String()
-		if len(s) > short {
-			return false
-		}
-		b[n], b[n+1] = byte(String), byte(len(s))
-		n += 2 + copy(b[n+2:], s)
-	case slog.KindInt64:
-		b[n] = byte(Int)
-		n += 1 + binary.PutVarint(b[n+1:], v.Int64())
-	case slog.KindDuration:
-		b[n] = byte(Duration)
-		n += 1 + binary.PutVarint(b[n+1:], int64(v.Duration()))
-	case slog.KindUint64:
-		b[n] = byte(Uint)
-		n += 1 + binary.PutUvarint(b[n+1:], v.Uint64())
-	case slog.KindFloat64:
-		b[n] = byte(Float)
-		binary.LittleEndian.PutUint64(b[n+1:], math.Float64bits(v.Float64()))
-		n += 9
-	case slog.KindBool:
-		b[n] = byte(False)
-		if v.Bool() {
-			b[n] = byte(True)
-		}
-		n++
-	default:
-		return false
-	}
-	e.buf = b[:n]
-	return true
 }
 
 func (e *Encoder) value(key string, v slog.Value) {

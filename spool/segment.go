@@ -210,25 +210,28 @@ func (s *segment) walk(limit uint64, faults *faults) (pos uint64) {
 		s.walked = max(s.walked, limit)
 		return s.walked
 	}
-	for s.walked < limit {
-		w := atomic.LoadUint64(s.word(s.walked))
-		if end, ok := faults.at(s.walked); ok {
-			s.walked = end
+	// Appends read what stands beside these in the segment: they are written once.
+	pos, frames := s.walked, s.frames
+	for pos < limit {
+		w := atomic.LoadUint64(s.word(pos))
+		if end, ok := faults.at(pos); ok {
+			pos = end
 			continue
 		}
 		if w == 0 || w&busyBit != 0 {
-			if !s.lostHole() {
+			if s.walked = pos; !s.lostHole() {
 				break
 			}
-			s.walked = limit
+			pos = limit
 			continue
 		}
-		s.walked += frameSize(int(w & lengthMask))
+		pos += frameSize(int(w & lengthMask))
 		if w&padBit == 0 {
-			s.frames++
+			frames++
 		}
 	}
-	return s.walked
+	s.walked, s.frames = pos, frames
+	return pos
 }
 
 // lostHole reports whether the hole at walked will stay: frames that were there

@@ -52,10 +52,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		e.Caller(t.callers.Encoded(r.PC))
 	}
 	e.Bound(h.bound)
-	r.Attrs(func(a slog.Attr) bool {
-		e.Attr(a)
-		return true
-	})
+	e.Record(&r)
 	if _, err := t.send(p, level, record.Log, e, mask, direct, false); err != nil && err == p.cfg.Moved {
 		return h.Handle(ctx, r) // by the configuration that was applied meanwhile
 	}
