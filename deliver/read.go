@@ -192,7 +192,7 @@ func (l *lane) pin(g []*cursor) bool {
 	for _, m := range l.b.moves {
 		c := m.c
 		c.slot().Pin(m.lo, m.to.Position)
-		if !c.run.StillThere(m.lo, m.to.Position) {
+		if !c.stillThere(m.lo, m.to.Position) {
 			for _, m := range l.b.moves {
 				m.c.slot().Unpin()
 			}
@@ -201,6 +201,13 @@ func (l *lane) pin(g []*cursor) bool {
 		}
 	}
 	return true
+}
+
+func (c *cursor) stillThere(from, to uint64) bool {
+	if c.reader != nil {
+		return c.reader.StillThere(from, to)
+	}
+	return c.run.StillThere(from, to)
 }
 
 // rewind makes the runs of g be read again from where the destination stands.

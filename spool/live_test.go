@@ -200,3 +200,38 @@ func TestPinAgainstFreeing(t *testing.T) {
 		t.Errorf("the oldest is at %s", got)
 	}
 }
+
+// A reader asks its open segment alone, and is told when that is removed or blank.
+func TestReaderStillThere(t *testing.T) {
+	files := threeFiles()
+	run, _, _ := livingRun(t, files...)
+	for i, gone := range []func(path string) error{
+		os.Remove,
+		func(path string) error {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = f.WriteAt(make([]byte, 8), 0)
+			return err
+		},
+	} {
+		from, to := files[i].h.data(), files[i].h.end()
+		r := run.Reader(from)
+		defer r.Close()
+		if !r.StillThere(from, to) { // none is open yet
+			t.Fatal("the segment is there")
+		}
+		if _, st := r.Next(); st != Frame {
+			t.Fatal(st)
+		}
+		if !r.StillThere(from, to) || !r.StillThere(from, files[2].h.data()) {
+			t.Fatal("the segments are there")
+		}
+		must(t, gone(filepath.Join(run.path, segmentName(uint64(i+1)))))
+		if r.StillThere(from, to) || r.StillThere(from, files[2].h.data()) {
+			t.Errorf("segment %d is gone, yet still there", i+1)
+		}
+	}
+}

@@ -73,6 +73,7 @@ type Reader struct {
 	end  uint64 // after the last frame or PAD that checked
 	cur  header
 	src  source // nil: none open
+	name string // of its file; empty if it has none
 	over bool   // the file that is open holds another segment by now
 	only bool   // stop at the end of this segment
 	dead bool
@@ -307,7 +308,7 @@ func (r *Reader) open() Status {
 			return Wait
 		}
 		lost := h.base > r.pos && (r.cur.seq != 0 || r.pos != 0)
-		r.cur, r.src, r.buf, r.salvage = h.header, src, r.buf[:0], false
+		r.cur, r.src, r.name, r.buf, r.salvage = h.header, src, h.name, r.buf[:0], false
 		if r.reused() {
 			r.Close() // since the look at its header
 			continue

@@ -80,13 +80,7 @@ func (r *Run) Oldest() uint64 {
 // StillThere reports whether all segments that hold [from, to) are there and
 // stay: the caller has pinned the range.
 func (r *Run) StillThere(from, to uint64) bool {
-	// Whoever frees announces it, and looks at the pins then. One that stands may
-	// have looked before the pin was there; one that stands for long belongs to a
-	// writer that died meanwhile.
-	const patience = 2 * time.Second
-	for begin := time.Now(); r.Alive() && r.Counters().load(freeingOffset) > from && time.Since(begin) < patience; {
-		time.Sleep(time.Millisecond)
-	}
+	r.awaitFreeing(from)
 	list, err := r.segments()
 	if err != nil {
 		return false
@@ -98,4 +92,28 @@ func (r *Run) StillThere(from, to uint64) bool {
 		}
 	}
 	return at >= to
+}
+
+// StillThere is that of the run, and cheaper for a range in the segment that is
+// open: its name and its header are looked at, and no other file.
+func (r *Reader) StillThere(from, to uint64) bool {
+	if r.src == nil || r.name == "" || from < r.cur.base || to > r.cur.end() {
+		return r.run.StillThere(from, to)
+	}
+	r.run.awaitFreeing(from)
+	if _, err := os.Stat(filepath.Join(r.run.path, r.name)); err != nil {
+		return r.run.StillThere(from, to)
+	}
+	return !r.reused()
+}
+
+// awaitFreeing returns when nobody frees what lies at or above from. Whoever frees
+// announces it, and looks at the pins then. One that stands may have looked before
+// the pin was there; one that stands for long belongs to a writer that died
+// meanwhile.
+func (r *Run) awaitFreeing(from uint64) {
+	const patience = 2 * time.Second
+	for begin := time.Now(); r.Alive() && r.Counters().load(freeingOffset) > from && time.Since(begin) < patience; {
+		time.Sleep(time.Millisecond)
+	}
 }
