@@ -174,7 +174,7 @@ func (w *Writer) drop(i int) {
 
 // reusable reports whether a segment's file can hold the next one.
 func (w *Writer) reusable(s *segment) bool {
-	return s.path != "" && s.mem != nil && !s.unmapped && !s.fault.Load() && s.size == w.size && w.tail.Load()&sealed == 0
+	return s.path != "" && s.mem != nil && !s.unmapped && !s.fault.Load() && s.size == w.size && s.young() && w.tail.Load()&sealed == 0
 }
 
 // discard unmaps and deletes a segment that is not in the list any more.

@@ -51,6 +51,40 @@ func TestSegmentsAreReused(t *testing.T) {
 	}
 }
 
+// A file that has been dirty for long is not used again, neither when its segment
+// is delivered nor when it is spare already.
+func TestOldFilesAreNotReused(t *testing.T) {
+	s, _ := openSpool(t, Options{Dir: t.TempDir()})
+	w := s.Writer()
+	w.stopBackground()
+	w.size = minSegment
+	for n := range 60 {
+		mustAppend(t, w, payload(1, 0, n, big))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.segs) < 4 {
+		t.Fatalf("%d segments", len(w.segs))
+	}
+	passAll(w.Run(), w.Tail())
+	w.walkTo(w.Tail())
+	w.segs[1].made = w.segs[1].made.Add(-youth)
+	young, old := w.segs[0].path, w.segs[1].path
+	w.free(w.segs[2])
+	if len(w.spare) != 1 || w.spare[0].path != young {
+		t.Fatalf("spare %v, want %s alone", w.spare, young)
+	}
+	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the old file: %v", err)
+	}
+	w.spare[0].made = w.spare[0].made.Add(-youth)
+	w.next = nil
+	must(t, w.makeNext(false))
+	if w.next.path == young || len(w.spare) != 0 {
+		t.Errorf("%s was used again", young)
+	}
+}
+
 // Spare files go when nobody appends any more.
 func TestSparesGoWhenIdle(t *testing.T) {
 	s, _ := openSpool(t, Options{Dir: t.TempDir()})

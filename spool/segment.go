@@ -18,13 +18,14 @@ import (
 // memory ring) it is memory only.
 type segment struct {
 	header
-	mem    []byte   // never changes: an append reads it without a lock
-	f      *os.File // nil in memory
-	path   string   // empty in memory
-	walked uint64   // below it every frame is committed; only the background's
-	frames uint64   // that were walked over
-	filled uint64   // below it the pages are resident, and were writable
-	ready  uint64   // below it those of the window are writable again
+	mem    []byte    // never changes: an append reads it without a lock
+	f      *os.File  // nil in memory
+	path   string    // empty in memory
+	walked uint64    // below it every frame is committed; only the background's
+	frames uint64    // that were walked over
+	filled uint64    // below it the pages are resident, and were writable
+	ready  uint64    // below it those of the window are writable again
+	made   time.Time // when its file was
 	fault  atomic.Bool
 
 	told      bool   // its fault was reported
@@ -39,6 +40,12 @@ type segment struct {
 // step is how many bytes of pages are made ready at a time.
 const step = 64 << 10
 
+// youth is how old a file may be that is used again. Linux writes the pages of a
+// file to the disk when it has been dirty for 30 s, counted from the first write
+// to it and whatever was synced meanwhile, and write-protects them for that: a
+// store into the window would fault. What is deleted before is never written.
+const youth = 20 * time.Second
+
 // giveUp is how long a hole is waited for where storage failed.
 const giveUp = time.Second
 
@@ -50,7 +57,7 @@ func segmentName(number uint64) string { return fmt.Sprintf("%06d.seg", number) 
 // space is allocated, so a full disk is an error here and never a fault in the
 // application; the first populate bytes are ready for writing.
 func newSegment(path string, h header, populate uint64) (*segment, error) {
-	s := &segment{header: h.renew(), path: path, walked: h.data(), filled: h.base}
+	s := &segment{header: h.renew(), path: path, walked: h.data(), filled: h.base, made: time.Now()}
 	var err error
 	if path == "" {
 		s.mem = make([]byte, h.size)
@@ -83,10 +90,12 @@ func (s *segment) magic() *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointe
 // longer what they were.
 func (s *segment) blank() bool { return s.guard(func() { s.magic().Store(0) }) }
 
+func (s *segment) young() bool { return time.Since(s.made) < youth }
+
 // again makes segment h in the file and the mapping of s, which is blank. The
 // frames go before the header does: a file without any header has no frames.
 func (s *segment) again(h header) (n *segment, err error) {
-	n = &segment{header: h.renew(), f: s.f, path: s.path, mem: s.mem, walked: h.data(), filled: h.end()}
+	n = &segment{header: h.renew(), f: s.f, path: s.path, mem: s.mem, walked: h.data(), filled: h.end(), made: s.made}
 	ok := s.guard(func() {
 		clear(s.mem[headerSize:])
 		crash.At(crash.Reuse)

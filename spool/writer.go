@@ -286,8 +286,10 @@ func (w *Writer) make(h header, populate uint64) (*segment, error) {
 		last := len(w.spare) - 1
 		s := w.spare[last]
 		w.spare = w.spare[:last]
-		if n, err := s.again(h); err == nil {
-			return n, nil
+		if s.young() {
+			if n, err := s.again(h); err == nil {
+				return n, nil
+			}
 		}
 		w.discard(s)
 	}
