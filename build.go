@@ -33,6 +33,7 @@ type blueprint struct {
 	now      clock              // nil: the real one
 	adjusted []*config.Document // incremental ones, which came after doc
 	others   tree.Others
+	stack    record.Level // from which on logs have their stack
 	keys     fileKeys
 	location *time.Location
 	redact   *record.Redactor
@@ -76,6 +77,7 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	b.location = zoneOf(b.keys.Timezone, doc.Root, &ps)
 	b.delivers = has[delivers](opts)
 	b.writeOnly = has[writeOnly](opts) || b.keys.Spool.Deliver == "never" && !b.delivers
+	b.stack = levelOf(b.keys.Stack, &ps)
 	b.service(&ps)
 	b.redaction()
 	formatters := b.formatters(&ps)
@@ -128,7 +130,7 @@ func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Format
 	*ps = append((*ps)[:start], foreignKeys(n, (*ps)[start:])...)
 	f, err := k.New(b.location)
 	if err == nil {
-		return b.sinceStart(f)
+		return b.sinceStart(format.OfService(f, b.keys.Service))
 	}
 	at, text := n, err.Error()
 	var key *format.KeyError
@@ -156,6 +158,9 @@ func (b *blueprint) sinceStart(f format.Formatter) format.Formatter {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// nearPython finds what is said of a key that is nearly one of Python's formatters.
+var nearPython = regexp.MustCompile(`did you mean "(class|format|datefmt|style|validate|defaults)"`)
+
 // foreignKeys does with keys that are not known as Python's formatters do: what
 // logging.Formatter does not know it ignores, unless it is nearly what is known; a
 // factory wants names.
@@ -169,7 +174,7 @@ func foreignKeys(n *config.Node, ps config.Problems) (left config.Problems) {
 				p.Msg = fmt.Sprintf("Not a valid Python identifier: '%s'", key)
 			case n.Get("()") != nil:
 				p.Msg = fmt.Sprintf("Formatter.__init__() got an unexpected keyword argument '%s'", key)
-			case (class == "" || strings.Contains(class, ".")) && !strings.Contains(p.Msg, "did you mean"):
+			case (class == "" || strings.Contains(class, ".")) && !nearPython.MatchString(p.Msg):
 				continue
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/format"
 	"github.com/girok/girok/sink/console"
 	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/tree"
@@ -31,7 +32,11 @@ func (k *consoleKeys) open(_ *blueprint, h *handlerPlan, _ report) tree.Direct {
 	if strings.Contains(k.Stream, "stdout") {
 		out = console.Stdout()
 	}
-	return console.NewEnding(out, h.format, k.Set.text())
+	f := h.format
+	if c, ok := f.(format.Colored); ok {
+		f = c.On(console.Terminal(out))
+	}
+	return console.NewEnding(out, f, k.Set.text())
 }
 
 // ending is what `.` may set of a handler that writes lines.

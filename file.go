@@ -25,6 +25,7 @@ type fileKeys struct {
 	Sources         map[string]*config.Node `yaml:"sources" doc:"records of other programs, by name; for girok run"`
 	Incremental     config.Truth            `yaml:"incremental" doc:"true: the file changes only levels of handlers and loggers, and propagate, of what is configured already; all else in it is ignored"`
 	DisableExisting *config.Truth           `yaml:"disable_existing_loggers" doc:"true: a reload with this file silences the loggers that the program has asked for before and that the file does not name; else they go on"`
+	Stack           *config.Node            `yaml:"stack" doc:"logs of this level or above have the stack of their call under stack, and the causes of an error beside it, under its key and .causes; none has if absent"`
 	Redact          redactKeys              `yaml:"redact" doc:"values that must not be seen: hidden before a record exists"`
 	Spool           spoolKeys               `yaml:"spool" doc:"the durable log that spooled handlers read"`
 }

@@ -103,7 +103,7 @@ func (l *Logs) reload(doc *config.Document) error {
 
 // treeConfig is what the loggers are made of.
 func (l *Logs) treeConfig(b *blueprint) tree.Config {
-	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed, Moved: spool.ErrMoved, Others: b.others}
+	cfg := tree.Config{Loggers: b.loggers, Redact: b.redact, LastResort: lastResort(), Failed: l.handlerFailed, Moved: spool.ErrMoved, Others: b.others, Stack: b.stack}
 	if s := l.spool.Load(); s != nil {
 		cfg.Appender = s.Appender()
 	}

@@ -73,6 +73,9 @@ func (f field) needsCaller() bool { return f >= fieldPathName && f <= fieldFuncN
 func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	switch p.field {
 	case fieldAttr:
+		if t.uvicorn != nil && t.uvicorn.field(x, p.key, v) {
+			return true
+		}
 		return x.attr(v, p.key) || t.defaults != nil && x.attr(t.defaults, p.key)
 	case fieldName:
 		x.setText(v.Logger)
@@ -80,7 +83,9 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 			x.setString("root")
 		}
 	case fieldMessage:
-		x.setText(v.Message)
+		if t.uvicorn == nil || !t.uvicorn.colorMessage(x, v) {
+			x.setText(v.Message)
+		}
 	case fieldLevelName:
 		x.setString(levelName(v.Level))
 	case fieldLevelNo:

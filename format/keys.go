@@ -1,10 +1,12 @@
 package format
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +18,7 @@ import (
 
 // Keys is one entry of `formatters` in a configuration.
 type Keys struct {
-	Class    string        `yaml:"class" doc:"json; or logging.Formatter, which it is if absent, or another formatter of Python's"`
+	Class    string        `yaml:"class" doc:"json, logfmt, console, ecs or gcp; or logging.Formatter, which it is if absent, or another formatter of Python's"`
 	Factory  *config.Node  `yaml:"()" doc:"in the place of class, as in Python"`
 	Format   *config.Node  `yaml:"format" doc:"Python's, as %(asctime)s %(levelname)s %(message)s"`
 	Fmt      *config.Node  `yaml:"fmt" doc:"the same, with ()"`
@@ -25,6 +27,10 @@ type Keys struct {
 	Validate *config.Truth `yaml:"validate" doc:"false: a format without a field is no mistake"`
 	Defaults *config.Node  `yaml:"defaults" doc:"values of attributes that a record lacks, by name"`
 	Set      *config.Node  `yaml:"." doc:"default_time_format and default_msec_format, with ()"`
+	Source   bool          `yaml:"source" doc:"girok's own classes: where the call stands in the code"`
+	Color    string        `yaml:"color" enum:"auto|always|never" doc:"console: colours; auto, which it is if absent: when it is a terminal and NO_COLOR is not set"`
+	Project  string        `yaml:"project" doc:"gcp: the project that traces lie in; $GOOGLE_CLOUD_PROJECT if absent"`
+	Colors   *config.Truth `yaml:"use_colors" doc:"uvicorn's: true or false; when it is a terminal if absent"`
 
 	Version        string        `yaml:"version" enum:"2.0.7|3.3|4.2" doc:"JsonFormatter: the version of python-json-logger that it does as; if absent 2.0.7, and 4.2 for pythonjsonlogger.json.JsonFormatter"`
 	Prefix         string        `yaml:"prefix,raw" doc:"JsonFormatter: what stands before the object"`
@@ -61,7 +67,11 @@ const (
 	classJSON3     = "pythonjsonlogger.json.JsonFormatter"
 )
 
-var classes = []string{"json", classFormatter, classJSON2, classJSON3}
+// own are the classes that are girok's, and classes all of them.
+var (
+	own     = []string{"json", "logfmt", "console", "ecs", "gcp"}
+	classes = append(slices.Clone(own), classFormatter, classJSON2, classJSON3, classUvicorn, classUvicornAccess)
+)
 
 // New makes the formatter; loc is the zone of its times. The error is a *KeyError,
 // and holds a *SyntaxError if it is the format's.
@@ -72,10 +82,12 @@ func (k Keys) New(loc *time.Location) (Formatter, error) {
 	}
 	bare := k.Format.IsZero() && k.Datefmt == ""
 	switch {
-	case class == "json" && !bare:
-		return nil, wrongKey("class", "class json takes neither format nor datefmt")
-	case class == "json":
-		return NewJSON(JSONOptions{Location: loc}), nil
+	case slices.Contains(own, class) && !bare:
+		return nil, wrongKey("class", "class %s takes neither format nor datefmt", class)
+	case slices.Contains(own, class):
+		return k.own(class, loc)
+	case (factory || bare) && (k.Source || k.Color != "" || k.Project != ""): // else Python ignores them
+		return nil, wrongKey("class", "source, color and project are keys of girok's own classes: %s", strings.Join(own, ", "))
 	case class == "" && bare && k.Style.Kind() == config.None:
 		return Default(loc), nil
 	}
@@ -89,11 +101,47 @@ func (k Keys) New(loc *time.Location) (Formatter, error) {
 	if o.Style == ',' {
 		return nil, wrongKey("style", wrongStyle)
 	}
-	t, err := o.Text()
+	f, err := k.text(o, class)
 	if err != nil {
 		return nil, &KeyError{k.formatKey(), err}
 	}
-	return t, nil
+	return f, nil
+}
+
+// own makes a formatter of girok's.
+func (k Keys) own(class string, loc *time.Location) (Formatter, error) {
+	if k.Color != "" && class != "console" {
+		return nil, wrongKey("color", "is a key of class console")
+	}
+	if k.Project != "" && class != "gcp" {
+		return nil, wrongKey("project", "is a key of class gcp")
+	}
+	switch class {
+	case "logfmt":
+		return NewLogfmt(loc, k.Source), nil
+	case "console":
+		return NewConsole(loc, map[string]Color{"always": ColorAlways, "never": ColorNever}[k.Color], k.Source), nil
+	case "ecs":
+		return NewECS(k.Source), nil
+	case "gcp":
+		return NewGCP(cmp.Or(k.Project, os.Getenv("GOOGLE_CLOUD_PROJECT")), k.Source), nil
+	}
+	return NewJSON(JSONOptions{Location: loc, Source: k.Source}), nil
+}
+
+// text makes a formatter with a format.
+func (k Keys) text(o Options, class string) (Formatter, error) {
+	if class != classUvicorn && class != classUvicornAccess {
+		return o.Text()
+	}
+	color := ColorAuto
+	if k.Colors != nil {
+		color = ColorNever
+		if bool(*k.Colors) {
+			color = ColorAlways
+		}
+	}
+	return newUvicorn(o, class == classUvicornAccess, color)
 }
 
 // class is the class of the formatter, and whether it stands under ().
@@ -115,9 +163,10 @@ func (k Keys) class() (class string, factory bool, err error) {
 	if _, text := f.PyScalar().(string); !text {
 		return "", false, wrongKey("()", "want the name of a class, as %s", classFormatter)
 	}
-	if !slices.Contains(classes[1:], class) {
+	python := classes[len(own):]
+	if !slices.Contains(python, class) {
 		module, _, _ := strings.Cut(class, ".")
-		return "", false, wrongKey("()", "Cannot resolve '%s': No module named '%s'; there are %s", class, module, strings.Join(classes[1:], ", "))
+		return "", false, wrongKey("()", "Cannot resolve '%s': No module named '%s'; there are %s", class, module, strings.Join(python, ", "))
 	}
 	return class, true, nil
 }

@@ -19,7 +19,7 @@ import (
 // handler is a slog.Handler that writes JSON by way of a frame.
 type handler struct {
 	out   *bytes.Buffer
-	json  *JSON
+	json  Formatter
 	bound *record.Bound
 }
 

@@ -36,6 +36,7 @@ type Text struct {
 	caller   bool
 	start    time.Time
 	pid      int
+	uvicorn  *uvicorn // its fields; nil: none
 
 	misfits atomic.Uint64
 }
@@ -159,10 +160,12 @@ func (t *Text) StartedAt(at time.Time) { t.start = at }
 // Of is t for the records of another process, or of an earlier life of this one:
 // what it was called by and when it began are not in its records. Misfits are
 // counted apart.
-func (t *Text) Of(pid int, started time.Time) Formatter {
+func (t *Text) Of(pid int, started time.Time) Formatter { return t.of(pid, started) }
+
+func (t *Text) of(pid int, started time.Time) *Text {
 	return &Text{
 		pieces: t.pieces, defaults: t.defaults, trouble: t.trouble, clock: t.clock, millis: t.millis,
-		rest: t.rest, caller: t.caller, start: started, pid: pid,
+		rest: t.rest, caller: t.caller, start: started, pid: pid, uvicorn: t.uvicorn,
 	}
 }
 

@@ -43,7 +43,8 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		t.miss(p)
 		return nil
 	}
-	if mask == 0 && p.only != nil && h.straight(p, level, &r) {
+	traces := p.traces(level)
+	if mask == 0 && p.only != nil && !traces && h.straight(p, level, &r) {
 		return nil
 	}
 	e := record.NewEncoder(p.cfg.Redact)
@@ -51,8 +52,14 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if p.caller {
 		e.Caller(t.callers.Encoded(r.PC))
 	}
+	if traces {
+		addStack(e, &r, p.cfg.Redact)
+	}
 	e.Bound(h.bound)
 	e.Record(&r)
+	if traces {
+		addCauses(e, &r, p.cfg.Redact)
+	}
 	if _, err := t.send(p, level, record.Log, e, mask, direct, false); err != nil && err == p.cfg.Moved {
 		return h.Handle(ctx, r) // by the configuration that was applied meanwhile
 	}

@@ -75,7 +75,10 @@ type Config struct {
 	Appender   Appender // nil if no handler is spooled
 	Moved      error    // see Appender
 	LastResort Direct   // takes WARNING and above where no handler is found
-	Others     Others   // what becomes of loggers that are there and that Loggers does not name
+	// Stack is from which level on a log has the stack of its call, and the causes of
+	// its errors; NotSet: none has.
+	Stack  record.Level
+	Others Others // what becomes of loggers that are there and that Loggers does not name
 	// Failed is told of a handler that returned an error. It must be quick and
 	// safe for concurrent use.
 	Failed func(handler string, err error)

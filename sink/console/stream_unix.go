@@ -16,6 +16,8 @@ type descriptor struct {
 	fd   int
 }
 
+func (d descriptor) of() *os.File { return d.file }
+
 func (d descriptor) Write(b []byte) (int, error) {
 	n, err := syscall.Write(d.fd, b)
 	return max(n, 0), err

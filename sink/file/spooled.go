@@ -58,7 +58,7 @@ func openSpooled(_ context.Context, env sink.Env, c Config) (sink.Sink, error) {
 	if err != nil {
 		return nil, &sink.Refused{Err: err, Remedy: "mend the handler's formatter"}
 	}
-	return &Spooled{config: c, env: env, format: f, file: own(c.Endpoint(env))}, nil
+	return &Spooled{config: c, env: env, format: format.OfService(f, env.Service), file: own(c.Endpoint(env))}, nil
 }
 
 // Close implements sink.Sink. What a batch still lacks is left to whoever has the
