@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/table"
 )
@@ -85,7 +86,7 @@ func pathProblem(path string) string {
 }
 
 // Endpoint is the absolute path of the file with symbolic links resolved.
-func (c Config) Endpoint(env sink.Env) string { return canonical(env.Path(c.Path)) }
+func (c Config) Endpoint(env sink.Env) string { return disk.Canonical(env.Path(c.Path)) }
 
 // Target is the table.
 func (c Config) Target() string { return c.Table }

@@ -16,6 +16,7 @@ import (
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/sink"
 )
 
@@ -32,7 +33,7 @@ import (
 func Query(ctx context.Context, path, sql string) (sink.Rows, error) {
 	a := &answer{}
 	a.ctx, a.cancel = context.WithCancel(ctx)
-	return a.of(canonical(path), sql)
+	return a.of(disk.Canonical(path), sql)
 }
 
 // Query implements sink.Queryer.

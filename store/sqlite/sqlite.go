@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/table"
 )
@@ -49,7 +50,7 @@ func (c *Config) Validate(at *config.At) {
 }
 
 // Endpoint is the absolute path of the file with symbolic links resolved.
-func (c Config) Endpoint(env sink.Env) string { return canonical(env.Path(c.Path)) }
+func (c Config) Endpoint(env sink.Env) string { return disk.Canonical(env.Path(c.Path)) }
 
 // Target is the table.
 func (c Config) Target() string { return c.Table }
@@ -60,25 +61,6 @@ func (c Config) Limits() sink.Limits { return c.Batch }
 // Guarantee says what is guaranteed.
 func (c Config) Guarantee() string {
 	return "exactly once: rows and position move in one transaction; an older copy of the file put back is noticed"
-}
-
-// canonical is path, absolute and without symbolic links, also where the file or
-// some of its folders are not there yet.
-func canonical(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		abs = filepath.Clean(path)
-	}
-	missing := ""
-	for dir := abs; ; dir = filepath.Dir(dir) {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			return filepath.Join(real, missing)
-		}
-		if dir == filepath.Dir(dir) {
-			return abs
-		}
-		missing = filepath.Join(filepath.Base(dir), missing)
-	}
 }
 
 // store is one handler's table. It has one connection, opened when it is needed

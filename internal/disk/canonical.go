@@ -1,10 +1,10 @@
-package duckdb
+package disk
 
 import "path/filepath"
 
-// canonical is path, absolute and without symbolic links, also where the file or
+// Canonical is path, absolute and without symbolic links, also where the file or
 // some of its folders are not there yet.
-func canonical(path string) string {
+func Canonical(path string) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		abs = filepath.Clean(path)
