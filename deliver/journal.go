@@ -11,8 +11,8 @@ import (
 	"github.com/girok/girok/sink"
 )
 
-// entry is what the journal holds of a batch of class file before any of it is
-// sent: enough to cut the same batch again. It stands in the state until the
+// entry is what the journal holds of a batch of class file or name before any of it
+// is sent: enough to cut the same batch again. It stands in the state until the
 // batch is in.
 type entry struct {
 	Name    string      `json:"name"`
@@ -79,7 +79,7 @@ func (p *splitter) entryOf(b *sink.Batch) *entry {
 	return e
 }
 
-// write gives a batch to the sink. A sink of class file prepares it first, and
+// write gives a batch to the sink. A Journaled sink prepares it first, and
 // the journal gets what it is; again is the entry of a batch that was begun
 // before and is cut once more.
 func (p *splitter) write(b *sink.Batch, again *entry) error {

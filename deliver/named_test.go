@@ -17,8 +17,8 @@ import (
 	"github.com/girok/girok/spool"
 )
 
-// namedSink is a destination of class file whose means is the name: each batch is
-// an object, written if there is none of its name.
+// namedSink is a destination of class name: each batch is an object, written if
+// there is none of its name.
 type namedSink struct {
 	s    *store
 	name string // what was prepared
@@ -26,7 +26,7 @@ type namedSink struct {
 
 func namedKind(stores map[string]*store) sink.Kind {
 	def := fakeConfig{Batch: sink.Limits{Records: 1000, Bytes: 1 << 20, Age: config.Duration(10 * time.Millisecond)}}
-	return sink.Define("named", "objects in memory", sink.File, def, func(_ context.Context, _ sink.Env, c fakeConfig) (sink.Sink, error) {
+	return sink.Define("named", "objects in memory", sink.Name, def, func(_ context.Context, _ sink.Env, c fakeConfig) (sink.Sink, error) {
 		return &namedSink{s: stores[c.At]}, nil
 	})
 }

@@ -28,7 +28,7 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 		m := &l.b.moves[i]
 		m.from = m.c.stored
 	}
-	if g[0].kind.Class() == sink.File {
+	if g[0].kind.Class().Journaled() {
 		l.b.sortRuns() // what the journal has must not depend on who was read when
 	}
 	batch := make([]*cursor, len(l.b.moves))

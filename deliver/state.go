@@ -22,7 +22,7 @@ import (
 // numbered and with a checksum: a kill tears at most one of them. For the class
 // position it is a memory aid only; the destination decides.
 //
-// For the class file it is the journal, too.
+// For the classes file and name it is the journal, too.
 //
 // A copy: magic "girokst1", number (8 bytes), length (4), JSON, CRC-32 IEEE of
 // all before (4); little endian. What follows means nothing.

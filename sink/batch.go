@@ -15,7 +15,7 @@ type Batch struct {
 	Moves   []Move // one for each run that the batch touches
 	items   []Item
 
-	// For sinks of class File, the others need not look.
+	// For Journaled sinks, the others need not look.
 	Mark    Mark // what the journal has of it; nil: nothing of it was ever sent
 	Attempt int  // 1, or one more for each batch that was refused in its place
 	Partial bool // the spool has lost some of what it was prepared with: these are the records that are left

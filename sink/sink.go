@@ -23,7 +23,12 @@ const (
 	None     Class = iota // nothing: at least once
 	Position              // the store is the journal: rows and position move in one transaction
 	File                  // a batch stands in a journal before it is sent; the destination shows how much of it is in
+	Name                  // a batch stands in a journal before it is sent; it is in, whole, when the destination has something of its name
 )
+
+// Journaled reports whether deliver keeps a journal for the class: its sinks are
+// Journaled.
+func (c Class) Journaled() bool { return c == File || c == Name }
 
 func (c Class) String() string {
 	switch c {
@@ -31,6 +36,8 @@ func (c Class) String() string {
 		return "position"
 	case File:
 		return "file"
+	case Name:
+		return "name"
 	}
 	return "none"
 }
@@ -72,7 +79,7 @@ type Positioned interface {
 	Forget(ctx context.Context, runs []record.RunID) error
 }
 
-// Journaled is a sink of class File. Deliver keeps a journal for it: what the
+// Journaled is a sink of class File or Name. Deliver keeps a journal for it: what the
 // batch is and its Mark are written down, synced, before the first byte is sent.
 // After a crash deliver cuts the same batch again, from the same frames, and the
 // sink finds out how much of it is in.
@@ -100,7 +107,7 @@ type Journaled interface {
 	// and *Refused a part of it may be in.
 }
 
-// Mark is what a sink of class File keeps in the journal for a batch: JSON of its
+// Mark is what a Journaled sink keeps in the journal for a batch: JSON of its
 // own, one line, best below a kilobyte.
 type Mark = json.RawMessage
 

@@ -20,7 +20,7 @@ func (f *fixture) writeOrReject(s sink.Sink, p Part) map[int]string {
 	f.Helper()
 	bad := map[int]string{}
 	before := len(f.place.Rows(f))
-	err := s.Write(context.Background(), Batch(f.env.Handler, p))
+	err := f.send(context.Background(), s, Batch(f.env.Handler, p))
 	if err == nil {
 		return bad
 	}
@@ -34,7 +34,7 @@ func (f *fixture) writeOrReject(s sink.Sink, p Part) map[int]string {
 		f.breach("after *Reject nothing of the batch is in", "%d rows are in", n-before)
 	}
 	rest := p.Without(slices.Collect(maps.Keys(bad))...)
-	if err := s.Write(context.Background(), Batch(f.env.Handler, rest)); err != nil {
+	if err := f.send(context.Background(), s, Batch(f.env.Handler, rest)); err != nil {
 		f.breach("Reject with Rows names exactly the bad rows: what is left is written", "the rest: %v", err)
 	}
 	return bad
@@ -121,7 +121,7 @@ func testBadRows(f *fixture) {
 		records = append(records, Log(fmt.Sprint(i), n))
 	}
 	part := r.Part(records...)
-	err := s.Write(context.Background(), Batch(f.env.Handler, part))
+	err := f.send(context.Background(), s, Batch(f.env.Handler, part))
 	if got := f.rejected(err); !slices.Equal(got, bad) {
 		f.breach("Reject names exactly the bad rows, by their index in the batch", "got %v, want %v", got, bad)
 	}
@@ -129,7 +129,7 @@ func testBadRows(f *fixture) {
 	f.write(s, Batch(f.env.Handler, part.Without(bad...)))
 	f.wantMessages("one bad row never takes good rows with it", want)
 	more := r.Part(Log("only bad", slog.String("n", "x")))
-	if got := f.rejected(s.Write(context.Background(), Batch(f.env.Handler, more))); !slices.Equal(got, []int{0}) {
+	if got := f.rejected(f.send(context.Background(), s, Batch(f.env.Handler, more))); !slices.Equal(got, []int{0}) {
 		f.breach("Reject names exactly the bad rows", "got %v, want [0]", got)
 	}
 	f.write(s, Batch(f.env.Handler, more.Without(0)))

@@ -10,7 +10,7 @@ import (
 	"github.com/girok/girok/sink"
 )
 
-// journal is what deliver would have on the disk for a sink of class file.
+// journal is what deliver would have on the disk for a Journaled sink.
 type journal struct {
 	name string    // of the batch that was begun last
 	mark sink.Mark // its mark
@@ -76,7 +76,7 @@ func (f *fixture) journaled() sink.Journaled {
 	f.Helper()
 	j, ok := f.open("").(sink.Journaled)
 	if !ok {
-		f.Fatal("the kind is of class file, but its sink has no Prepare")
+		f.Fatal("the kind is of class file or name, but its sink has no Prepare")
 	}
 	return j
 }

@@ -69,7 +69,7 @@ func Run(t *testing.T, s Subject) {
 	if s.Kind.Class() == sink.Position {
 		runPosition(run)
 	}
-	if s.Kind.Class() == sink.File {
+	if s.Kind.Class().Journaled() {
 		runFile(run)
 	}
 	if s.Columns {
