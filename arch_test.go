@@ -25,6 +25,7 @@ var road = []struct {
 	{"spool", "keeps frames; knows nothing of where they go"},
 	{"sink", "the contract of destinations"},
 	{"sink/table sink/console sink/file sink/null sink/memory sink/queue sink/syslog sink/http sink/smtp sink/socket", "what needs no client library; they don't know each other"},
+	{"sink/files", "rows in files: has the columns of sink/table, as the stores do"},
 	{"sink/python", "the list of Python's handlers that write to a network: apart, so that only who asks for them links TLS"},
 	{"internal/control", "lets another process ask a running program; knows answers, not where they come from"},
 	{"deliver", "spool to sink; knows the contract and no sink"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/sink/python"
 	"github.com/girok/girok/source/stdin"
 	"github.com/girok/girok/store/duckdb"
@@ -17,6 +18,7 @@ import (
 var kinds = []girok.Option{
 	stdin.Kind,
 	python.Kinds, // the handlers of Python's logging that write to a network
+	files.Kind,
 	sqlite.Kind,
 	duckdb.Kind, // says what is missing, where it was built without a C++ compiler
 	postgres.Kind,

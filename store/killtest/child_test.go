@@ -20,6 +20,7 @@ import (
 	"unsafe"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
@@ -80,7 +81,7 @@ func child(spec string) error {
 	if err != nil {
 		return err
 	}
-	logs, err := girok.Open(part[0], sqlite.Kind, duckdb.Kind, postgres.Kind)
+	logs, err := girok.Open(part[0], files.Kind, sqlite.Kind, duckdb.Kind, postgres.Kind)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store duckdb -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store file -v
+//	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store files -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store postgres -v
 //
 // With PostgreSQL the server is killed too now and then, and connections break at

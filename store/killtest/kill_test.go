@@ -26,7 +26,7 @@ import (
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
-	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres or file")
+	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, files or file")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
@@ -75,8 +75,8 @@ func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "duckdb": "1000", "postgres": "1000"}[store]
-	place := "path: kill.db"
+	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000"}[store]
+	place := "path: kill.db" // with files a folder
 	if store == "postgres" {
 		place = pg.place()
 	}
@@ -106,7 +106,7 @@ func TestKill(t *testing.T) {
 	}
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
-		t.Fatalf("no store %q in this test: sqlite, postgres, file, or duckdb where there is a C++ compiler", *store)
+		t.Fatalf("no store %q in this test: sqlite, postgres, files, file, or duckdb where there is a C++ compiler", *store)
 	}
 	if *store == "postgres" {
 		pg.start(t, *seed)
@@ -140,8 +140,11 @@ const atRandom = 6
 func windowsOf(store string) (list []crash.Window) {
 	for w := range crash.NumAll {
 		of := w < crash.NumWindows
-		if store == "file" {
+		switch store {
+		case "file":
 			of = w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
+		case "files":
+			of = of || w == crash.Journaled || w == crash.Torn // nothing is put aside
 		}
 		if of {
 			list = append(list, w)
@@ -167,7 +170,7 @@ func (a *arena) live(life int) {
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
 	}
-	longest := map[string]int{"sqlite": 200, "file": 200, "postgres": 400, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
+	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
 	after := time.Duration(1+a.rng.IntN(longest)) * time.Millisecond
 	if aim != "" {
 		after = 5 * time.Second
@@ -281,7 +284,7 @@ func (a *arena) check() {
 	if *store == "postgres" {
 		a.t.Log(pg.told())
 	}
-	if *store != "file" {
+	if *store != "file" && *store != "files" {
 		a.t.Logf("positions left: %s", a.ask("select count(*) from girok_position")[0][0])
 	}
 	if aside, _ := filepath.Glob(filepath.Join(a.dir, "spool/kill/damaged/*")); len(aside) > 0 {

@@ -18,6 +18,7 @@ var stores = map[string]func(db, query string) ([][]string, error){
 	"duckdb":   duckdbRows,
 	"postgres": pg.rows,
 	"file":     fileRows,
+	"files":    filesRows,
 }
 
 // ask asks the database of the lives.
@@ -60,7 +61,7 @@ func sqlite3(db, query string) (rows [][]string, err error) {
 
 // fileRows reads the lines of all files, with what Python makes of them.
 func fileRows(db, _ string) (rows [][]string, err error) {
-	const script = `
+	return python(`
 import glob, gzip, json, os, sys
 for name in glob.glob(os.path.join(sys.argv[1], "kill*.jsonl*")):
     with (gzip.open if name.endswith(".gz") else open)(name, "rb") as f:
@@ -68,20 +69,37 @@ for name in glob.glob(os.path.join(sys.argv[1], "kill*.jsonl*")):
             r = json.loads(line)
             assert line.endswith(b"\n"), "torn"
             if "life" in r:
-                print(r["life"], r["g"], str(r["n"]).removeprefix("bad "), sep="|")
-`
-	python, err := exec.LookPath("python3")
+                print(r["life"], r["g"], str(r["n"]).removeprefix("bad "), "", sep="|")
+`, filepath.Dir(db))
+}
+
+// filesRows reads the rows of all files of the table, each of which is whole.
+func filesRows(folder, _ string) (rows [][]string, err error) {
+	return python(`
+import glob, json, os, sys
+for name in glob.glob(os.path.join(sys.argv[1], "kills", "*.ndjson")):
+    with open(name, "rb") as f:
+        lines = f.readlines()
+    assert lines and lines[-1].endswith(b"\n"), name + " is torn"
+    for r in map(json.loads, lines):
+        print(r["life"], r["g"], r["n"], r["record_id"], sep="|")
+`, folder)
+}
+
+// python runs a script that prints rows.
+func python(script, arg string) (rows [][]string, err error) {
+	path, err := exec.LookPath("python3")
 	if err != nil {
 		return nil, errors.New("python3 is needed to read the files with another program")
 	}
 	var out, errs bytes.Buffer
-	cmd := exec.Command(python, "-c", script, filepath.Dir(db))
+	cmd := exec.Command(path, "-c", script, arg)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("python3: %w: %s", err, errs.Bytes())
 	}
 	for line := range strings.Lines(out.String()) {
-		rows = append(rows, append(strings.Split(strings.TrimSpace(line), "|"), ""))
+		rows = append(rows, strings.Split(strings.TrimSpace(line), "|"))
 	}
 	return rows, nil
 }
