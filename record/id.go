@@ -1,34 +1,39 @@
 package record
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // IDLength is the length of a record's id, in characters.
 const IDLength = 26
 
 // AppendID appends the record's id: the one it brought with it, or 26
 // characters of Crockford's base 32 that sort by time: 48 bits of milliseconds
-// since 1970, then the first 80 bits of SHA-256 over run, position (8 bytes
-// each) and index (4), big endian. (The form is that of a ULID.)
+// since 1970, then 80 bits that are hashed from run, position and index. (The form
+// is that of a ULID.)
 func (v *View) AppendID(dst []byte, run RunID, at Place) []byte {
 	if v.ID != nil {
 		return append(dst, v.ID...)
 	}
-	var in [20]byte
-	binary.BigEndian.PutUint64(in[:], uint64(run))
-	binary.BigEndian.PutUint64(in[8:], at.Position)
-	binary.BigEndian.PutUint32(in[16:], at.Index)
-	sum := sha256.Sum256(in[:])
 	const limit = 1<<48 - 1 // milliseconds; the year 10889
 	ms := uint64(min(max(v.Seconds, 0), limit/1000+1)*1000 + int64(v.Nanos)/1e6)
 	if v.Seconds < 0 {
 		ms = 0
 	}
-	ms = min(ms, limit)
-	hi := ms<<16 | uint64(sum[0])<<8 | uint64(sum[1])
-	return appendULID(dst, hi, binary.BigEndian.Uint64(sum[2:]))
+	hi, lo := hashPlace(uint64(run), at)
+	return appendULID(dst, min(ms, limit), hi, lo)
+}
+
+// hashPlace gives 16 and 64 bits. Two records of one run differ in the 64 for
+// certain, unless they lie in requests: what is stirred maps one to one.
+func hashPlace(run uint64, at Place) (hi uint16, lo uint64) {
+	a, b := stir(stir(run)^at.Position), stir(stir(^run)^at.Position)
+	return uint16(stir(b ^ uint64(at.Index))), stir(a ^ uint64(at.Index))
+}
+
+// stir is the last step of SplitMix64: each bit of x changes half of its bits.
+func stir(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // AppendAgain appends a payload like the one that v views, with another mask, and
@@ -50,13 +55,26 @@ func (v *View) AppendAgain(dst, payload []byte, mask uint64, run RunID, at Place
 	return append(dst, v.attrs...)
 }
 
-func appendULID(dst []byte, hi, lo uint64) []byte {
-	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+// appendULID appends 48, 16 and 64 bits as 26 digits of 5 bits, two at a time. The
+// 48 have two bits before them that are 0, so that they are ten digits.
+func appendULID(dst []byte, ms uint64, hi uint16, lo uint64) []byte {
 	var b [IDLength]byte
-	for i := IDLength - 1; i >= 0; i-- {
-		b[i] = digits[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
+	for i := range 5 {
+		copy(b[2*i:2*i+2], digits32[ms>>(40-10*i)&1023][:])
+	}
+	copy(b[10:12], digits32[hi>>6][:])
+	copy(b[12:14], digits32[uint64(hi)<<4&1023|lo>>60][:])
+	for i := range 6 {
+		copy(b[14+2*i:16+2*i], digits32[lo>>(50-10*i)&1023][:])
 	}
 	return append(dst, b[:]...)
 }
+
+// digits32 are all pairs of digits.
+var digits32 = func() (t [1024][2]byte) {
+	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	for i := range t {
+		t[i] = [2]byte{digits[i>>5], digits[i&31]}
+	}
+	return t
+}()
