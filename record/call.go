@@ -81,15 +81,15 @@ func appendAttrJSON(dst []byte, a slog.Attr) []byte {
 	case slog.KindString:
 		return AppendJSONString(dst, v.String())
 	case slog.KindInt64:
-		return strconv.AppendInt(dst, v.Int64(), 10)
+		return AppendInt(dst, v.Int64())
 	case slog.KindUint64:
-		return strconv.AppendUint(dst, v.Uint64(), 10)
+		return appendUint(dst, v.Uint64())
 	case slog.KindFloat64:
 		return AppendJSONFloat(dst, v.Float64())
 	case slog.KindBool:
 		return strconv.AppendBool(dst, v.Bool())
 	}
-	return strconv.AppendInt(dst, int64(v.Duration()), 10)
+	return AppendInt(dst, int64(v.Duration()))
 }
 
 func plainKind(k slog.Kind) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"time"
@@ -56,58 +57,99 @@ func (a *Attrs) AppendCommon(dst []byte, stop uint64) []byte {
 func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 	for len(b) >= 2 {
 		n := int(b[0])
-		if n >= 0x80 || len(b) < n+2 {
+		if n >= 0x80 || len(b) < n+2 || stop>>(n&63)&1 != 0 {
 			break
 		}
-		key, typ, val := b[1:1+n], Type(b[1+n]), b[2+n:]
-		if stop>>(n&63)&1 != 0 || !plainJSON(key) {
+		start := len(dst)
+		var ok bool
+		if dst, ok = appendKey(dst, b[1:1+n]); !ok {
 			break
 		}
+		typ, val := Type(b[1+n]), b[2+n:]
 		switch typ {
 		case True:
-			dst = append(appendKey(dst, key), "true"...)
+			dst = append(dst, "true"...)
 		case False:
-			dst = append(appendKey(dst, key), "false"...)
+			dst = append(dst, "false"...)
 		case String, Err:
-			if len(val) == 0 || val[0] >= 0x80 || len(val) <= int(val[0]) {
-				return dst, b
+			if ok = len(val) > 0 && val[0] < 0x80 && len(val) > int(val[0]); ok {
+				s := val[1 : 1+int(val[0])]
+				dst, ok = appendPlain(dst, s)
+				val = val[1+len(s):]
 			}
-			s := val[1 : 1+int(val[0])]
-			if !plainJSON(s) {
-				return dst, b
-			}
-			dst = append(appendKey(dst, key), '"')
-			dst = append(append(dst, s...), '"')
-			val = val[1+len(s):]
 		case Int, Duration:
-			n, rest, ok := varint(val, true)
-			if !ok {
-				return dst, b
+			var n int64
+			if n, val, ok = varint(val, true); ok {
+				dst = AppendInt(dst, n)
 			}
-			dst, val = strconv.AppendInt(appendKey(dst, key), n, 10), rest
 		case Float:
-			if len(val) < 8 {
-				return dst, b
+			if ok = len(val) >= 8; ok {
+				dst = AppendJSONFloat(dst, math.Float64frombits(binary.LittleEndian.Uint64(val)))
+				val = val[8:]
 			}
-			f := math.Float64frombits(binary.LittleEndian.Uint64(val))
-			dst, val = AppendJSONFloat(appendKey(dst, key), f), val[8:]
 		default:
-			return dst, b
+			ok = false
+		}
+		if !ok {
+			return dst[:start], b
 		}
 		b = val
 	}
 	return dst, b
 }
 
-// appendKey appends `,"key":` for a key that needs no escapes.
-func appendKey(dst, key []byte) []byte {
-	n := len(dst)
-	dst = slices.Grow(dst, len(key)+4)[:n+len(key)+4]
-	dst[n], dst[n+1] = ',', '"'
-	copy(dst[n+2:], key)
-	dst[len(dst)-2], dst[len(dst)-1] = '"', ':'
-	return dst
+// appendKey appends `,"key":`; ok is false for a key that needs escapes.
+func appendKey(dst, key []byte) (_ []byte, ok bool) {
+	n, k := len(dst), len(key)
+	dst = slices.Grow(dst, k+4)[:n+k+4]
+	room := dst[n:]
+	room[0], room[1], room[k+2], room[k+3] = ',', '"', '"', ':'
+	if !copyPlain(room[2:k+2], key) {
+		return dst[:n], false
+	}
+	return dst, true
 }
+
+// appendPlain appends s in quotes; ok is false if it needs escapes.
+func appendPlain(dst, s []byte) (_ []byte, ok bool) {
+	n, k := len(dst), len(s)
+	dst = slices.Grow(dst, k+2)[:n+k+2]
+	dst[n], dst[n+k+1] = '"', '"'
+	return dst, copyPlain(dst[n+1:n+k+1], s)
+}
+
+// copyPlain copies s to dst, which is as long, and reports whether s needs no
+// escapes, as plainJSON does.
+func copyPlain(dst, s []byte) bool {
+	n := len(s)
+	_ = dst[:n]
+	switch {
+	case n >= 8:
+		for i := 0; i+8 < n; i += 8 {
+			w := binary.LittleEndian.Uint64(s[i:])
+			binary.LittleEndian.PutUint64(dst[i:], w)
+			if !plainWord(w) {
+				return false
+			}
+		}
+		w := binary.LittleEndian.Uint64(s[n-8:])
+		binary.LittleEndian.PutUint64(dst[n-8:], w)
+		return plainWord(w)
+	case n >= 4:
+		a, z := binary.LittleEndian.Uint32(s), binary.LittleEndian.Uint32(s[n-4:])
+		binary.LittleEndian.PutUint32(dst, a)
+		binary.LittleEndian.PutUint32(dst[n-4:], z)
+		return plainWord(uint64(a) | uint64(z)<<32)
+	case n > 0:
+		a, m, z := s[0], s[n/2], s[n-1]
+		dst[0], dst[n/2], dst[n-1] = a, m, z
+		return plainWord(uint64(a) | uint64(m)<<8 | uint64(z)<<16 | spaces)
+	}
+	return true
+}
+
+// spaces fill a word of three bytes.
+const spaces = 0x2020202020 << 24
 
 // plainJSON reports whether s needs no escapes; it may say no where it doesn't.
 // It looks at eight bytes at once, at some of them twice, for a loop over bytes
@@ -125,7 +167,6 @@ func plainJSON[T string | []byte](s T) bool {
 	case n >= 4:
 		return plainWord(halfWord(s[:4]) | halfWord(s[n-4:])<<32)
 	case n > 0:
-		const spaces = 0x2020202020 << 24
 		return plainWord(uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16 | spaces)
 	}
 	return true
@@ -150,9 +191,9 @@ func (v *Value) AppendJSON(dst []byte) []byte {
 	case True:
 		return append(dst, "true"...)
 	case Int, Duration:
-		return strconv.AppendInt(dst, v.Int(), 10)
+		return AppendInt(dst, v.Int())
 	case Uint:
-		return strconv.AppendUint(dst, v.Num, 10)
+		return appendUint(dst, v.Num)
 	case Float:
 		return AppendJSONFloat(dst, v.Float())
 	case String, Err:
@@ -265,16 +306,14 @@ func appendDecimal(dst []byte, f float64) ([]byte, bool) {
 		dst = append(dst, '-')
 	}
 	whole, rest := m/1e6, m%1e6
-	dst = strconv.AppendUint(dst, whole, 10)
+	dst = appendUint(dst, whole)
 	if rest == 0 {
 		return dst, true
 	}
-	a, b, c := rest/10000*2, rest/100%100*2, rest%100*2
-	dst = append(dst, '.', pairs[a], pairs[a+1], pairs[b], pairs[b+1], pairs[c], pairs[c+1])
-	for dst[len(dst)-1] == '0' {
-		dst = dst[:len(dst)-1]
-	}
-	return dst, true
+	digits := eightDigits(uint32(rest)) >> 16 // of six
+	dst = append(dst, '.')
+	dst = binary.LittleEndian.AppendUint64(dst, digits|zeros)
+	return dst[:len(dst)-bits.LeadingZeros64(digits)/8], true
 }
 
 // pairs are the numbers from 00 to 99.
