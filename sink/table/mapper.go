@@ -99,44 +99,66 @@ func (m *Mapper) Reset() { m.buf = m.buf[:0] }
 // newer program. Any other error says why the row is rejected; what was appended
 // is then of no use.
 func (m *Mapper) Row(b *sink.Batch, i int, dst []Value) ([]Value, error) {
+	first := len(dst)
+	dst = slices.Grow(dst, len(m.cols))[:first+len(m.cols)]
+	row := dst[first:]
+	clear(row)
+	if _, err := m.attributes(b, i, row); err != nil {
+		return dst[:first], err
+	}
+	for j := range m.cols {
+		if col := &m.cols[j]; col.source > fromRest {
+			if err := m.fixed(&row[j], col, b, i); err != nil {
+				return dst, err
+			}
+		}
+	}
+	return dst, nil
+}
+
+// attributes looks at record i of b and fills the columns of row that take
+// attributes; those of row are NULL before. filled is false if all but the rest
+// stay so.
+func (m *Mapper) attributes(b *sink.Batch, i int, row []Value) (filled bool, err error) {
 	v := &m.view
 	if err := b.At(i, v); err != nil {
-		return dst, err
+		return false, err
 	}
-	rest, common := m.commonRest(v)
-	if !common {
-		m.find(v)
+	if rest, ok := m.commonRest(v); ok {
+		row[m.rest] = Value{}
+		if rest != nil {
+			row[m.rest] = Value{Type: JSON, Raw: rest}
+		}
+		return false, nil
 	}
-	first := len(dst)
-	for j := range m.cols {
-		dst = append(dst, Value{})
-		col := &m.cols[j]
-		out := &dst[len(dst)-1]
-		switch {
-		case col.source == fromAttr:
-			if s := &m.slots[col.slot]; m.taking && s.found {
-				val := s.val
-				if !m.convert(out, col.Type, &val) {
-					if err := m.unfit(out, col, s); err != nil {
-						return dst, err
-					}
+	m.find(v)
+	if m.taking {
+		for j := range m.cols {
+			col := &m.cols[j]
+			if col.source != fromAttr || !m.slots[col.slot].found {
+				continue
+			}
+			s := &m.slots[col.slot]
+			if val := s.val; !m.convert(&row[j], col.Type, &val) {
+				if err := m.unfit(&row[j], col, s); err != nil {
+					return true, err
 				}
 			}
-		case col.source == fromRest:
-		case !m.header(out, col, b, i):
-			if m.mismatch == "dead" {
-				return dst, fmt.Errorf("column %s: the record's time, in year %d, does not fit %s", col.Name, v.Time().UTC().Year(), col.Type)
-			}
-			*out = Value{}
 		}
 	}
-	if common {
-		if rest != nil {
-			dst[first+m.rest] = Value{Type: JSON, Raw: rest}
-		}
-		return dst, nil
+	return true, m.remains(row)
+}
+
+// fixed fills a column from what is not an attribute.
+func (m *Mapper) fixed(out *Value, col *Column, b *sink.Batch, i int) error {
+	if m.header(out, col, b, i) {
+		return nil
 	}
-	return dst, m.remains(dst[first:])
+	*out = Value{}
+	if m.mismatch == "dead" {
+		return fmt.Errorf("column %s: the record's time, in year %d, does not fit %s", col.Name, m.view.Time().UTC().Year(), col.Type)
+	}
+	return nil
 }
 
 // unfit does what `mismatch` says with a value that does not fit.
@@ -175,10 +197,10 @@ func describe(v *record.Value) string {
 	return fmt.Sprintf("a string of %d bytes", len(v.Raw))
 }
 
-// header fills a column from what is not an attribute.
+// header is fixed; it reports whether the value fits, which only a time may not.
 func (m *Mapper) header(out *Value, col *Column, b *sink.Batch, i int) bool {
 	v := &m.view
-	out.Type = String
+	*out = Value{Type: String}
 	switch col.source {
 	case fromText:
 		*out = col.constant

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
@@ -76,41 +77,38 @@ const (
 	epochDays   = 10957
 )
 
-// appendBinary appends a row: the number of fields, then each with its length
-// before it, -1 for NULL, all big endian.
-func appendBinary(dst []byte, row []table.Value, fields []field) ([]byte, error) {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(row)))
-	for i := range row {
-		v := &row[i]
-		switch v.Type {
-		case table.Null:
-			dst = append(dst, 0xff, 0xff, 0xff, 0xff)
-		case table.Int:
-			var ok bool
-			if dst, ok = appendInt(dst, v.Num, fields[i].oid); !ok {
-				return dst, fmt.Errorf("column %s: the number %d does not fit a smaller integer", fields[i].column, v.Num)
-			}
-		case table.Float:
-			dst = append8(dst, v.Num)
-		case table.Timestamp, table.DateTime:
-			dst = append8(dst, v.Num-epochMicros)
-		case table.Date:
-			dst = binary.BigEndian.AppendUint32(append(dst, 0, 0, 0, 4), uint32(int32(v.Num-epochDays)))
-		case table.Bool:
-			dst = append(dst, 0, 0, 0, 1, byte(v.Num))
-		case table.Decimal:
-			dst = appendNumeric(dst, v.Raw)
-		default:
-			if fields[i].oid == oidJSONB {
-				dst = binary.BigEndian.AppendUint32(dst, uint32(len(v.Raw)+1))
-				dst = append(dst, 1) // the form's version
-			} else {
-				dst = binary.BigEndian.AppendUint32(dst, uint32(len(v.Raw)))
-			}
-			dst = append(dst, v.Raw...)
-		}
+// AppendValue implements table.Wire: in COPY's binary form a value with its length
+// before it, -1 for NULL, all big endian; in its text form one with a tab behind it.
+func (t *tables) AppendValue(dst []byte, column int, v *table.Value) ([]byte, error) {
+	if !t.binary {
+		return append(appendText(dst, v), '\t'), nil
 	}
-	return dst, nil
+	f := &t.fields[column]
+	switch v.Type {
+	case table.Null:
+		return append(dst, 0xff, 0xff, 0xff, 0xff), nil
+	case table.Int:
+		dst, ok := appendInt(dst, v.Num, f.oid)
+		if !ok {
+			return dst, fmt.Errorf("column %s: the number %d does not fit a smaller integer", f.column, v.Num)
+		}
+		return dst, nil
+	case table.Float:
+		return append8(dst, v.Num), nil
+	case table.Timestamp, table.DateTime:
+		return append8(dst, v.Num-epochMicros), nil
+	case table.Date:
+		return binary.BigEndian.AppendUint32(append(dst, 0, 0, 0, 4), uint32(int32(v.Num-epochDays))), nil
+	case table.Bool:
+		return append(dst, 0, 0, 0, 1, byte(v.Num)), nil
+	case table.Decimal:
+		return appendNumeric(dst, v.Raw), nil
+	}
+	if f.oid == oidJSONB {
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(v.Raw)+1))
+		return append(append(dst, 1), v.Raw...), nil // 1 is the form's version
+	}
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(v.Raw))), v.Raw...), nil
 }
 
 func append8(dst []byte, n int64) []byte {
@@ -179,42 +177,29 @@ func appendNumeric(dst, text []byte) []byte {
 	return dst
 }
 
-// appendText appends a row in COPY's text format, for the server to read by the
-// rules of its columns.
-func appendText(dst []byte, row []table.Value) []byte {
-	for i := range row {
-		if i > 0 {
-			dst = append(dst, '\t')
-		}
-		v := &row[i]
-		switch v.Type {
-		case table.Null:
-			dst = append(dst, `\N`...)
-		case table.Int:
-			dst = strconv.AppendInt(dst, v.Num, 10)
-		case table.Float:
-			dst = appendFloat(dst, v.Float())
-		case table.Bool:
-			dst = strconv.AppendBool(dst, v.Num != 0)
-		case table.Timestamp:
-			dst = table.AppendTimestamp(dst, v.Num)
-		case table.DateTime:
-			dst = table.AppendDateTime(dst, v.Num)
-		case table.Date:
-			dst = table.AppendDate(dst, v.Num)
-		case table.Bytes:
-			dst = append(dst, `\\x`...)
-			for _, b := range v.Raw {
-				dst = append(dst, digits[b>>4], digits[b&15])
-			}
-		default:
-			dst = appendEscaped(dst, v.Raw)
-		}
+// appendText appends a value in COPY's text form, for the server to read by the
+// rules of its column.
+func appendText(dst []byte, v *table.Value) []byte {
+	switch v.Type {
+	case table.Null:
+		return append(dst, `\N`...)
+	case table.Int:
+		return strconv.AppendInt(dst, v.Num, 10)
+	case table.Float:
+		return appendFloat(dst, v.Float())
+	case table.Bool:
+		return strconv.AppendBool(dst, v.Num != 0)
+	case table.Timestamp:
+		return table.AppendTimestamp(dst, v.Num)
+	case table.DateTime:
+		return table.AppendDateTime(dst, v.Num)
+	case table.Date:
+		return table.AppendDate(dst, v.Num)
+	case table.Bytes:
+		return hex.AppendEncode(append(dst, `\\x`...), v.Raw)
 	}
-	return append(dst, '\n')
+	return appendEscaped(dst, v.Raw)
 }
-
-const digits = "0123456789abcdef"
 
 func appendFloat(dst []byte, f float64) []byte {
 	switch {

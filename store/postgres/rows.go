@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"regexp"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
-	"github.com/girok/girok/sink/table"
 )
 
 // rows makes the bytes of a COPY from the records of a batch while the client
@@ -21,7 +21,6 @@ type rows struct {
 	mu      sync.Mutex
 	ended   bool
 	ctx     context.Context
-	mapper  *table.Mapper
 	tables  *tables
 	batch   *sink.Batch
 	without []sink.RowError
@@ -29,37 +28,31 @@ type rows struct {
 	next int // record
 	skip int // of without
 	done bool
-	read int // of buf
+	buf  []byte // kept from one COPY to the next
+	read int    // of buf
 
 	longest int // row so far, in bytes
-	buffers
 
 	bad    []sink.RowError // rows that can't be made
 	failed error           // why there are no more bytes
 }
 
-// buffers are kept from one COPY to the next.
-type buffers struct {
-	buf    []byte
-	values []table.Value
-}
-
-// newRows begins a COPY. It takes the buffers of the one before.
-func newRows(ctx context.Context, m *table.Mapper, t *tables, b *sink.Batch, without []sink.RowError, room buffers) *rows {
-	r := &rows{ctx: ctx, mapper: m, tables: t, batch: b, without: without, buffers: room}
+// newRows begins a COPY. It takes the buffer of the one before.
+func newRows(ctx context.Context, t *tables, b *sink.Batch, without []sink.RowError, room []byte) *rows {
+	r := &rows{ctx: ctx, tables: t, batch: b, without: without, buf: room}
 	if r.buf = r.buf[:0]; t.binary {
 		r.buf = append(r.buf, binaryHeader...)
 	}
 	return r
 }
 
-// end lets go of the batch, and gives the buffers back.
-func (r *rows) end() buffers {
+// end lets go of the batch, and gives the buffer back.
+func (r *rows) end() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	room := r.buffers
+	room := r.buf
 	r.ended = true
-	r.ctx, r.batch, r.mapper, r.buffers = nil, nil, nil, buffers{}
+	r.ctx, r.batch, r.tables, r.buf = nil, nil, nil, nil
 	return room
 }
 
@@ -134,16 +127,17 @@ func (r *rows) fill(p []byte) (n int) {
 	return n
 }
 
-// add appends the next row to dst.
-func (r *rows) add(dst []byte) (_ []byte, err error) {
-	r.mapper.Reset()
-	if r.values, err = r.mapper.Row(r.batch, r.next, r.values[:0]); err != nil {
-		return nil, err
+// add appends the next row to dst. In the binary form the number of its fields
+// goes before them; in the text form a line end is in the place of the last tab.
+func (r *rows) add(dst []byte) ([]byte, error) {
+	if r.tables.binary {
+		return r.tables.writer.Append(binary.BigEndian.AppendUint16(dst, uint16(len(r.tables.fields))), r.batch, r.next)
 	}
-	if !r.tables.binary {
-		return appendText(dst, r.values), nil
+	dst, err := r.tables.writer.Append(dst, r.batch, r.next)
+	if err == nil {
+		dst[len(dst)-1] = '\n'
 	}
-	return appendBinary(dst, r.values, r.tables.fields)
+	return dst, err
 }
 
 // line is the record of a line that an error names; lines count from 1, without

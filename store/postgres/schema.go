@@ -28,6 +28,7 @@ type tables struct {
 	copy   string
 	binary bool
 	fields []field
+	writer *table.Writer
 }
 
 // there is a column of the table that can be written.
@@ -70,7 +71,7 @@ func (s *store) checkTables(ctx context.Context) error {
 		return err
 	}
 	s.mapper.Existing(t.columns())
-	if err := t.aim(s.mapper.Columns()); err != nil {
+	if err := t.aim(s.mapper); err != nil {
 		return err
 	}
 	s.tables = t
@@ -224,8 +225,9 @@ func (t *tables) named(column string) *there {
 	return like
 }
 
-// aim makes the COPY for columns of rows.
-func (t *tables) aim(cols []table.Column) error {
+// aim makes the COPY for the columns of rows.
+func (t *tables) aim(m *table.Mapper) error {
+	cols := m.Columns()
 	names := make([]string, len(cols))
 	t.fields, t.binary = make([]field, len(cols)), true
 	for i, c := range cols {
@@ -241,6 +243,7 @@ func (t *tables) aim(cols []table.Column) error {
 	if t.binary {
 		t.copy += " binary"
 	}
+	t.writer = m.NewWriter(t)
 	return nil
 }
 
@@ -300,5 +303,5 @@ func (s *store) grow(ctx context.Context, b *sink.Batch) error {
 	if len(s.mapper.Columns()) == before {
 		return nil
 	}
-	return s.tables.aim(s.mapper.Columns())
+	return s.tables.aim(s.mapper)
 }

@@ -25,7 +25,7 @@ type store struct {
 	again  bool      // conn is not the first since positions were claimed
 	tables *tables   // nil: to be looked at
 	ahead  partition // what was made ahead
-	room   buffers
+	room   []byte    // for rows
 
 	asked asked // what others read of it; the rest is deliver's goroutine's alone
 }

@@ -54,7 +54,7 @@ func (s *store) insert(ctx context.Context, b *sink.Batch, without []sink.RowErr
 	if b.Len() == 0 {
 		return nil
 	}
-	rows := newRows(ctx, s.mapper, s.tables, b, without, s.room)
+	rows := newRows(ctx, s.tables, b, without, s.room)
 	_, err := s.conn.CopyFrom(ctx, rows, s.tables.copy)
 	s.room = rows.end()
 	if rows.failed != nil { // what the server says of it is of no use
