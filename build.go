@@ -33,7 +33,8 @@ type blueprint struct {
 	now      clock              // nil: the real one
 	adjusted []*config.Document // incremental ones, which came after doc
 	others   tree.Others
-	stack    record.Level // from which on logs have their stack
+	stack    record.Level    // from which on logs have their stack
+	stoodIn  config.Problems // classes that can't be had, and that something stands for
 	keys     fileKeys
 	location *time.Location
 	redact   *record.Redactor
@@ -137,11 +138,19 @@ func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Format
 	if errors.As(err, &key) {
 		at = n.Get(key.Key)
 	}
+	if key != nil && (key.Key == "class" || key.Key == "()") && b.passable(at, at.Raw(), "lines look as without a formatter") {
+		*ps = (*ps)[:start]
+		return format.Default(b.location)
+	}
 	var syntax *format.SyntaxError
 	if errors.As(err, &syntax) {
 		text = fmt.Sprintf("%s (character %d of the format)", syntax.Msg, syntax.Offset+1)
 	}
-	ps.Add(at.Pos(), at.Path(), "%s", text)
+	hint := ""
+	if key != nil && (key.Key == "class" || key.Key == "()") {
+		hint = insteadOf(at.Raw())
+	}
+	ps.AddHint(at.Pos(), at.Path(), hint, "%s", text)
 	return format.Default(b.location)
 }
 
@@ -195,6 +204,10 @@ func (b *blueprint) filters(ps *config.Problems) {
 		decode("filter", n, ps, &k)
 		if f := strings.TrimPrefix(k.Factory, "ext://"); f != "" && f != "logging.Filter" {
 			at := n.Get("()")
+			if b.passable(at, f, "it lets all through") {
+				b.named[name] = ""
+				continue
+			}
 			module, _, _ := strings.Cut(f, ".")
 			ps.Add(at.Pos(), at.Path(), "Cannot resolve '%s': No module named '%s'; a filter of the application can't be had by its name in Python, there is logging.Filter", f, module)
 		}
@@ -257,6 +270,9 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		sayLater("handler", (*ps)[start:])
 	} else if b.writeOnly && !strings.HasPrefix(class, "logging.") {
 		b.foreign(h, ps)
+		return
+	} else if _, _, at := classOf(n); b.passable(at, written, "the console stands for it") {
+		b.standIn(h, formatters, ps)
 		return
 	} else {
 		unknownClass(n, written, kinds, ps)

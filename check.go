@@ -2,11 +2,11 @@ package girok
 
 import (
 	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/format"
@@ -29,6 +29,8 @@ type Checked struct {
 	// Run is what a run of it would keep: the spooled handlers that loggers use.
 	Run      spool.RunConfig
 	Warnings []config.Problem // what works and is perhaps not meant
+
+	blue *blueprint
 }
 
 // CheckedHandler is one handler of a configuration.
@@ -49,6 +51,7 @@ type CheckedHandler struct {
 type CheckedLogger struct {
 	Name      string       // "" is the root
 	Level     record.Level // that it has or inherits
+	OwnLevel  record.Level // NotSet: it inherits
 	Own       []string     // its own handlers
 	All       []string     // those that its records come to
 	Propagate bool
@@ -69,7 +72,7 @@ func Check(path string, opts ...Option) (*Checked, error) {
 }
 
 func (b *blueprint) checked() *Checked {
-	c := &Checked{File: b.doc.File, Service: b.keys.Service, Sources: b.sources}
+	c := &Checked{File: b.doc.File, Service: b.keys.Service, Sources: b.sources, blue: b}
 	for _, h := range b.sorted() {
 		c.Handlers = append(c.Handlers, b.checkedHandler(h))
 		if h.spooled && h.used && c.SpoolDir == "" {
@@ -82,7 +85,7 @@ func (b *blueprint) checked() *Checked {
 	for _, l := range t.Loggers() {
 		n := t.Node(l.Name)
 		c.Loggers = append(c.Loggers, CheckedLogger{
-			Name: l.Name, Level: n.Level(), Own: namesOf(l.Handlers), All: namesOf(n.Handlers()), Propagate: l.Propagate,
+			Name: l.Name, Level: n.Level(), OwnLevel: l.Level, Own: namesOf(l.Handlers), All: namesOf(n.Handlers()), Propagate: l.Propagate,
 		})
 	}
 	c.Warnings = b.warnings()
@@ -123,7 +126,7 @@ func (b *blueprint) checkedHandler(h *handlerPlan) CheckedHandler {
 
 // warnings finds what is no mistake and perhaps not meant.
 func (b *blueprint) warnings() []config.Problem {
-	ps := config.Problems(slices.Clone(b.doc.Warnings))
+	ps := config.Problems(slices.Concat(b.doc.Warnings, b.stoodIn))
 	if n := b.doc.Root.Get("service"); n.IsZero() {
 		ps.Add(b.doc.Root.Pos(), "service", "is missing: the program's file name (%s) stands for it, so another program that reads this file has a spool of its own", b.keys.Service)
 	}
@@ -135,6 +138,10 @@ func (b *blueprint) warnings() []config.Problem {
 	}
 	b.sameFile(&ps)
 	b.misspelt(&ps)
+	b.levelsApart(&ps)
+	b.unused(&ps)
+	b.idle(&ps)
+	clearSecrets(b.doc.Root, "", &ps)
 	if len(b.handlers) == 0 {
 		ps.Add(b.doc.Root.Pos(), "handlers", "is missing: records of WARNING and above go to standard error, others nowhere")
 	}
@@ -161,21 +168,115 @@ func (b *blueprint) unreached(h *handlerPlan, ps *config.Problems) {
 	}
 }
 
+// levelsApart warns of a logger that lets through what none of its handlers takes.
+func (b *blueprint) levelsApart(ps *config.Problems) {
+	t := tree.New(tree.Config{Loggers: b.loggers})
+	for _, l := range b.loggers {
+		n := t.Node(l.Name)
+		var levels []record.Level
+		for _, h := range n.Handlers() {
+			if h.Accepts&tree.Takes(record.Log) != 0 {
+				levels = append(levels, h.Level)
+			}
+		}
+		if l.Level == record.NotSet || len(levels) == 0 || slices.Min(levels) <= l.Level {
+			continue
+		}
+		if at := b.loggerNode(l.Name).Get("level"); at != nil {
+			ps.Add(at.Pos(), at.Path(), "lets logs from %s on through, but none of its handlers takes any below %s", l.Level, slices.Min(levels))
+		}
+	}
+}
+
+// loggerNode is where a logger stands in the file; nil if it does not.
+func (b *blueprint) loggerNode(name string) *config.Node {
+	if name == "" && b.keys.Root != nil {
+		return b.keys.Root
+	}
+	return b.keys.Loggers[shownName(name)]
+}
+
+// unused warns of formatters and filters that nothing names.
+func (b *blueprint) unused(ps *config.Problems) {
+	named := map[string]map[string]bool{"formatters": {}, "filters": {}}
+	users := append(slices.Collect(maps.Values(b.keys.Handlers)), slices.Collect(maps.Values(b.keys.Loggers))...)
+	for _, n := range append(users, b.keys.Root) {
+		named["formatters"][n.Get("formatter").Raw()] = true
+		for _, item := range n.Get("filters").Items() {
+			named["filters"][item.Raw()] = true
+		}
+	}
+	for what, entries := range map[string]map[string]*config.Node{"formatters": b.keys.Formatters, "filters": b.keys.Filters} {
+		for name, n := range entries {
+			if !named[what][name] {
+				ps.Add(n.KeyPos(), n.Path(), "nothing uses it")
+			}
+		}
+	}
+}
+
+// idle warns of keys that do not do what they look like.
+func (b *blueprint) idle(ps *config.Problems) {
+	for _, n := range b.keys.Formatters {
+		if strings.HasPrefix(n.Get("class").Raw(), "pythonjsonlogger.") {
+			for _, k := range n.Keys() {
+				switch k.Name {
+				case "class", "format", "datefmt", "style", "validate":
+				default:
+					ps.Add(k.Pos, n.Get(k.Name).Path(), "means nothing beside class, as in Python: write (): %s", n.Get("class").Raw())
+				}
+			}
+		}
+	}
+	for _, h := range b.sorted() {
+		if r, ok := h.out.(*rotatingKeys); ok && r.MaxBytes > 0 && r.BackupCount < 1 {
+			at := h.node.Get("maxBytes")
+			ps.Add(at.Pos(), at.Path(), "without backupCount the file is never put aside, and grows, as in Python")
+		}
+	}
+}
+
+// formatOf is a formatter's format as text; nil if it has none that is right.
+func formatOf(n *config.Node) (at *config.Node, t *format.Text) {
+	if at = n.Get("format"); at == nil {
+		at = n.Get("fmt")
+	}
+	o := format.Options{Format: at.Raw(), Style: '%', Lenient: true}
+	if style := n.Get("style").Raw(); style != "" {
+		o.Style = style[0]
+	}
+	if at == nil {
+		return nil, nil
+	}
+	t, err := o.Text()
+	if err != nil {
+		return nil, nil // told already
+	}
+	return at, t
+}
+
+// otherNames are names that only formatters of other packages know.
+var otherNames = map[string]string{
+	"log_color": "colorlog", "reset": "colorlog", "levelprefix": "uvicorn", "client_addr": "uvicorn", "request_line": "uvicorn",
+}
+
 // misspelt finds names in formats that are nearly those of a record's fields.
 func (b *blueprint) misspelt(ps *config.Problems) {
 	for _, n := range b.keys.Formatters {
-		f := n.Get("format")
-		if f == nil {
+		at, t := formatOf(n)
+		if t == nil {
 			continue
 		}
-		t, err := format.New(f.Raw(), "", time.UTC)
-		if err != nil {
-			continue // told already
-		}
+		written := n.Get("class").Raw() + n.Get("()").Raw()
 		for _, name := range t.Attributes() {
 			if meant := format.Misspelt(name); meant != "" {
-				ps.Add(f.Pos(), f.Path(), "no field of a record is called %q; did you mean %q? As it is, it shows the attribute of this name", name, meant)
+				ps.Add(at.Pos(), at.Path(), "no field of a record is called %q; did you mean %q? As it is, it shows the attribute of this name", name, meant)
+			} else if owner := otherNames[name]; owner != "" && !strings.Contains(written, owner) {
+				ps.Add(at.Pos(), at.Path(), "%q is a field that only formatters of %s have: a record has it only as an attribute", name, owner)
 			}
+		}
+		if d := n.Get("datefmt"); d.Raw() != "" && !t.ShowsTime() && !strings.Contains(written, "sonFormatter") {
+			ps.Add(d.Pos(), d.Path(), "means nothing: the format does not show asctime")
 		}
 	}
 }

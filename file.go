@@ -1,6 +1,7 @@
 package girok
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -26,13 +27,14 @@ type fileKeys struct {
 	Incremental     config.Truth            `yaml:"incremental" doc:"true: the file changes only levels of handlers and loggers, and propagate, of what is configured already; all else in it is ignored"`
 	DisableExisting *config.Truth           `yaml:"disable_existing_loggers" doc:"true: a reload with this file silences the loggers that the program has asked for before and that the file does not name; else they go on"`
 	Stack           *config.Node            `yaml:"stack" doc:"logs of this level or above have the stack of their call under stack, and the causes of an error beside it, under its key and .causes; none has if absent"`
+	UnknownClasses  string                  `yaml:"unknown_classes" enum:"error|warn" doc:"of handlers, formatters and filters that only Python has: error: a mistake; warn: the console stands for a handler, the usual look for a formatter, a filter lets all through, and it is told"`
 	Redact          redactKeys              `yaml:"redact" doc:"values that must not be seen: hidden before a record exists"`
 	Spool           spoolKeys               `yaml:"spool" doc:"the durable log that spooled handlers read"`
 }
 
 // defaultKeys is the top of a file that says nothing.
 func defaultKeys() fileKeys {
-	return fileKeys{Redact: redactKeys{With: "mask"}, Spool: spoolKeys{Durability: "process", Deliver: "auto"}}
+	return fileKeys{UnknownClasses: "error", Redact: redactKeys{With: "mask"}, Spool: spoolKeys{Durability: "process", Deliver: "auto"}}
 }
 
 type redactKeys struct {
@@ -212,7 +214,8 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 		ps.Add(at.Pos(), at.Path(), "%q is a base of other classes and writes nothing; want logging.handlers.MemoryHandler, or logging.NullHandler", class)
 		return
 	case strings.Contains(class, ".") && !strings.ContainsAny(class, "/ "):
-		ps.AddHint(at.Pos(), at.Path(), "a handler of the application can't be had by its name in Python", "can't resolve %q", class)
+		hint := cmp.Or(insteadOf(class), "a handler of the application can't be had by its name in Python")
+		ps.AddHint(at.Pos(), at.Path(), hint, "can't resolve %q", class)
 		return
 	}
 	known := []string{"console", "file", "null"}

@@ -110,6 +110,7 @@ func open(document func() (*config.Document, error), opts []Option) (*Logs, erro
 	if err := l.openSpool(b); err != nil {
 		return nil, err
 	}
+	b.tellStoodIn(l.report.Warn)
 	b.openDirect(nil, func(msg string, args ...any) { l.report.Error(msg, args...) })
 	l.tree = tree.New(l.treeConfig(b))
 	l.startDelivery()

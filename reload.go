@@ -83,6 +83,7 @@ func (l *Logs) reload(doc *config.Document) error {
 	if err != nil {
 		return err
 	}
+	b.tellStoodIn(l.report.Warn)
 	unused := b.openDirect(old, func(msg string, args ...any) { l.report.Error(msg, args...) })
 	l.blue.Store(b)
 	if l.answers != nil {

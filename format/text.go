@@ -111,6 +111,11 @@ func (t *Text) Attributes() (names []string) {
 	return names
 }
 
+// ShowsTime reports whether the format has asctime.
+func (t *Text) ShowsTime() bool {
+	return slices.ContainsFunc(t.pieces, func(p piece) bool { return p.field == fieldAscTime })
+}
+
 // Misspelt gives the field of a record that an attribute's name differs from in
 // one letter, or in capitals; "" if there is none.
 func Misspelt(name string) string {

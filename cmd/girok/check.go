@@ -13,6 +13,7 @@ import (
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
 )
 
@@ -24,18 +25,27 @@ check reads a configuration and touches nothing else. It tells every mistake wit
 its line and column; of a configuration without one it shows where records go:
 each logger with the handlers that its records come to, each handler with its
 guarantee, what the disk of the spool survives, and what works and is perhaps not
-meant.
+meant: handlers that nothing uses, levels that nothing reaches, fields that no
+record has, secrets in clear text. --explain says step by step what becomes of one
+log.
 
 examples:
   girok check -c config.yaml
   girok check --json | jq .warnings
+  girok check --explain shop.orders DEBUG
 
 exit codes: 0 it is right, perhaps with warnings; 1 it has mistakes`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		path := configFlag(f)
 		asJSON := f.Bool("json", false, "one JSON object")
+		explain := f.Bool("explain", false, "what becomes of a log; the operands are LOGGER LEVEL")
 		return func(_ context.Context, args []string) int {
-			if len(args) > 0 {
+			switch {
+			case *explain && len(args) == 2:
+				return p.explain(*path, args[0], args[1], *asJSON)
+			case *explain:
+				return p.misused("check", "want a logger and a level after --explain, got %q", args)
+			case len(args) > 0:
 				return p.misused("check", "want no operands, got %q", args)
 			}
 			return p.checkFile(*path, *asJSON)
@@ -57,6 +67,27 @@ func (p *program) checkFile(path string, asJSON bool) int {
 		return exitOK
 	}
 	writeReport(p.stdout, reportOf(c))
+	return exitOK
+}
+
+// explain says what becomes of one log.
+func (p *program) explain(path, logger, level string, asJSON bool) int {
+	c, err := p.check(path)
+	if err != nil {
+		return p.failed(err)
+	}
+	l, ok := record.ParseLevel(level)
+	if !ok {
+		return p.misused("check", "want a level (DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number), got %q", level)
+	}
+	steps := c.Explain(logger, l)
+	if asJSON {
+		p.printJSON(map[string]any{"logger": logger, "level": l.String(), "steps": steps})
+		return exitOK
+	}
+	for _, s := range steps {
+		fmt.Fprintln(p.stdout, s)
+	}
 	return exitOK
 }
 
@@ -96,6 +127,7 @@ type sourceReport struct {
 type loggerReport struct {
 	Name      string   `json:"name"`
 	Level     string   `json:"level"`
+	Inherits  bool     `json:"inherits_level"`
 	Own       []string `json:"own"`
 	Handlers  []string `json:"handlers"`
 	Propagate bool     `json:"propagate"`
@@ -144,12 +176,27 @@ func reportOf(c *girok.Checked) *report {
 		if name == "" {
 			name = "root"
 		}
-		r.Loggers = append(r.Loggers, loggerReport{name, l.Level.String(), l.Own, l.All, l.Propagate})
+		r.Loggers = append(r.Loggers, loggerReport{name, l.Level.String(), l.OwnLevel == record.NotSet && l.Name != "", l.Own, l.All, l.Propagate})
 	}
 	for _, h := range c.Handlers {
 		r.Handlers = append(r.Handlers, handlerReport{h.Name, h.Class, h.Place, h.Guarantee, h.Level.String(), h.Accepts, h.Spooled})
 	}
 	return r
+}
+
+// depthOf is the indentation of a logger: below the loggers of the file that it lies
+// under, and all below root.
+func depthOf(name string, all []loggerReport) string {
+	depth := "  "
+	if name == "root" {
+		return depth
+	}
+	for _, l := range all {
+		if l.Name == "root" || strings.HasPrefix(name, l.Name+".") {
+			depth += "  "
+		}
+	}
+	return depth
 }
 
 // existing is the nearest folder that is there.
@@ -181,7 +228,11 @@ func writeReport(w io.Writer, r *report) {
 		if !l.Propagate && l.Name != "root" {
 			to += "  (propagate: false)"
 		}
-		t.add([]string{"  " + l.Name, l.Level, "→ " + to})
+		level := l.Level
+		if l.Inherits {
+			level = "(" + level + ")"
+		}
+		t.add([]string{depthOf(l.Name, r.Loggers) + l.Name, level, "→ " + to})
 	}
 	_ = t.flushRows()
 	if len(r.Handlers) > 0 {
