@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/spool"
 )
 
@@ -90,6 +91,7 @@ func (dest *destination) handOver() {
 		for _, l := range lanes {
 			<-l.left
 		}
+		crash.At(crash.HandOver)
 		d.mu.Lock()
 		for _, l := range lanes {
 			l.mu.Lock()
@@ -102,6 +104,7 @@ func (dest *destination) handOver() {
 		dest.lock = nil
 		closing := d.closing
 		d.mu.Unlock()
+		crash.At(crash.HandedOn)
 		if closing {
 			return
 		}

@@ -29,12 +29,20 @@ const (
 	Renamed                              // the file has its rotated name, there is no new one
 	Begun                                // the new file is there, nothing is in the journal for it
 	Packed                               // the compressed copy is whole, the file is still there
+	NumSingle
+)
+
+// The windows of several processes, beside those above.
+const (
+	HandOver Window = NumSingle + iota // the sinks of a destination that another process wants are closed, its lock is held
+	HandedOn                           // its lock is let go, its runs wait for another turn
 	NumAll
 )
 
 var names = [NumAll]string{
 	"birth", "reserved", "committed", "roll", "rolled", "reuse", "reload", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
 	"journaled", "torn", "renamed", "begun", "packed",
+	"handover", "handed",
 }
 
 func (w Window) String() string { return names[w] }

@@ -71,8 +71,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child is one life: config, marks, number of lives, own number. The life with
-// number -1 only drains.
+// child is one life: config, marks, number of lives, own number, folder of the runs,
+// part. The life with number -1 only drains.
 func child(spec string) error {
 	part := strings.Split(spec, "\n")
 	lives, _ := strconv.Atoi(part[2])
@@ -80,6 +80,9 @@ func child(spec string) error {
 	marks, err := mapMarks(part[1], lives)
 	if err != nil {
 		return err
+	}
+	if len(part) > 6 {
+		return oneOfMany(part[0], part[5], part[6], marks, life)
 	}
 	logs, err := girok.Open(part[0], files.Kind, sqlite.Kind, duckdb.Kind, postgres.Kind)
 	if err != nil {
@@ -91,13 +94,18 @@ func child(spec string) error {
 	if part[5] == "true" {
 		go reload(logs, part[0])
 	}
+	logAll(logs, marks, life, 3*time.Second, 2*time.Millisecond)
+	return logs.Close()
+}
+
+// logAll logs from several goroutines for so long, with pauses.
+func logAll(logs *girok.Logs, marks []byte, life int, long, pause time.Duration) {
 	var wg sync.WaitGroup
-	stop := time.Now().Add(3 * time.Second)
+	stop := time.Now().Add(long)
 	for g := range goroutines {
-		wg.Go(func() { logUntil(logs.Logger("kill"), marks, life, g, stop) })
+		wg.Go(func() { logUntil(logs.Logger("kill"), marks, life, g, stop, pause) })
 	}
 	wg.Wait()
-	return logs.Close()
 }
 
 // reload applies two configurations in turn, which differ in what a run keeps.
@@ -116,7 +124,7 @@ func reload(logs *girok.Logs, path string) {
 var wide = strings.Repeat("wide ", 500)
 
 // logUntil logs numbered records and marks each once its call has returned.
-func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time) {
+func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time, pause time.Duration) {
 	m := mark(marks, life, g)
 	ctx := context.Background()
 	for n := uint64(0); time.Now().Before(stop); n++ {
@@ -130,7 +138,7 @@ func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time) {
 		log.LogAttrs(ctx, slog.LevelInfo, "record", slog.Int("life", life), slog.Int("g", g), num, slog.String("pad", pad))
 		m.Store(n + 1)
 		if n%10 == 9 {
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(pause)
 		}
 	}
 }

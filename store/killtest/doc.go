@@ -10,5 +10,9 @@
 // With PostgreSQL the server is killed too now and then, and connections break at
 // a COMMIT: before it, during it, and after it.
 //
+// TestMany has four processes share one destination, and takes away who delivers:
+//
+//	go test -tags girok_crash ./killtest -run TestMany -turns 500 -store duckdb -v -timeout 2h
+//
 // Without the tag the windows are not compiled in, and all kills are random.
 package killtest

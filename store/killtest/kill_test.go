@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -101,6 +102,20 @@ type arena struct {
 // TestKill: what a log call has returned from is in the table, or in the dead
 // letters if it does not fit, once, however often and wherever the program dies.
 func TestKill(t *testing.T) {
+	a := newArena(t, *kills)
+	for life := range a.lives {
+		a.live(life)
+		if life%drainEvery == drainEvery-1 {
+			a.run(-1, "", 0) // a life that ends in order
+		}
+	}
+	a.run(-1, "", 0)
+	a.check()
+	a.enough()
+}
+
+// newArena makes the folder, and starts the server if the store has one.
+func newArena(t *testing.T, lives int) *arena {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
@@ -115,7 +130,7 @@ func TestKill(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	a := &arena{t: t, dir: dir, lives: *kills, rng: rand.New(rand.NewPCG(*seed, 1)), hits: map[string]int{}, spent: map[string]time.Duration{}}
+	a := &arena{t: t, dir: dir, lives: lives, rng: rand.New(rand.NewPCG(*seed, 1)), hits: map[string]int{}, spent: map[string]time.Duration{}}
 	if err := os.WriteFile(filepath.Join(a.dir, "config.yaml"), []byte(configOf(*store)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -123,14 +138,7 @@ func TestKill(t *testing.T) {
 	if a.marks, err = mapMarks(filepath.Join(a.dir, "marks"), a.lives); err != nil {
 		t.Fatal(err)
 	}
-	for life := range a.lives {
-		a.live(life)
-		if life%drainEvery == drainEvery-1 {
-			a.run(-1, "", 0) // a life that ends in order
-		}
-	}
-	a.run(-1, "", 0)
-	a.check()
+	return a
 }
 
 // atRandom is how many lives of each turn end at any moment.
@@ -138,7 +146,7 @@ const atRandom = 6
 
 // windowsOf lists the windows that a record for a store comes through.
 func windowsOf(store string) (list []crash.Window) {
-	for w := range crash.NumAll {
+	for w := range crash.NumSingle {
 		of := w < crash.NumWindows
 		switch store {
 		case "file":
@@ -187,15 +195,10 @@ func (a *arena) run(life int, aim string, after time.Duration) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	cmd := exec.Command(exe)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Dir = a.dir
 	// Half of those that end at any moment apply another configuration again and again.
 	reloads := fmt.Sprint(life >= 0 && (aim == "" && life%2 == 1 || strings.HasPrefix(aim, crash.Reload.String())))
-	cmd.Env = append(os.Environ(), "GIROK_CRASH="+aim, "GIROK_KILLTEST="+strings.Join([]string{
-		filepath.Join(a.dir, "config.yaml"), filepath.Join(a.dir, "marks"), fmt.Sprint(a.lives), fmt.Sprint(life), filepath.Join(a.dir, "spool/kill/runs"), reloads,
-	}, "\n"))
+	var out bytes.Buffer
+	cmd := a.child(exe, &out, life, aim, reloads)
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		a.t.Fatal(err)
@@ -217,6 +220,18 @@ func (a *arena) run(life int, aim string, after time.Duration) {
 		<-done
 		a.hits["random"]++
 	}
+}
+
+// child is a process that plays a part in the arena.
+func (a *arena) child(exe string, out io.Writer, life int, aim string, part ...string) *exec.Cmd {
+	cmd := exec.Command(exe)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Dir = a.dir
+	spec := append([]string{
+		filepath.Join(a.dir, "config.yaml"), filepath.Join(a.dir, "marks"), fmt.Sprint(a.lives), fmt.Sprint(life), filepath.Join(a.dir, "spool/kill/runs"),
+	}, part...)
+	cmd.Env = append(os.Environ(), "GIROK_CRASH="+aim, "GIROK_KILLTEST="+strings.Join(spec, "\n"))
+	return cmd
 }
 
 // ended looks how a child ended by itself: in its window, or not.
@@ -277,8 +292,6 @@ func (a *arena) check() {
 			a.t.Errorf("a record id comes %d times", n)
 		}
 	}
-	a.t.Logf("kills by window: %s", a.table())
-	a.t.Logf("time by window: %v", a.spent)
 	a.t.Logf("acknowledged %d, lost %d, doubled %d; there without having been acknowledged: %d",
 		acknowledged, lost, doubled, extra)
 	if *store == "postgres" {
@@ -293,11 +306,12 @@ func (a *arena) check() {
 	if lost+doubled > 0 || len(seen) != acknowledged+extra {
 		a.t.Fatalf("lost %d, doubled %d, in all %d of %d+%d", lost, doubled, len(seen), acknowledged, extra)
 	}
-	a.enough()
 }
 
 // enough checks that no window was missed: with many kills each must be hit.
 func (a *arena) enough() {
+	a.t.Logf("kills by window: %s", a.table())
+	a.t.Logf("time by window: %v", a.spent)
 	if !crash.Enabled {
 		a.t.Log("built without -tags girok_crash: all kills were random")
 		return
