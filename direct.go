@@ -40,7 +40,7 @@ func pythonClass(name, doc string, keys func() output) directClass {
 // directClasses is a function because the outputs lead back to it.
 func directClasses() []directClass {
 	return []directClass{
-		{[]string{"console", "logging.StreamHandler"}, "Also `logging.StreamHandler`. Written in the call.", func() output { return &consoleKeys{Stream: defaultStream} }},
+		{[]string{"console", "logging.StreamHandler"}, "Also `logging.StreamHandler`. Written in the call.", func() output { return &consoleKeys{Stream: defaultStream, Mode: "blocking"} }},
 		{[]string{"file", "logging.FileHandler"}, "Also `logging.FileHandler`. Written in the call.", func() output { return &fileHandlerKeys{fileKeysOf: fileKeysOf{Mode: "a"}} }},
 		pythonClass("WatchedFileHandler", "A file that is opened anew when another program has moved it. Written in the call.", func() output { return &watchedKeys{fileKeysOf{Mode: "a"}} }),
 		pythonClass("RotatingFileHandler", "A file that is put aside before it becomes too long. Written in the call.", func() output { return &rotatingKeys{fileKeysOf: fileKeysOf{Mode: "a"}} }),

@@ -20,10 +20,14 @@ const defaultStream = "ext://sys.stderr"
 // consoleKeys are the keys of a StreamHandler.
 type consoleKeys struct {
 	Stream string `yaml:"stream" enum:"ext://sys.stderr|ext://sys.stdout|ext://sys.__stderr__|ext://sys.__stdout__" doc:"where it writes"`
+	Mode   string `yaml:"mode" enum:"blocking|drop" doc:"when nobody takes what is written, as a terminal that is held or a log driver that hangs: blocking: log calls wait, as in Python; drop: records are dropped, counted, and told when the stream moves again"`
 	Set    ending `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
 }
 
 func (k *consoleKeys) place() (where, guarantee string) {
+	if k.Mode == "drop" {
+		return k.Stream, "written in the call; what the stream does not take is dropped and counted; nothing is kept"
+	}
 	return k.Stream, "written in the call; nothing is kept"
 }
 
@@ -35,6 +39,9 @@ func (k *consoleKeys) open(_ *blueprint, h *handlerPlan, _ report) tree.Direct {
 	f := h.format
 	if c, ok := f.(format.Colored); ok {
 		f = c.On(console.Terminal(out))
+	}
+	if k.Mode == "drop" {
+		return console.NewDropping(out, f, k.Set.text())
 	}
 	return console.NewEnding(out, f, k.Set.text())
 }

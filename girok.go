@@ -104,7 +104,7 @@ func open(document func() (*config.Document, error), opts []Option) (*Logs, erro
 	if err != nil {
 		return nil, err
 	}
-	told := newReporter(console.Stderr())
+	told := newReporter(console.Patient(console.Stderr()))
 	l := &Logs{document: document, opts: opts, told: told, report: slog.New(told), growth: map[string]*growth{}, stop: make(chan struct{}), housekept: make(chan struct{})}
 	l.blue.Store(b)
 	if err := l.openSpool(b); err != nil {

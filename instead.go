@@ -75,7 +75,7 @@ func (b *blueprint) standIn(h *handlerPlan, formatters map[string]format.Formatt
 	var all config.Problems
 	config.Decode(h.node, &all, &d)
 	*ps = append(*ps, slices.DeleteFunc(all, func(p config.Problem) bool { return strings.HasPrefix(p.Msg, "unknown key") })...)
-	h.class, h.out = "console", &consoleKeys{Stream: defaultStream}
+	h.class, h.out = "console", &consoleKeys{Stream: defaultStream, Mode: "blocking"}
 	b.direct(h, &d, formatters, ps)
 }
 

@@ -2,12 +2,14 @@ package girok
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -41,7 +43,23 @@ const (
 )
 
 func newReporter(out io.Writer) *reporter {
-	return &reporter{out: out, said: &said{cause: map[string]*saying{}}}
+	return &reporter{out: soon{out}, said: &said{cause: map[string]*saying{}}}
+}
+
+// soon is a stream that must not hold the program up: when it takes nothing for a
+// tenth of a second, what was to be written is lost.
+type soon struct{ out io.Writer }
+
+func (s soon) Write(b []byte) (written int, err error) {
+	const tries = 100
+	for range tries {
+		n, err := s.out.Write(b[written:])
+		if written += max(n, 0); err == nil || !errors.Is(err, syscall.EAGAIN) || written >= len(b) {
+			return written, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return written, syscall.EAGAIN
 }
 
 func (r *reporter) Enabled(context.Context, slog.Level) bool { return true }

@@ -29,7 +29,8 @@ type SpoolStats = spool.Stats
 type DirectStats struct {
 	Handler string
 	Written uint64 // records
-	Failed  uint64 // records that could not be written whole
+	Failed  uint64 // records that could not be written whole, dropped ones among them
+	Dropped uint64 // records that a console with mode: drop dropped
 }
 
 // SourceStats is how one source fares.
@@ -54,7 +55,11 @@ func (l *Logs) Stats() Stats {
 	}
 	for _, h := range l.blue.Load().sorted() {
 		if c, ok := h.tree.Direct.(counter); ok && !h.spooled {
-			s.Direct = append(s.Direct, DirectStats{Handler: h.name, Written: c.Written(), Failed: c.Failed()})
+			d := DirectStats{Handler: h.name, Written: c.Written(), Failed: c.Failed()}
+			if c, ok := c.(interface{ Dropped() uint64 }); ok {
+				d.Dropped = c.Dropped()
+			}
+			s.Direct = append(s.Direct, d)
 		}
 	}
 	l.counts.Range(func(name, counts any) bool {

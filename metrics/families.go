@@ -82,6 +82,7 @@ var families = []family{
 	ofSpool("refused_appends_total", counter, "Appends that were given back to a source, which makes its sender wait and tries again.", func(s *girok.SpoolStats) float64 { return float64(s.Refused) }),
 	ofDirect("records_total", "Records that a handler wrote in the call.", func(h *girok.DirectStats) uint64 { return h.Written }),
 	ofDirect("failed_records_total", "Records that it could not write whole.", func(h *girok.DirectStats) uint64 { return h.Failed }),
+	ofDirect("dropped_records_total", "Those of them that a console with mode: drop dropped, because the stream took nothing.", func(h *girok.DirectStats) uint64 { return h.Dropped }),
 	ofSources("reads_total", "Lines or requests that a source took from senders.", func(r *girok.SourceStats) uint64 { return r.Read }),
 	ofSources("records_total", "Records of them that came into the spool.", func(r *girok.SourceStats) uint64 { return r.Spooled }),
 	ofSources("waits_total", "Times that a full spool made the sender wait.", func(r *girok.SourceStats) uint64 { return r.Waits }),

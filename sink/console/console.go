@@ -5,6 +5,7 @@ package console
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,12 @@ import (
 	"github.com/girok/girok/record"
 )
 
-// patience is how long a write waits for a stream that takes nothing now.
-const patience = time.Second
+// patience is how long a write waits for a stream that takes nothing now, and
+// dropAfter how long the first one that a dropping handler drops.
+const (
+	patience  = time.Second
+	dropAfter = 100 * time.Millisecond
+)
 
 // maxKept is the largest buffer that is kept for the next record, in bytes.
 const maxKept = 64 << 10
@@ -32,12 +37,16 @@ type Handler struct {
 	format  format.Formatter
 	written atomic.Uint64
 	failed  atomic.Uint64
+	dropped atomic.Uint64
+	drops   bool // what the stream does not take is dropped
 
-	mu   sync.Mutex
-	out  io.Writer
-	end  string
-	buf  []byte
-	torn bool // the last line was not written whole
+	mu     sync.Mutex
+	out    io.Writer
+	end    string
+	buf    []byte
+	torn   bool   // the last line was not written whole
+	stuck  bool   // the stream took nothing the last time
+	missed uint64 // records that were dropped since it did
 }
 
 // New makes a handler that writes to out, which it never closes. For the
@@ -49,6 +58,15 @@ func New(out io.Writer, f format.Formatter) *Handler {
 // NewEnding is New with another text than a line break at the end of each line.
 func NewEnding(out io.Writer, f format.Formatter, end string) *Handler {
 	return &Handler{format: f, out: out, end: end}
+}
+
+// NewDropping is NewEnding for a handler that never makes a log call wait for longer
+// than a tenth of a second, and that only once: while the stream takes nothing,
+// records are dropped and counted, and told in the stream itself when it moves again.
+func NewDropping(out io.Writer, f format.Formatter, end string) *Handler {
+	h := NewEnding(ownPatient(out), f, end)
+	h.drops = true
+	return h
 }
 
 // Stdout is what os.Stdout is now, written in a way that can't end the program.
@@ -63,8 +81,11 @@ func (h *Handler) NeedsCaller() bool { return h.format.NeedsCaller() }
 // Written is how many records were written whole.
 func (h *Handler) Written() uint64 { return h.written.Load() }
 
-// Failed is how many records could not be written whole.
+// Failed is how many records could not be written whole, dropped ones among them.
 func (h *Handler) Failed() uint64 { return h.failed.Load() }
+
+// Dropped is how many records were dropped because the stream took nothing.
+func (h *Handler) Dropped() uint64 { return h.dropped.Load() }
 
 // Handle writes one record. A stream that takes nothing for a second, or has
 // nobody who reads it, is an error; the next record tries again.
@@ -75,17 +96,41 @@ func (h *Handler) Handle(v *record.View) error {
 	if h.torn {
 		h.buf = append(h.buf, '\n')
 	}
+	if h.missed > 0 {
+		h.buf = h.appendGap(h.buf)
+	}
 	h.buf = append(h.format.Append(h.buf, v), h.end...)
 	err := h.write(h.buf)
 	if cap(h.buf) > maxKept {
 		h.buf = nil
 	}
-	if err != nil {
-		h.failed.Add(1)
-	} else {
+	h.stuck = errors.Is(err, syscall.EAGAIN)
+	switch {
+	case err == nil:
+		h.missed = 0
 		h.written.Add(1)
+		return nil
+	case h.drops && h.stuck:
+		h.missed++
+		h.dropped.Add(1)
+		err = nil
 	}
+	h.failed.Add(1)
 	return err
+}
+
+// appendGap appends a line that tells of what was dropped, as a record of the logger
+// girok.gap.
+func (h *Handler) appendGap(dst []byte) []byte {
+	e := record.NewEncoder(nil)
+	defer e.Release()
+	e.Begin(&record.Header{Level: record.Warning, Time: time.Now(), Logger: "girok.gap", Message: "records were dropped: the stream took nothing"})
+	e.Attr(slog.Uint64("records", h.missed))
+	e.Finish()
+	if v := e.View(); v != nil {
+		dst = append(h.format.Append(dst, v), h.end...)
+	}
+	return dst
 }
 
 func (h *Handler) write(b []byte) (err error) {
@@ -116,8 +161,10 @@ func (h *Handler) write(b []byte) (err error) {
 			continue
 		case !errors.Is(err, syscall.EAGAIN):
 			return err
+		case h.drops && h.stuck:
+			return err // the one before has waited
 		case deadline.IsZero():
-			deadline = time.Now().Add(patience)
+			deadline = time.Now().Add(h.patience())
 		case time.Now().After(deadline):
 			return err
 		}
@@ -125,11 +172,25 @@ func (h *Handler) write(b []byte) (err error) {
 	}
 }
 
+func (h *Handler) patience() time.Duration {
+	if h.drops {
+		return dropAfter
+	}
+	return patience
+}
+
 // Close ends the handler; the stream stays open. Records that come later are
 // errors.
 func (h *Handler) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.missed > 0 {
+		_ = h.write(h.appendGap(nil)) // a stream that is still stuck can't be told
+		h.missed = 0
+	}
+	if own, ok := h.out.(interface{ release() error }); ok {
+		_ = own.release() // the stream itself stays open
+	}
 	h.out = nil
 	return nil
 }

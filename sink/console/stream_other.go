@@ -13,3 +13,8 @@ func stream(f *os.File) io.Writer {
 	}
 	return f
 }
+
+// Patient is out: here a stream that nobody takes anything from makes writers wait.
+func Patient(out io.Writer) io.Writer { return out }
+
+func ownPatient(out io.Writer) io.Writer { return out }

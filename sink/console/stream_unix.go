@@ -27,10 +27,7 @@ func stream(f *os.File) io.Writer {
 	if f == nil {
 		return io.Discard
 	}
-	fd := -1
-	if c, err := f.SyscallConn(); err == nil {
-		_ = c.Control(func(n uintptr) { fd = int(n) }) // fails for a closed file: then writes will tell
-	}
+	fd := fdOf(f) // of a closed file none: then writes will tell
 	if fd != 1 && fd != 2 {
 		return f
 	}
