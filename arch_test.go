@@ -32,7 +32,7 @@ var road = []struct {
 	{"source", "the contract of sources"},
 	{"source/stdin", "brings records in; sources don't know each other"},
 	{".", "the roof: builds things; nothing below imports it"},
-	{"metrics", "the roof's numbers over HTTP: apart, so that only who shows them links net/http"},
+	{"metrics admin", "the roof's numbers and levels over HTTP: apart, so that only who shows them links net/http"},
 	{"collector", "wires sources to the roof, for the program"},
 }
 

@@ -32,7 +32,6 @@ func (l *Logs) openControl() (socket string) {
 // serveControl begins to answer, once everything is there that can be asked.
 func (l *Logs) serveControl() {
 	if l.control != nil {
-		l.answers = &answers{logs: l, loans: map[string]*loan{}}
 		l.control.Serve(l.answers)
 	}
 }

@@ -52,7 +52,7 @@ type Logs struct {
 	report   *slog.Logger
 	told     *reporter       // report's
 	control  *control.Server // nil if there is none
-	answers  *answers        // its
+	answers  *answers        // its, and those to the program itself
 
 	lost      atomic.Uint64      // records that the spool could not keep
 	lostTold  uint64             // of them, those that girok.gap has told
@@ -106,6 +106,7 @@ func open(document func() (*config.Document, error), opts []Option) (*Logs, erro
 	}
 	told := newReporter(console.Patient(console.Stderr()))
 	l := &Logs{document: document, opts: opts, told: told, report: slog.New(told), growth: map[string]*growth{}, stop: make(chan struct{}), housekept: make(chan struct{})}
+	l.answers = &answers{logs: l, loans: map[string]*loan{}}
 	l.blue.Store(b)
 	if err := l.openSpool(b); err != nil {
 		return nil, err

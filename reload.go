@@ -86,9 +86,7 @@ func (l *Logs) reload(doc *config.Document) error {
 	b.tellStoodIn(l.report.Warn)
 	unused := b.openDirect(old, func(msg string, args ...any) { l.report.Error(msg, args...) })
 	l.blue.Store(b)
-	if l.answers != nil {
-		l.answers.forgetLoans()
-	}
+	l.answers.forgetLoans()
 	l.tree.Apply(l.treeConfig(b))
 	retire()
 	if d := l.deliver.Load(); d != nil {
