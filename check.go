@@ -10,6 +10,7 @@ import (
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/source"
@@ -76,7 +77,7 @@ func (b *blueprint) checked() *Checked {
 	for _, h := range b.sorted() {
 		c.Handlers = append(c.Handlers, b.checkedHandler(h))
 		if h.spooled && h.used && c.SpoolDir == "" {
-			if dir := b.spoolPlace(possible); dir != "" {
+			if dir := b.spoolPlace(disk.Possible); dir != "" {
 				c.SpoolDir = filepath.Join(dir, c.Service)
 			}
 		}
@@ -295,18 +296,4 @@ func (b *blueprint) spoolPlace(usable func(dir string) bool) string {
 		}
 	}
 	return ""
-}
-
-// possible reports whether a folder could be written, or made, without trying.
-func possible(dir string) bool {
-	for {
-		st, err := os.Stat(dir)
-		if err == nil {
-			return st.IsDir() && mayWrite(dir)
-		}
-		if dir == filepath.Dir(dir) {
-			return false
-		}
-		dir = filepath.Dir(dir)
-	}
 }

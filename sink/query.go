@@ -1,6 +1,10 @@
 package sink
 
-import "context"
+import (
+	"context"
+	"errors"
+	"io"
+)
 
 // Queryer is a sink whose database can be asked in SQL while records are
 // written into it. `girok query` needs it where the database can't be opened by
@@ -40,4 +44,19 @@ type Rows interface {
 type Column struct {
 	Name string `json:"name"`
 	JSON bool   `json:"json,omitempty"` // its texts are JSON
+}
+
+// ReadAll reads the rows of an answer to the end, and closes it.
+func ReadAll(ctx context.Context, rows Rows) (all [][]any, err error) {
+	defer rows.Close()
+	for {
+		row, err := rows.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return all, nil
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, row)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/config"
@@ -29,17 +30,25 @@ meant: handlers that nothing uses, levels that nothing reaches, fields that no
 record has, secrets in clear text. --explain says step by step what becomes of one
 log.
 
+With --connect it also logs in to each store, looks at tables, columns, rights and
+limits, and tells how they differ from what the configuration wants: "note" is what
+works, "WRONG" what does not, each with what to do. It writes nothing there.
+
 examples:
   girok check -c config.yaml
+  girok check --connect
   girok check --json | jq .warnings
   girok check --explain shop.orders DEBUG
 
-exit codes: 0 it is right, perhaps with warnings; 1 it has mistakes`,
+exit codes: 0 it is right, perhaps with warnings and notes; 1 it has mistakes, or a
+store is not as it has to be or can't be reached`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		path := configFlag(f)
 		asJSON := f.Bool("json", false, "one JSON object")
 		explain := f.Bool("explain", false, "what becomes of a log; the operands are LOGGER LEVEL")
-		return func(_ context.Context, args []string) int {
+		connect := f.Bool("connect", false, "look at the stores too")
+		patience := f.Duration("patience", 10*time.Second, "how long to wait for each store")
+		return func(ctx context.Context, args []string) int {
 			switch {
 			case *explain && len(args) == 2:
 				return p.explain(*path, args[0], args[1], *asJSON)
@@ -48,12 +57,16 @@ exit codes: 0 it is right, perhaps with warnings; 1 it has mistakes`,
 			case len(args) > 0:
 				return p.misused("check", "want no operands, got %q", args)
 			}
-			return p.checkFile(*path, *asJSON)
+			if !*connect {
+				*patience = 0
+			}
+			return p.checkFile(ctx, *path, *patience, *asJSON)
 		}
 	},
 }
 
-func (p *program) checkFile(path string, asJSON bool) int {
+// checkFile looks at stores too if there is patience for it.
+func (p *program) checkFile(ctx context.Context, path string, patience time.Duration, asJSON bool) int {
 	c, err := p.check(path)
 	var ps config.Problems
 	switch {
@@ -62,11 +75,19 @@ func (p *program) checkFile(path string, asJSON bool) int {
 		return exitMistake
 	case err != nil:
 		return p.failed(err)
-	case asJSON:
-		p.printJSON(reportOf(c))
-		return exitOK
 	}
-	writeReport(p.stdout, reportOf(c))
+	r := reportOf(c)
+	if patience > 0 {
+		r.look(ctx, c, patience)
+	}
+	if asJSON {
+		p.printJSON(r)
+	} else {
+		writeReport(p.stdout, r)
+	}
+	if !r.OK {
+		return exitMistake
+	}
 	return exitOK
 }
 
@@ -141,6 +162,7 @@ type handlerReport struct {
 	Level     string   `json:"level"`
 	Accepts   []string `json:"accepts"`
 	Spooled   bool     `json:"spooled"`
+	Found     []found  `json:"found,omitempty"` // with --connect
 }
 
 type problem struct {
@@ -179,7 +201,7 @@ func reportOf(c *girok.Checked) *report {
 		r.Loggers = append(r.Loggers, loggerReport{name, l.Level.String(), l.OwnLevel == record.NotSet && l.Name != "", l.Own, l.All, l.Propagate})
 	}
 	for _, h := range c.Handlers {
-		r.Handlers = append(r.Handlers, handlerReport{h.Name, h.Class, h.Place, h.Guarantee, h.Level.String(), h.Accepts, h.Spooled})
+		r.Handlers = append(r.Handlers, handlerReport{h.Name, h.Class, h.Place, h.Guarantee, h.Level.String(), h.Accepts, h.Spooled, nil})
 	}
 	return r
 }
@@ -251,6 +273,7 @@ func writeReport(w io.Writer, r *report) {
 			fmt.Fprintf(w, "\n      to %s", h.Place)
 		}
 		fmt.Fprintf(w, "\n      %s\n", h.Guarantee)
+		writeFound(w, h.Found)
 	}
 	if len(r.Warnings) > 0 {
 		fmt.Fprint(w, "\nwarnings\n")

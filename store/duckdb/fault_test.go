@@ -107,6 +107,9 @@ func TestAnotherProcess(t *testing.T) {
 	if _, err := Query(ctx, path, "select 1"); !errors.As(err, &held) || held.PID != pid {
 		t.Errorf("Query: want *Held with process %d, got %v", pid, err)
 	}
+	if got := look(t, "path: '"+path+"'\ntable: logs\n"); !strings.Contains(got, fmt.Sprintf("note %s is open in process %d", path, pid)) {
+		t.Errorf("a look at what another process has open: %s", got)
+	}
 	release()
 	goesIn(t, s, path, b, 3)
 }
