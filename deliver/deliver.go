@@ -68,9 +68,10 @@ func (p Pace) orDefaults() Pace {
 // Deliverer delivers the runs of one service. Its methods are safe for
 // concurrent use.
 type Deliverer struct {
-	opts  Options
-	pace  Pace
-	owner string // of the positions that this process moves; random
+	opts     Options
+	pace     Pace
+	owner    string                    // of the positions that this process moves; random
+	readable func(payload []byte) bool // record.Known, but for tests
 
 	ctx    context.Context // ends when delivery is cut off
 	cancel context.CancelFunc
@@ -103,7 +104,8 @@ func New(opts Options) *Deliverer {
 	_, _ = rand.Read(token[:]) // never fails
 	d := &Deliverer{
 		opts: opts, pace: opts.Pace.orDefaults(), owner: hex.EncodeToString(token[:]),
-		poke: make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}),
+		readable: record.Known,
+		poke:     make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}),
 		dests: map[string]*destination{}, decoded: map[string]decoded{}, met: map[record.RunID]uint64{}, told: map[string]bool{},
 	}
 	d.ctx, d.cancel = context.WithCancel(record.Quiet(context.Background()))

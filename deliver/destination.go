@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
 )
@@ -22,8 +23,9 @@ type destination struct {
 	dir            string // empty for runs in memory: nothing to lock or to keep
 	key            string // in d.dests
 	kind, endpoint string
-	lanes          []*lane // guarded by d.mu
-	over           bool    // it has been let go; guarded by d.mu
+	lanes          []*lane        // guarded by d.mu
+	unread         []record.RunID // which a newer girok wrote; guarded by d.mu
+	over           bool           // it has been let go; guarded by d.mu
 
 	tried chan struct{} // closed after the first try of the lock
 	held  chan struct{} // closed once it is held
@@ -80,6 +82,10 @@ func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) 
 	return dest, nil
 }
 
+// askedFor is for how long a process that has asked for the destination tries the lock
+// more often.
+const askedFor = 5 * time.Second
+
 // acquire tries the lock until it is held or delivery ends.
 func (dest *destination) acquire() {
 	defer dest.d.wg.Done()
@@ -89,13 +95,14 @@ func (dest *destination) acquire() {
 		return
 	}
 	var w watch
+	var asked time.Time
 	for first := true; ; first = false {
 		var f *os.File
 		var err error
 		if !dest.wanted() {
 			f, err = spool.TryLock(filepath.Join(dest.dir, lockName))
 		}
-		if f == nil {
+		if f == nil && (dest.d.opts.Want || dest.knowsMore()) {
 			dest.ask()
 		}
 		if err != nil {
@@ -115,10 +122,19 @@ func (dest *destination) acquire() {
 			return // the lock is held as long as the file is open
 		}
 		w.look(dest)
+		pause := dest.d.pace.Lock
+		if dest.want.Load() != nil {
+			if asked.IsZero() {
+				asked = time.Now()
+			}
+			if time.Since(asked) < askedFor {
+				pause /= 10 // it will be free any moment
+			}
+		}
 		select {
 		case <-dest.d.ctx.Done():
 			return
-		case <-time.After(dest.d.pace.Lock):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // wantName is the file beside a destination's lock that a process locks which
-// wants to have it: `girok run`. The holder looks for that at every scan, ends the
+// wants to have it: `girok run`, or one that can read what the holder can't. The holder looks for that at every scan, ends the
 // batch that is open, lets go, and stays away as long as somebody wants it.
 const wantName = "want"
 
@@ -26,10 +26,9 @@ func (dest *destination) wanted() bool {
 	return err == nil && held
 }
 
-// ask lets others know that this process wants the destination, if it is one that
-// does, until it ends.
+// ask lets others know that this process wants the destination, until it ends.
 func (dest *destination) ask() {
-	if !dest.d.opts.Want || dest.want.Load() != nil {
+	if dest.want.Load() != nil {
 		return
 	}
 	if f, err := spool.TryLock(filepath.Join(dest.dir, wantName)); f != nil && err == nil {

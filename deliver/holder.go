@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
 )
@@ -22,8 +23,9 @@ const lockName = "lock"
 type Holder struct {
 	PID     int
 	Since   time.Time
-	Version string // of girok
-	Control string // its control socket; empty if it has none
+	Version string         // of girok
+	Control string         // its control socket; empty if it has none
+	Unread  []record.RunID // runs that it can't read, for a newer girok wrote them
 }
 
 // destinationDir is where a service keeps what belongs to a destination.
@@ -55,6 +57,10 @@ func HolderOf(service, kind, endpoint string) (*Holder, error) {
 			h.Version = value
 		case "control":
 			h.Control = value
+		case "unread":
+			if id, ok := record.ParseRunID(value); ok {
+				h.Unread = append(h.Unread, id)
+			}
 		}
 	}
 	return h, nil
@@ -91,12 +97,15 @@ func StandingOf(service string, kinds []sink.Kind, r *spool.Run, h *spool.Handle
 	return st, err
 }
 
-// sign writes into the lock who holds it. It is for people and for commands;
-// the lock itself decides.
+// sign writes into the lock who holds it, and what it can't read. It is for people,
+// for commands and for newer processes; the lock itself decides.
 func (dest *destination) sign(f *os.File) {
 	text := fmt.Sprintf("pid %d\n%s %s\nsince %s\nversion %s\n", os.Getpid(), dest.kind, dest.endpoint, time.Now().Format(time.RFC3339), ownVersion())
 	if c := dest.d.opts.Control; c != "" {
 		text += "control " + c + "\n"
+	}
+	for _, id := range dest.unread {
+		text += "unread " + id.String() + "\n"
 	}
 	_ = f.Truncate(0)
 	_, _ = f.WriteAt([]byte(text), 0)

@@ -71,6 +71,12 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 			if ref.Mask()&(1<<c.bit) == 0 {
 				continue
 			}
+			if !l.dest.d.canRead(&ref, c.bit) {
+				l.tooNew(c)
+				c.reader.Close()
+				c.reader, c.damaged = c.run.Reader(ref.Position), 0
+				return true
+			}
 			if !c.claimed() {
 				if !l.claim(ctx, c) {
 					return false
@@ -88,9 +94,7 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 		case spool.Gap:
 			l.gap(c)
 		case spool.Newer:
-			c.newer.Store(true)
-			c.slot().SetState(spool.Refused, "a newer girok wrote it")
-			l.dest.d.once("newer "+c.run.ID.String(), "a newer girok wrote this run; it waits for one that can read it", "run", c.run.Path())
+			l.tooNew(c)
 			return true
 		}
 	}

@@ -110,13 +110,21 @@ func (l *lane) reread(c *cursor, m entryMove) bool {
 		ref, st := c.reader.Next()
 		switch st {
 		case spool.Frame:
-			if ref.Position >= m.From.Position && ref.Mask()&(1<<c.bit) != 0 {
-				l.addFrame(c, &ref)
+			if ref.Position < m.From.Position || ref.Mask()&(1<<c.bit) == 0 {
+				continue
 			}
+			if !l.dest.d.canRead(&ref, c.bit) {
+				l.tooNew(c)
+				return false
+			}
+			l.addFrame(c, &ref)
 		case spool.End:
 			return true
 		case spool.Gap:
 			l.gap(c)
+		case spool.Newer:
+			l.tooNew(c)
+			return false
 		default:
 			return false
 		}

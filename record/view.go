@@ -30,6 +30,12 @@ type View struct {
 // know: it must wait for one that does, and must not be skipped.
 var ErrEncoding = errors.New("record: unknown kind or encoding; a newer girok wrote it")
 
+// Known reports whether this program can read the payload of one record, as far as
+// its kind and encoding tell; what is malformed is found by Parse.
+func Known(p []byte) bool {
+	return len(p) < HeaderSize || p[offEncode] == EncodingGirok && p[offKind] < byte(numKinds)
+}
+
 var errMalformed = errors.New("record: malformed payload")
 
 // Parse reads the fixed parts. The attributes are looked at when they are
@@ -39,7 +45,7 @@ func (v *View) Parse(p []byte) error {
 	if len(p) < HeaderSize {
 		return errMalformed
 	}
-	if p[offEncode] != EncodingGirok || p[offKind] >= byte(numKinds) {
+	if !Known(p) {
 		return ErrEncoding
 	}
 	v.Mask = binary.LittleEndian.Uint64(p)
