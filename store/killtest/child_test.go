@@ -20,6 +20,7 @@ import (
 	"unsafe"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/internal/pgtest"
 	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/postgres"
@@ -68,7 +69,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	if config := os.Getenv("GIROK_RESTART"); config != "" {
+		fmt.Fprintln(os.Stderr, "child:", losesAnswer(config))
+		os.Exit(1)
+	}
+	code := m.Run()
+	pgtest.StopShared()
+	os.Exit(code)
 }
 
 // child is one life: config, marks, number of lives, own number, folder of the runs,
