@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,6 +85,9 @@ func (s *store) failed(ctx context.Context, err error) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) { // the network, TLS, a name that is not found; or the answer to COMMIT was lost
 		s.leave()
+		if remedy := ofTLS(err); remedy != "" {
+			return &sink.Refused{Err: plain(err), Remedy: remedy}
+		}
 		return &sink.Retry{Err: plain(err)}
 	}
 	if rejects(e) { // but which row is not known: at a commit, in a statement's trigger, in another language
@@ -91,6 +96,8 @@ func (s *store) failed(ctx context.Context, err error) error {
 	s.leave() // whatever it is, the next call begins anew
 	err = plain(err)
 	switch {
+	case e.Code == "08P01" && strings.Contains(e.Message, "statement pooling mode"): // PgBouncer's; girok has nothing without transactions
+		return &sink.Refused{Err: err, Remedy: "set pool_mode of the pooler to transaction or session, or go round it"}
 	case of(e.Code, "28"): // no such user, a wrong password, no line in pg_hba.conf
 		return &sink.Refused{Err: err, Remedy: "mend user and password (girok reads them again), or the server's pg_hba.conf"}
 	case of(e.Code, "3D"): // no such database
@@ -105,6 +112,22 @@ func (s *store) failed(ctx context.Context, err error) error {
 		return &sink.Refused{Err: err, Remedy: "mend the table, or what a trigger on it does; girok looks again at its next try"}
 	}
 	return &sink.Retry{Err: err} // connections, locks, deadlocks, limits of time, shutdown, a server that starts
+}
+
+// ofTLS is what to do where client and server do not agree on TLS, or on who the
+// server is; "" if that is not it.
+func ofTLS(err error) string {
+	var verify *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &verify), errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
+		return "name the authority that signed the server's certificate in PGSSLROOTCERT, or sslrootcert in dsn, and the host as the certificate has it; sslmode: verify-ca does not look at the host"
+	case strings.Contains(err.Error(), "server refused TLS connection"):
+		return "switch TLS on at the server, or write sslmode: prefer, which goes on without it"
+	}
+	return ""
 }
 
 // plain is a server's error in words that hold no text of a record.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,7 +92,15 @@ func (l *looking) encryption() (how string, encrypted bool) {
 	}
 	state := c.ConnectionState()
 	how = tls.VersionName(state.Version)
-	if cc, err := l.config.parsed(); err == nil && cc.TLSConfig != nil && cc.TLSConfig.InsecureSkipVerify && cc.TLSConfig.VerifyPeerCertificate == nil {
+	cc, err := l.config.parsed()
+	if err != nil {
+		return how, true
+	}
+	wanted := []*tls.Config{cc.TLSConfig}
+	for _, f := range cc.Fallbacks {
+		wanted = append(wanted, f.TLSConfig)
+	}
+	if slices.ContainsFunc(wanted, func(c *tls.Config) bool { return c != nil && c.InsecureSkipVerify && c.VerifyPeerCertificate == nil }) {
 		how += " with a certificate that nobody checked"
 	}
 	return how, true

@@ -8,9 +8,10 @@
 // of their own.
 //
 // A handler has one connection. Each transaction brings its own limits, so that
-// a pooler in front of the server, in any mode, makes no difference: a lock is
-// waited for 15 s, a transaction that its program left alone ends after 10 s, a
-// statement or a whole batch after 5 min.
+// PgBouncer in front of the server makes no difference, whether it gives out
+// connections by session or by transaction: a lock is waited for 15 s, a transaction
+// that its program left alone ends after 10 s, a statement or a whole batch after
+// 5 min.
 //
 // # Types
 //
