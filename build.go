@@ -71,9 +71,17 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	b := &blueprint{doc: doc, opts: opts, now: clockOf(opts), keys: defaultKeys(), handlers: map[string]*handlerPlan{}}
 	var ps config.Problems
 	decode("top", doc.Root, &ps, &b.keys)
+	ps = ignoredKeys(doc, ps)
+	for _, section := range []string{"formatters", "filters", "handlers", "loggers"} {
+		if n := doc.Root.Get(section); n.Kind() == config.Null {
+			ps.Add(n.KeyPos(), n.Path(), "is empty; take the key out, or write {}")
+		}
+	}
 	checkVersion(doc.Root, b.keys.Version, &ps)
-	if d := b.keys.DisableExisting; d != nil && bool(*d) {
-		b.others = tree.DisableOthers
+	if d := b.keys.DisableExisting; d != nil {
+		if b.others = tree.KeepOthers; bool(*d) {
+			b.others = tree.DisableOthers
+		}
 	}
 	b.location = zoneOf(b.keys.Timezone, doc.Root, &ps)
 	b.delivers = has[delivers](opts)
@@ -88,13 +96,34 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	}
 	b.behind(&ps)
 	b.bits(&ps)
-	for _, name := range slices.Sorted(maps.Keys(b.keys.Loggers)) {
-		b.logger(name, b.keys.Loggers[name], &ps)
+	for _, k := range doc.Root.Get("loggers").Keys() {
+		switch n := b.keys.Loggers[k.Name]; k.PyScalar().(type) {
+		case nil: // as in Python, null is the root
+			b.logger("root", n, &ps)
+		case string:
+			b.logger(k.Name, n, &ps)
+		default:
+			ps.Add(k.Pos, "loggers."+k.Name, "A logger name must be a string; write %q", k.Name)
+		}
 	}
 	b.logger("", b.keys.Root, &ps) // after those that loggers calls "" or root, as in Python
 	b.markFed()
 	b.readSources(sourceKindsOf(opts), &ps)
 	return b, ps.Err()
+}
+
+// ignoredKeys turns what is said of keys that nobody knows into warnings: Python
+// does not look at them, and cfg:// may. One that is nearly a known key is a mistake.
+func ignoredKeys(doc *config.Document, ps config.Problems) (left config.Problems) {
+	for _, p := range ps {
+		if strings.HasPrefix(p.Msg, "unknown key") && !strings.Contains(p.Path, ".") && !strings.Contains(p.Msg, "did you mean") {
+			p.Msg, p.Hint = "nothing here reads this key", ""
+			doc.Warnings = append(doc.Warnings, p)
+			continue
+		}
+		left = append(left, p)
+	}
+	return left
 }
 
 func (b *blueprint) service(ps *config.Problems) {
@@ -384,7 +413,11 @@ func (b *blueprint) sorted() []*handlerPlan {
 
 // logger checks one entry of loggers, or root.
 func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
-	if n == nil || n.IsZero() {
+	if n == nil {
+		return
+	}
+	if n.IsZero() && name != "" {
+		ps.Add(n.KeyPos(), n.Path(), "is empty; take the key out, or write {}")
 		return
 	}
 	var k loggerKeys
@@ -393,14 +426,16 @@ func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
 	if name == "root" {
 		l.Name = ""
 	}
-	if l.Name == "" && n.Get("level") == nil {
-		l.Level = record.Warning
-	}
+	l.KeepLevel = k.Level.IsZero()
+	l.KeepPropagate = k.Propagate == nil || name == "" // the section root has no propagate
 	l.Filters = b.filtersNamed(n, k.Filters, ps)
 	for i, hn := range k.Handlers {
 		h := b.handlers[hn]
 		if h == nil {
-			at := n.Get("handlers").Items()[i]
+			at := n.Get("handlers")
+			if items := at.Items(); i < len(items) {
+				at = items[i]
+			}
 			ps.Add(at.Pos(), at.Path(), "%s", unknownName("handler", hn, slices.Sorted(maps.Keys(b.handlers))))
 			continue
 		}

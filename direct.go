@@ -104,7 +104,11 @@ func (n *network) place() (where, guarantee string) {
 }
 
 func (n *network) open(b *blueprint, h *handlerPlan, _ report) tree.Direct {
-	return n.kind.Open(sink.DirectEnv{Append: h.format.Append, Location: b.location}, n.cfg)
+	env := sink.DirectEnv{Append: h.format.Append, Location: b.location}
+	if b.now != nil {
+		env.Started = b.now()
+	}
+	return n.kind.Open(env, n.cfg)
 }
 
 type nullKeys struct{}
@@ -124,7 +128,7 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	h.tree.Accepts = acceptsOf(h.node, d.Accepts, h.tree.Accepts, ps)
 	h.filter(b.filtersNamed(h.node, d.Filters, ps))
 	h.format = b.unformatted(h.class)
-	if d.Formatter != "" {
+	if isTrue(h.node.Get("formatter"), ps) {
 		f, ok := formatters[d.Formatter]
 		if !ok {
 			at := h.node.Get("formatter")
@@ -136,6 +140,12 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	}
 	h.formatText += "\n" + b.location.String()
 	h.outputText = outputText(h)
+	if t, ok := h.format.(*format.Text); ok {
+		h.tree.Shows = t
+	}
+	if out, ok := h.out.(*fileHandlerKeys); ok {
+		h.tree.Ends = out.Mode == "w"
+	}
 	switch h.out.(type) {
 	case *nullKeys, *memoryKeys:
 	case *network:
@@ -143,6 +153,13 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	default:
 		h.tree.Caller = h.format.NeedsCaller()
 	}
+}
+
+// isTrue is Python's truth of a value: no, 0 and an empty text are not.
+func isTrue(n *config.Node, ps *config.Problems) bool {
+	var t config.Truth
+	t.FromNode(n, ps)
+	return bool(t)
 }
 
 // unformatted is how a handler without a formatter writes lines: the message alone
@@ -249,7 +266,7 @@ func (b *blueprint) openDirect(old *blueprint, report report) (unused []retirer)
 	for _, h := range b.sorted() {
 		switch {
 		case h.spooled:
-		case old != nil && old.handlers[h.name] != nil && old.handlers[h.name].sameOutput(h):
+		case old != nil && (b.others == tree.ResetOthers || b.others == tree.LeaveOthers) && old.handlers[h.name] != nil && old.handlers[h.name].sameOutput(h):
 			h.tree.Direct = old.handlers[h.name].tree.Direct
 			taken[h.name] = true
 		default:
@@ -269,7 +286,10 @@ func (b *blueprint) openDirect(old *blueprint, report report) (unused []retirer)
 
 // retirer is a direct handler that gives back what it has when another one has
 // taken its place. Calls that are under way may still come to it.
-type retirer interface{ Retire() error }
+type retirer interface {
+	tree.Direct
+	Retire() error
+}
 
 // closing lists the direct handlers in the order in which they are closed: those
 // that give their records to others before these.

@@ -2,6 +2,8 @@ package girok
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +84,9 @@ type fileKeysOf struct {
 func (k *fileKeysOf) Validate(at *config.At) {
 	if _, err := file.NewEncoding(k.Encoding, ""); err != nil {
 		at.Problem("encoding", "%v", err)
+	}
+	if st, err := os.Stat(k.Filename); err == nil && st.IsDir() {
+		at.Problem("filename", "%s is a folder; want a file, %s for example", k.Filename, filepath.Join(k.Filename, "app.log"))
 	}
 }
 

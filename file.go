@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/record"
@@ -25,7 +26,7 @@ type fileKeys struct {
 	Root            *config.Node            `yaml:"root" doc:"the root logger"`
 	Sources         map[string]*config.Node `yaml:"sources" doc:"records of other programs, by name; for girok run"`
 	Incremental     config.Truth            `yaml:"incremental" doc:"true: the file changes only levels of handlers and loggers, and propagate, of what is configured already; all else in it is ignored"`
-	DisableExisting *config.Truth           `yaml:"disable_existing_loggers" doc:"true: a reload with this file silences the loggers that the program has asked for before and that the file does not name; else they go on"`
+	DisableExisting *config.Truth           `yaml:"disable_existing_loggers" doc:"by what rules a reload with this file goes: if absent the file is all there is, and loggers that it does not name are as if it were the first; with this key those of Python: what was set of a logger stays unless the file says otherwise, handlers are made anew, and true silences the loggers that the file does not name (it is what an absent key means in Python)"`
 	Stack           *config.Node            `yaml:"stack" doc:"logs of this level or above have the stack of their call under stack, and the causes of an error beside it, under its key and .causes; none has if absent"`
 	UnknownClasses  string                  `yaml:"unknown_classes" enum:"error|warn" doc:"of handlers, formatters and filters that only Python has: error: a mistake; warn: the console stands for a handler, the usual look for a formatter, a filter lets all through, and it is told"`
 	Redact          redactKeys              `yaml:"redact" doc:"values that must not be seen: hidden before a record exists"`
@@ -71,10 +72,26 @@ type filterKeys struct {
 // loggerKeys is one entry of loggers, and root.
 type loggerKeys struct {
 	Level     *config.Node  `yaml:"level" doc:"lowest level of logs; the parent's if absent"`
-	Handlers  []string      `yaml:"handlers" doc:"names of handlers"`
+	Handlers  names         `yaml:"handlers" doc:"names of handlers"`
 	Filters   []string      `yaml:"filters" doc:"names of filters, for what is logged by this very logger"`
 	Propagate *config.Truth `yaml:"propagate" doc:"records go on to the parent's handlers; true if absent"`
 }
+
+// names is a list of names. Python walks over a text as over a list of letters, so
+// one letter is a list too.
+type names []string
+
+// FromNode implements config.Unmarshaler.
+func (l *names) FromNode(n *config.Node, ps *config.Problems) {
+	if n.Kind() == config.Scalar && utf8.RuneCountInString(n.Raw()) == 1 {
+		*l = names{n.Raw()}
+		return
+	}
+	config.DecodeValue(n, ps, (*[]string)(l))
+}
+
+// DescribeType implements config.Describer.
+func (names) DescribeType() string { return "a list of texts" }
 
 // laterKeys are Python's keys that mean nothing here so far, by the kind of
 // place where they may stand.
@@ -111,6 +128,11 @@ func levelOf(n *config.Node, ps *config.Problems) record.Level {
 		return record.NotSet
 	}
 	switch v := n.Py(ps).(type) {
+	case bool: // as in Python, true is 1
+		if v {
+			return 1
+		}
+		return record.NotSet
 	case int:
 		if v >= -1<<20 && v <= 1<<20 {
 			return record.Level(v)

@@ -10,6 +10,7 @@
 package girok
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type Logs struct {
 	opts     []Option
 	blue     atomic.Pointer[blueprint]
 	changing sync.Mutex // of Reload and Shutdown
+	kept     []retirer  // handlers of earlier configurations that loggers still have; with changing
 	tree     *tree.Tree
 	spool    atomic.Pointer[spool.Spool]       // nil if no handler has been spooled so far
 	deliver  atomic.Pointer[deliver.Deliverer] // the same, or the program only writes; set before spool
@@ -318,6 +320,14 @@ func (l *Logs) SetLevel(name string, level slog.Level) {
 	l.tree.SetLevel(name, py)
 }
 
+// Disable keeps logs of a level and below it from every handler, whatever the
+// levels of loggers and the configuration say, until Enable. Records that are no
+// logs pass.
+func (l *Logs) Disable(level slog.Level) { l.tree.Disable(record.FromSlog(level)) }
+
+// Enable ends what Disable did.
+func (l *Logs) Enable() { l.tree.Disable(record.NotSet) }
+
 // AddLevelName gives a level a name for the whole program, as Python's
 // logging.addLevelName does: lines show it, and configurations that are read from
 // then on know it. Call it before Open.
@@ -384,6 +394,9 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 			s.Release()
 		}
 		l.closeErr = l.blue.Load().closeDirect()
+		for _, h := range l.kept {
+			l.closeErr = cmp.Or(l.closeErr, h.Retire())
+		}
 		if n := l.tree.Unshown(); n > 0 {
 			l.report.Warn("records were not shown: nothing is configured for them; give girok.Open a config.yaml", "records", n)
 		}

@@ -69,19 +69,16 @@ func (b *blueprint) adjustLogger(name string, n *config.Node, propagates bool, p
 	}
 	i := slices.IndexFunc(b.loggers, func(l tree.LoggerConfig) bool { return l.Name == name })
 	if i < 0 {
-		l := tree.LoggerConfig{Name: name, Propagate: true}
-		if name == "" {
-			l.Level = record.Warning
-		}
+		l := tree.LoggerConfig{Name: name, Propagate: true, KeepLevel: true, KeepPropagate: true}
 		i, b.loggers = len(b.loggers), append(b.loggers, l)
 	}
 	l := &b.loggers[i]
 	if level := n.Get("level"); !level.IsZero() {
-		l.Level = levelOf(level, ps)
+		l.Level, l.KeepLevel = levelOf(level, ps), false
 	}
 	if p := n.Get("propagate"); propagates && !p.IsZero() {
 		var t config.Truth
 		t.FromNode(p, ps)
-		l.Propagate = bool(t)
+		l.Propagate, l.KeepPropagate = bool(t), false
 	}
 }

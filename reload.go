@@ -92,12 +92,21 @@ func (l *Logs) reload(doc *config.Document) error {
 	if d := l.deliver.Load(); d != nil {
 		d.Look()
 	}
-	for _, h := range unused {
-		if err := h.Retire(); err != nil {
+	l.retire(unused)
+	return nil
+}
+
+// retire closes handlers that no logger has any more, those of earlier reloads too.
+func (l *Logs) retire(unused []retirer) {
+	var kept []retirer
+	for _, h := range append(l.kept, unused...) {
+		if l.tree.Uses(h) {
+			kept = append(kept, h)
+		} else if err := h.Retire(); err != nil {
 			l.report.Warn("a handler that is not used any more can't be closed", "error", err)
 		}
 	}
-	return nil
+	l.kept = kept
 }
 
 // treeConfig is what the loggers are made of.

@@ -72,6 +72,9 @@ func Parse(name string, data []byte) (*Document, error) {
 // document parts problems from warnings.
 func document(root *Node, src *source, found Problems) (*Document, error) {
 	var ps, warnings Problems
+	if root != nil {
+		(&refs{root: root, ps: &found}).follow(root, 0)
+	}
 	keys, values := paths(root)
 	for _, p := range found {
 		switch {

@@ -98,8 +98,8 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 		_, ms := created(v)
 		x.setFloat(float64(ms))
 	case fieldRelative:
-		ns := (v.Seconds-t.start.Unix())*1e9 + int64(v.Nanos) - int64(t.start.Nanosecond())
-		x.setFloat(float64(ns) / 1e6)
+		// With the rounding of CPython up to 3.12, which subtracts two floats.
+		x.setFloat((createdFloat(v) - float64(t.start.UnixNano())/1e9) * 1000)
 	case fieldProcess, fieldProcessName, fieldThread, fieldThreadName, fieldTaskName:
 		if !x.attr(v, given[p.field]) {
 			t.process(x, p.field)

@@ -19,8 +19,9 @@ type recordField struct {
 	typ  record.Type // record.String where it may be None too
 }
 
-// NewLogRecord makes one; loc is the zone of times that are shown as text.
-func NewLogRecord(loc *time.Location) *LogRecord {
+// NewLogRecord makes one; loc is the zone of times that are shown as text, start is
+// what relativeCreated counts from, the start of the program if zero.
+func NewLogRecord(loc *time.Location, start time.Time) *LogRecord {
 	l := &LogRecord{}
 	for _, f := range []struct {
 		name string
@@ -35,6 +36,9 @@ func NewLogRecord(loc *time.Location) *LogRecord {
 		t, err := New("%("+f.name+")s", "", loc)
 		if err != nil {
 			panic(err) // the format is a constant
+		}
+		if !start.IsZero() {
+			t.StartedAt(start)
 		}
 		l.fields = append(l.fields, recordField{f.name, t, f.typ})
 	}
@@ -69,11 +73,14 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 		shown[field.name] = true
 		f(name, &val, str)
 	}
+	if find(v.Attrs(), given[fieldTaskName], &val) { // as from CPython 3.12 on
+		f([]byte("taskName"), &val, AppendStr(str[:0], &val))
+	}
 	a := v.Attrs()
 	for {
 		var key []byte
 		if !a.Next(&key, &val) {
-			return
+			break
 		}
 		if isTrouble(key, &val) {
 			continue // shown already
@@ -83,6 +90,13 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 		}
 		str = AppendStr(str[:0], &val)
 		f(key, &val, str)
+	}
+	if t, ok := v.Shown.(*Text); ok { // as CPython's formatters leave them in the record
+		f([]byte("message"), &record.Value{Type: record.String, Raw: v.Message}, v.Message)
+		if t.ShowsTime() {
+			str = t.appendTime(str[:0], v)
+			f([]byte("asctime"), &record.Value{Type: record.String, Raw: str}, str)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func TestLogRecord(t *testing.T) {
 	if err := v.Parse(e.Finish()); err != nil {
 		t.Fatal(err)
 	}
-	l := NewLogRecord(time.UTC)
+	l := NewLogRecord(time.UTC, time.Time{})
 	var got []string
 	l.Each(&v, func(name []byte, val *record.Value, str []byte) {
 		switch string(name) {

@@ -40,7 +40,7 @@ func TestRecordFields(t *testing.T) {
 		{"%(pathname)s|%(filename)s|%(module)s|%(lineno)d|%(funcName)s", "/src/shop/orders.v2.go|orders.v2.go|orders.v2|7|Place"},
 		{"%(asctime)s|%(msecs)s|%(msecs)03d", "2024-03-05 13:45:06,123|123.0|123"},
 		{"%(created)f|%(created)s", "1709646306.123457|1709646306.1234567"},
-		{"%(relativeCreated)d|%(relativeCreated)s", "2123|2123.456789"},
+		{"%(relativeCreated)d|%(relativeCreated)s", "2123|2123.4567165374756"},
 		{"%(processName)s|%(thread)d|%(threadName)s|%(taskName)s", "MainProcess|0|MainThread|None"},
 		{"%(exc_info)s|%(exc_text)s|%(stack_info)s", "None|None|None"},
 		{"%(user)s|%(extra.name)s", "kim|clash"},

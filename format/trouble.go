@@ -16,7 +16,14 @@ const (
 var troubleStarts = [...]uint16{record.Start(attrError), record.Start(attrStack), record.Start(attrExcInfo)}
 
 // troubles are what a record says of what went wrong; empty if nothing.
-type troubles struct{ exc, stack []byte }
+type troubles struct {
+	exc, stack []byte
+	ready      bool // exc is a text that was given ready-made, and no error
+}
+
+// ErrorText is the text of a record's error, as it follows the lines of Python's
+// formats; nil if it has none. It belongs to the record.
+func ErrorText(v *record.View) []byte { return troublesOf(v).exc }
 
 // troublesOf walks the attributes of a record once.
 func troublesOf(v *record.View) (t troubles) {
@@ -34,14 +41,14 @@ func (t *troubles) take(key []byte, val *record.Value) {
 	}
 	switch string(key) {
 	case attrExcInfo:
-		t.exc = val.Raw
+		t.exc, t.ready = val.Raw, false
 	case attrError:
 		if val.Type == record.Err {
-			t.exc = val.Raw
+			t.exc, t.ready = val.Raw, false
 		}
 	case attrExcText:
 		if t.exc == nil {
-			t.exc = val.Raw
+			t.exc, t.ready = val.Raw, true
 		}
 	case attrStack, attrStackInfo:
 		if val.Type == record.String {
@@ -92,7 +99,14 @@ func (x *operand) trouble(v *record.View, f field) {
 	switch f {
 	case fieldStackInfo:
 		text = t.stack
-	case fieldExcText: // Python makes it when the first handler has written the record
+	case fieldExcInfo:
+		if t.ready {
+			text = nil
+		}
+	case fieldExcText: // CPython's formatters leave it in the record
+		if _, shown := v.Shown.(*Text); shown {
+			break
+		}
 		if text = nil; find(v.Attrs(), attrExcText, &x.value) {
 			text = x.value.Raw
 		}

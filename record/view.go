@@ -11,6 +11,10 @@ import (
 // View reads a payload. Its slices alias the payload and are good as long as
 // that is. A View is plain data: reuse one for many records.
 type View struct {
+	// Shown is of whoever hands the record from handler to handler: how one of them
+	// has shown it. Parse forgets it.
+	Shown any
+
 	Mask    uint64
 	Kind    Kind
 	Flags   Flags
@@ -48,6 +52,7 @@ func (v *View) Parse(p []byte) error {
 	if !Known(p) {
 		return ErrEncoding
 	}
+	v.Shown = nil
 	v.Mask = binary.LittleEndian.Uint64(p)
 	v.Kind = Kind(p[offKind])
 	v.Flags = Flags(binary.LittleEndian.Uint16(p[offFlags:]))

@@ -44,6 +44,7 @@ type DirectEnv struct {
 	// formatter has it.
 	Append   func(dst []byte, v *record.View) []byte
 	Location *time.Location // never nil
+	Started  time.Time      // of the program; zero: as the package format knows it
 }
 
 // DefineDirect makes a kind. class is its name in Python. open touches nothing

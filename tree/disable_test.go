@@ -19,7 +19,7 @@ func TestOthers(t *testing.T) {
 		}
 		return c
 	}
-	tr := New(with(EnableOthers))
+	tr := New(with(ResetOthers))
 	for _, name := range []string{"", "a", "a.b", "ab", "x.y"} { // x is a place-holder
 		tr.Node(name)
 	}
@@ -31,8 +31,8 @@ func TestOthers(t *testing.T) {
 		{with(LeaveOthers, "x.y"), "111011"},
 		{with(DisableOthers), "100000"},
 		{with(LeaveOthers), "100000"},
-		{with(EnableOthers, "a"), "110111"}, // what lies below a named one stays
-		{with(EnableOthers), "111111"},
+		{with(ResetOthers, "a"), "110111"}, // what lies below a named one stays
+		{with(ResetOthers), "111111"},
 	} {
 		tr.Apply(step.cfg)
 		got := ""

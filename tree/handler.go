@@ -148,6 +148,9 @@ func (p *plan) handle(v *record.View, kind record.Kind, level record.Level) {
 			if err := d.h.Direct.Handle(v); err != nil {
 				p.cfg.Failed(d.h.Name, err)
 			}
+			if d.h.Shows != nil {
+				v.Shown = d.h.Shows
+			}
 		}
 	}
 }

@@ -49,6 +49,11 @@ type Handler struct {
 	Direct  Direct
 	Bit     int // of the mask, if Direct is nil
 	Filters []filter.Filter
+	// Shows is what View.Shown becomes when the handler has had a record.
+	Shows any
+	// Ends: it takes nothing more once another configuration is applied, though a
+	// logger keeps it (see KeepOthers). Python closes a file of mode w for good.
+	Ends bool
 }
 
 // Takes is the bit set of kinds for Handler.Accepts.
@@ -66,6 +71,9 @@ type LoggerConfig struct {
 	Handlers  []*Handler
 	Filters   []filter.Name // for what is logged here, not for what comes from below
 	Propagate bool
+	// KeepLevel and KeepPropagate: the configuration does not say, so they stay what
+	// they are; of a logger that is new, NotSet (the root's WARNING) and true.
+	KeepLevel, KeepPropagate bool
 }
 
 // Config is what a tree is made of.
@@ -85,14 +93,19 @@ type Config struct {
 }
 
 // Others is what a configuration does with the loggers that are there already and
-// that it does not name: whether their logs go anywhere. Those below a logger that
-// it names, and the root, stay as they are in any case.
+// that it does not name.
 type Others uint8
 
-// What a configuration can do with them.
+// What a configuration can do with them. KeepOthers and DisableOthers are the rules
+// of Python: they stay what they were set to, handlers included, and those below a
+// logger that is named forget it.
 const (
-	EnableOthers Others = iota
+	// ResetOthers: the configuration is all there is; they are as if it were the first.
+	ResetOthers Others = iota
+	KeepOthers
+	// DisableOthers: and their logs go nowhere.
 	DisableOthers
+	// LeaveOthers: KeepOthers that disables and enables nobody, and resets none.
 	LeaveOthers
 )
 
@@ -102,7 +115,8 @@ type Tree struct {
 	unshown atomic.Uint64 // records that found no handler and were below WARNING
 
 	mu    sync.Mutex
-	cfg   *Config // never changes; another one takes its place
+	mute  record.Level // see Disable
+	cfg   *Config      // never changes; another one takes its place
 	nodes map[string]*Node
 }
 
@@ -124,16 +138,17 @@ type Node struct {
 
 // plan is where a logger's records go: what Handle needs, and nothing else.
 type plan struct {
-	cfg      *Config
-	level    record.Level // of the logger; records that are no logs pass it
-	spooled  []target
-	direct   []target
-	caller   bool
-	disabled bool
-	refused  bool     // by the logger's own filters
-	filters  bool     // a spooled handler has filters that look at records
-	found    bool     // a handler is configured on the way
-	only     Straight // the one direct handler, if it can do without frames
+	cfg       *Config
+	level     record.Level // the lowest of a log that is not dropped; records that are no logs pass it
+	effective record.Level // of the logger
+	spooled   []target
+	direct    []target
+	caller    bool
+	disabled  bool
+	refused   bool     // by the logger's own filters
+	filters   bool     // a spooled handler has filters that look at records
+	found     bool     // a handler is configured on the way
+	only      Straight // the one direct handler, if it can do without frames
 }
 
 // target is a handler with what routing looks at.
@@ -162,29 +177,39 @@ func (t *Tree) Apply(cfg Config) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cfg = &cfg
-	for _, n := range t.nodes {
-		n.level, n.handlers, n.filters, n.propagate = record.NotSet, nil, nil, true
-	}
-	root := t.node("")
-	root.level, root.set = record.Warning, true
+	named := map[string]bool{}
 	for _, l := range cfg.Loggers {
-		n := t.node(l.Name)
-		n.handlers, n.filters, n.propagate, n.set = l.Handlers, l.Filters, l.Propagate, true
-		if l.Level != record.NotSet || l.Name == "" {
+		named[canonical(l.Name)] = true
+	}
+	t.reset(&cfg, named)
+	for _, l := range cfg.Loggers {
+		n := t.node(canonical(l.Name))
+		n.handlers, n.filters, n.set = l.Handlers, l.Filters, true
+		if !l.KeepLevel {
 			n.level = l.Level
 		}
+		if !l.KeepPropagate {
+			n.propagate = l.Propagate
+		}
 	}
-	t.disable(&cfg)
 	t.recompile()
 }
 
-// disable disables and enables the loggers that are there.
-func (t *Tree) disable(cfg *Config) {
-	named := map[string]bool{}
-	for _, l := range cfg.Loggers {
-		named[l.Name] = true
+// reset makes of the loggers that are there what the configuration begins with.
+func (t *Tree) reset(cfg *Config, named map[string]bool) {
+	root, first := t.nodes[""], t.nodes[""] == nil
+	if first {
+		root = t.node("")
+		root.set = true
 	}
 	for name, n := range t.nodes {
+		switch {
+		case cfg.Others == ResetOthers, cfg.Others != LeaveOthers && !named[name] && below(name, named):
+			n.level, n.handlers, n.filters, n.propagate = record.NotSet, nil, nil, true
+		default:
+			// The spool of now has other handlers than that of before.
+			n.handlers = slices.DeleteFunc(slices.Clone(n.handlers), func(h *Handler) bool { return h.Direct == nil || h.Ends })
+		}
 		switch {
 		case name == "" || named[name]:
 			n.disabled = false
@@ -193,6 +218,21 @@ func (t *Tree) disable(cfg *Config) {
 			n.disabled = cfg.Others == DisableOthers
 		}
 	}
+	if first || cfg.Others == ResetOthers {
+		root.level = record.Warning
+	}
+}
+
+// Uses reports whether a logger has the handler.
+func (t *Tree) Uses(d Direct) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.nodes {
+		if slices.ContainsFunc(n.handlers, func(h *Handler) bool { return h.Direct == d }) {
+			return true
+		}
+	}
+	return false
 }
 
 // below reports whether a logger lies below one of those that are named.
@@ -249,6 +289,15 @@ func (t *Tree) SetLevel(name string, level record.Level) {
 	t.recompile()
 }
 
+// Disable keeps logs of a level and below it from every handler, whatever the
+// levels of loggers are, until it is called with NotSet.
+func (t *Tree) Disable(level record.Level) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mute = level
+	t.recompile()
+}
+
 // Unshown is how many records found no handler and were below WARNING.
 func (t *Tree) Unshown() uint64 { return t.unshown.Load() }
 
@@ -275,9 +324,12 @@ func (t *Tree) compile(n *Node) {
 	p := &plan{cfg: t.cfg, disabled: n.disabled}
 	p.refused = slices.ContainsFunc(n.filters, func(f filter.Name) bool { return !f.Takes(n.name) })
 	for at := n; at != nil; at = t.parent(at.name) {
-		if p.level == record.NotSet {
-			p.level = at.level
+		if p.effective == record.NotSet {
+			p.effective = at.level
 		}
+	}
+	if p.level = p.effective; t.mute != record.NotSet {
+		p.level = max(p.level, t.mute+1)
 	}
 	for at := n; at != nil; at = t.parent(at.name) {
 		for _, h := range at.handlers {
@@ -356,7 +408,7 @@ func (t *Tree) Loggers() []LoggerConfig {
 	var list []LoggerConfig
 	for _, n := range t.nodes {
 		if n.set {
-			list = append(list, LoggerConfig{Name: n.name, Level: n.level, Handlers: n.handlers, Propagate: n.propagate})
+			list = append(list, n.settings())
 		}
 	}
 	slices.SortFunc(list, func(a, b LoggerConfig) int { return cmp.Compare(a.Name, b.Name) })
@@ -364,7 +416,35 @@ func (t *Tree) Loggers() []LoggerConfig {
 }
 
 // Level is the effective level of the logger.
-func (n *Node) Level() record.Level { return n.plan.Load().level }
+func (n *Node) Level() record.Level { return n.plan.Load().effective }
+
+// Enabled reports whether a log of this level is not dropped by the logger, by its
+// being disabled or by Tree.Disable; whether a handler takes it is another thing.
+func (n *Node) Enabled(level record.Level) bool {
+	p := n.plan.Load()
+	return level >= p.level && !p.disabled
+}
+
+// Settings is what the logger itself is set to.
+func (n *Node) Settings() LoggerConfig {
+	n.tree.mu.Lock()
+	defer n.tree.mu.Unlock()
+	return n.settings()
+}
+
+func (n *Node) settings() LoggerConfig {
+	return LoggerConfig{Name: n.name, Level: n.level, Handlers: n.handlers, Filters: n.filters, Propagate: n.propagate}
+}
+
+// Disabled reports whether a configuration has disabled the logger.
+func (n *Node) Disabled() bool { return n.plan.Load().disabled }
+
+// Parent is the logger to whose handlers its records go next; nil for the root.
+func (n *Node) Parent() *Node {
+	n.tree.mu.Lock()
+	defer n.tree.mu.Unlock()
+	return n.tree.parent(n.name)
+}
 
 // Handlers lists the handlers that the logger's records come to, its own first,
 // then those of the loggers above it. One may stand in it twice: a direct handler

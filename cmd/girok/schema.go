@@ -195,7 +195,7 @@ func valueOf(k config.Option) schema {
 		s["type"] = []string{"string", "number", "boolean", "null"} // what YAML takes for a number may be meant as text
 	case strings.HasPrefix(k.Type, "a size"):
 		s["anyOf"] = []any{schema{"type": []string{"integer", "null"}}, schema{"type": "string", "pattern": `^[0-9]|\$\{`}}
-	case k.JSONType == "array":
+	case k.JSONType == "array", k.Type == "a list of texts":
 		s["type"] = []string{"array", "null"}
 		if len(k.Enum) > 0 {
 			s["items"] = schema{"anyOf": []any{schema{"enum": texts(k.Enum)}, aReference}}

@@ -72,7 +72,7 @@ type Handler struct {
 }
 
 func open(env sink.DirectEnv, c Config) sink.Writer {
-	h := &Handler{config: c, fields: format.NewLogRecord(env.Location), address: c.Host}
+	h := &Handler{config: c, fields: format.NewLogRecord(env.Location, env.Started), address: c.Host}
 	host, _, err := net.SplitHostPort(c.Host)
 	if err != nil {
 		host = strings.Trim(c.Host, "[]")

@@ -67,7 +67,7 @@ func open(env sink.DirectEnv, c Config, network, local string) *Handler {
 	if c.Port == nil {
 		network = local
 	}
-	return &Handler{network: network, address: c.address(), fields: format.NewLogRecord(env.Location)}
+	return &Handler{network: network, address: c.address(), fields: format.NewLogRecord(env.Location, env.Started)}
 }
 
 // Handle sends one record. A connection that was lost is made anew once; what was
@@ -91,6 +91,12 @@ func (h *Handler) message(v *record.View) []byte {
 			switch string(name) {
 			case "args", "exc_info": // the message has them merged; an error is its text
 				p.none()
+			case "exc_text":
+				if text := format.ErrorText(v); text != nil {
+					p.text(text)
+				} else {
+					p.none()
+				}
 			default:
 				p.value(val)
 			}
