@@ -138,10 +138,31 @@ type rotatingKeys struct {
 	fileKeysOf
 	MaxBytes    config.Number `yaml:"maxBytes" doc:"the file is put aside before a record makes it as long as this, in bytes; 0: never"`
 	BackupCount config.Number `yaml:"backupCount" doc:"how many files that were put aside stay, called .1, .2 and so on; 0: the file is never put aside, and grows"`
+	careKeys
+}
+
+// careKeys say what becomes of files that were put aside. They are girok's own.
+type careKeys struct {
+	Compress string          `yaml:"compress" enum:"gzip" doc:"gzip: files that were put aside are compressed, and their names end in .gz"`
+	MaxAge   config.Duration `yaml:"max_age" doc:"files that were put aside go when they are so old; they stay if absent"`
+}
+
+func (k *careKeys) care(h *handlerPlan, report report) file.Care {
+	say := func(msg string, args ...any) { report(msg, append(args, "handler", h.name)...) }
+	return file.Care{
+		Gzip: k.Compress == "gzip", MaxAge: time.Duration(k.MaxAge), Report: say,
+		Shared: func(pid int) {
+			who := "another program"
+			if pid != 0 {
+				who = "the process " + strconv.Itoa(pid)
+			}
+			say(who + " puts this file aside too; girok's programs take turns and lose nothing, others would: give each a file of its own, or write it with spooled: true")
+		},
+	}
 }
 
 func (k *rotatingKeys) open(_ *blueprint, h *handlerPlan, report report) tree.Direct {
-	size := file.RotatingOptions{MaxBytes: int64(math.Ceil(float64(k.MaxBytes))), Backups: int(k.BackupCount)}
+	size := file.RotatingOptions{MaxBytes: int64(math.Ceil(float64(k.MaxBytes))), Backups: int(k.BackupCount), Care: k.care(h, report)}
 	return k.begin(file.NewRotating(k.options(h), size), h, report)
 }
 
@@ -156,6 +177,7 @@ type timedKeys struct {
 	Errors      string        `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent"`
 	Delay       config.Truth  `yaml:"delay" doc:"open the file with the first record only"`
 	Set         ending        `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
+	careKeys
 }
 
 // files are the keys that all files have.
@@ -216,7 +238,7 @@ func (k *timedKeys) open(b *blueprint, h *handlerPlan, report report) tree.Direc
 	when, _ := file.ParseWhen(k.When) // checked before
 	at, _ := timeOfDay(k.AtTime)
 	o := file.TimedOptions{
-		When: when, Interval: int64(k.Interval), Backups: int(k.BackupCount), UTC: bool(k.UTC), At: at, Location: b.location, Now: b.now,
+		When: when, Interval: int64(k.Interval), Backups: int(k.BackupCount), UTC: bool(k.UTC), At: at, Location: b.location, Now: b.now, Care: k.care(h, report),
 	}
 	return k.files().begin(file.NewTimed(k.files().options(h), o), h, report)
 }

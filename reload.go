@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"time"
@@ -41,8 +42,24 @@ func (l *Logs) ReloadBytes(name string, yaml []byte) error {
 	return l.reload(doc)
 }
 
-// ReloadOn reloads whenever one of the signals comes, such as SIGHUP, until Close.
-// What came of it is told on standard error, a mistake a line.
+// Reopen opens the files anew that handlers write in the call, after logrotate or
+// somebody else has moved them away. (Spooled ones notice by themselves.) Records that
+// come at the same time are in one of the two. A file that can't be opened is written
+// on, and is in the error.
+func (l *Logs) Reopen() error {
+	var errs []error
+	for _, h := range l.blue.Load().sorted() {
+		if f, ok := h.tree.Direct.(interface{ Reopen() error }); ok && !h.spooled {
+			if err := f.Reopen(); err != nil {
+				errs = append(errs, fmt.Errorf("handler %s: %w", h.name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ReloadOn reloads, and reopens files, whenever one of the signals comes, such as
+// SIGHUP, until Close. What came of it is told on standard error, a mistake a line.
 func (l *Logs) ReloadOn(signals ...os.Signal) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, signals...)
@@ -53,6 +70,9 @@ func (l *Logs) ReloadOn(signals ...os.Signal) {
 			case <-l.stop:
 				return
 			case <-c:
+			}
+			if err := l.Reopen(); err != nil {
+				l.told.answer("error: a file can't be opened anew, and is written on:\n" + err.Error())
 			}
 			if err := l.Reload(); err != nil {
 				l.told.answer("error: the configuration was not applied, nothing has changed:\n" + err.Error())

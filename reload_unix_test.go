@@ -36,3 +36,31 @@ func TestReloadOnSignal(t *testing.T) {
 	}
 	wantParts(t, said(), path+":2:15: root.level: want a level", "\n"+path+":2:32: root.handlers[0]: no handler")
 }
+
+// As logrotate does it: the file is moved away, and a signal brings a new one.
+func TestSignalReopensFiles(t *testing.T) {
+	noSpool(t)
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	path := writeConfig(t, "version: 1\nformatters: {m: {format: '%(message)s'}}\nhandlers: {f: {class: file, filename: "+out+", formatter: m}}\nroot: {level: INFO, handlers: [f]}\n")
+	logs, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer logs.Close()
+	logs.ReloadOn(syscall.SIGUSR1)
+	logs.Logger("").Info("before")
+	if err := os.Rename(out, out+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a new file", func() bool { _, err := os.Stat(out); return err == nil })
+	logs.Logger("").Info("after")
+	for name, want := range map[string]string{out: "after\n", out + ".1": "before\n"} {
+		if b, err := os.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s: %q %v", name, b, err)
+		}
+	}
+}

@@ -36,6 +36,7 @@ func (h *Handler) turn(rename func() error) (renamed bool, err error) {
 		return false, nil // one of the next records finds the new file
 	}
 	if h.moved() {
+		h.tellShared(0)
 		return false, h.reopen()
 	}
 	if closeToRename {
@@ -50,6 +51,40 @@ func (h *Handler) turn(rename func() error) (renamed bool, err error) {
 		return false, err
 	}
 	return true, h.reopen()
+}
+
+// alone calls f while nobody puts the file aside, in this process or another; false
+// if somebody is at it, or if there is no file.
+func (h *Handler) alone(f func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.opened || !h.out.lock() {
+		return false
+	}
+	f()
+	h.out.unlock()
+	return true
+}
+
+// writes reports whether a path leads to the file that is open.
+func (h *Handler) writes(path string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.opened {
+		return false
+	}
+	_, open, err := h.out.stat()
+	now, aerr := at(path)
+	return err == nil && aerr == nil && now == open
+}
+
+// tellShared tells once that another process puts the file aside too. The caller
+// holds mu.
+func (h *Handler) tellShared(pid int) {
+	if h.o.shared != nil && !h.told {
+		h.told = true
+		h.o.shared(pid)
+	}
 }
 
 // unturned is the error of a file that stays in use.

@@ -25,6 +25,8 @@ type Options struct {
 	End      string
 	HasEnd   bool
 	Encoding *Encoding // nil: UTF-8
+
+	shared func(pid int) // of a file that is put aside: see Care
 }
 
 // Handler writes records to a file, each with one write at the end of it. It is
@@ -46,6 +48,7 @@ type Handler struct {
 	torn   bool // the file ends in the middle of a line
 	mark   bool // it is empty, and begins with the mark of its encoding
 	closed bool
+	told   bool // that others have the file
 	late   bool // closed, but a call that was under way may still come
 }
 
@@ -283,6 +286,11 @@ func (h *Handler) openAs(how how) error {
 		h.mark = err == nil && size == 0
 	}
 	h.setTorn(torn)
+	if h.o.shared != nil {
+		if pid := h.out.claim(); pid != 0 {
+			h.tellShared(pid)
+		}
+	}
 	return nil
 }
 

@@ -1,11 +1,14 @@
 package file
 
 import (
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // output is a file descriptor of our own. An *os.File would take locks of its
@@ -165,3 +168,31 @@ func (o *output) lock() bool {
 }
 
 func (o *output) unlock() { _ = syscall.Flock(o.d.fd, syscall.LOCK_UN) }
+
+// claims is how many bytes, from far on, processes mark files with: one, or that of
+// their number.
+const claims = 1 << 23
+
+// claim marks the open file as one that this process writes and puts aside. It
+// returns the process that has done so before, 0 if there is none. The mark is a lock
+// of POSIX on a byte that no file has; it ends when this process closes the file, or
+// ends, and hinders nobody else.
+func (o *output) claim() (pid int) {
+	mark := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: far, Len: 1}
+	if err := unix.FcntlFlock(uintptr(o.d.fd), unix.F_SETLK, &mark); err != unix.EAGAIN && err != unix.EACCES {
+		return 0
+	}
+	first := mark
+	mark.Start += 1 + int64(os.Getpid())%(claims-1)
+	_ = unix.FcntlFlock(uintptr(o.d.fd), unix.F_SETLK, &mark) // without it only the size tells that it is written
+	if err := unix.FcntlFlock(uintptr(o.d.fd), unix.F_GETLK, &first); err != nil || first.Type == unix.F_UNLCK {
+		return 0 // it has ended
+	}
+	return int(first.Pid)
+}
+
+// claimed reports whether another process still writes a file that was put aside.
+func claimed(f *os.File) bool {
+	mark := unix.Flock_t{Type: unix.F_RDLCK, Whence: io.SeekStart, Start: far, Len: claims}
+	return unix.FcntlFlock(f.Fd(), unix.F_GETLK, &mark) == nil && mark.Type != unix.F_UNLCK
+}

@@ -295,22 +295,31 @@ func pack(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer from.Close()
+	half := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+halfPacked)
+	to, err := os.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(compress(ctx, from, to), to.Close()); err != nil {
+		os.Remove(half)
+		return err
+	}
+	if err := os.Rename(half, path+".gz"); err != nil {
+		return err
+	}
+	crash.At(crash.Packed)
+	return remove(path)
+}
+
+// compress makes a compressed copy of a file, whole and on the disk. It has the mode
+// and the time of the file, for those who look for the day.
+func compress(ctx context.Context, from, to *os.File) error {
 	st, err := from.Stat()
 	if err != nil {
 		return err
 	}
-	half := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+halfPacked)
-	to, err := os.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, st.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err = errors.Join(err, to.Close()); err != nil {
-			os.Remove(half)
-		}
-	}()
 	z := gzip.NewWriter(to)
-	z.Name, z.ModTime = filepath.Base(path), st.ModTime()
+	z.Name, z.ModTime = filepath.Base(from.Name()), st.ModTime()
 	for err == nil {
 		if err = ctx.Err(); err == nil {
 			_, err = io.CopyN(z, from, writeSize)
@@ -319,16 +328,12 @@ func pack(ctx context.Context, path string) (err error) {
 	if err != io.EOF {
 		return err
 	}
-	if err := z.Close(); err != nil {
+	if err := errors.Join(z.Close(), to.Chmod(st.Mode().Perm())); err != nil {
 		return err
 	}
 	if err := disk.SyncData(to); err != nil {
 		return err
 	}
-	_ = os.Chtimes(half, time.Time{}, st.ModTime()) // for those who look for the day
-	if err := os.Rename(half, path+".gz"); err != nil {
-		return err
-	}
-	crash.At(crash.Packed)
-	return remove(path)
+	_ = os.Chtimes(to.Name(), time.Time{}, st.ModTime()) // the copy is as good without
+	return nil
 }

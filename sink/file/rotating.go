@@ -1,7 +1,9 @@
 package file
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"unicode/utf8"
 
@@ -20,12 +22,14 @@ type Rotating struct {
 	size RotatingOptions
 
 	turning sync.Mutex // nobody else writes between the look at the length and the write
+	carer   carer
 }
 
 // RotatingOptions say when and how a file is put aside.
 type RotatingOptions struct {
 	MaxBytes int64 // 0: never
 	Backups  int
+	Care     Care
 }
 
 // NewRotating makes a handler. It touches nothing.
@@ -34,9 +38,40 @@ func NewRotating(o Options, size RotatingOptions) *Rotating {
 		o.Truncate, o.New = false, false // as in Python: it would make no sense
 	}
 	r := &Rotating{size: size}
+	o.shared = size.Care.Shared
 	r.init(o)
+	r.carer = newCarer(size.Care, &r.Handler, r.asides)
 	return r
 }
+
+// Open opens the file now, and finishes what a kill has left of older ones.
+func (r *Rotating) Open() error {
+	err := r.Handler.Open()
+	r.carer.start()
+	return err
+}
+
+// Retire is Handler's.
+func (r *Rotating) Retire() error {
+	r.carer.stop()
+	return r.Handler.Retire()
+}
+
+// Close is Handler's.
+func (r *Rotating) Close() error {
+	r.carer.stop()
+	return r.Handler.Close()
+}
+
+func (r *Rotating) asides() (paths []string) {
+	for i := range r.size.Backups {
+		paths = append(paths, r.aside(i+1))
+	}
+	return paths
+}
+
+// aside is the name of the file that was put aside i times.
+func (r *Rotating) aside(i int) string { return fmt.Sprintf("%s.%d", r.o.Path, i) }
 
 // Handle writes one record. When the file can't be put aside, the record is
 // written all the same, and the error tells why.
@@ -89,6 +124,7 @@ func (r *Rotating) makeRoom(chars int) error {
 			return nil
 		}
 		if renamed, err := r.turn(r.shift); renamed || err != nil {
+			r.carer.start()
 			return unturned(err)
 		}
 	}
@@ -97,11 +133,38 @@ func (r *Rotating) makeRoom(chars int) error {
 
 // shift gives each backup the next number.
 func (r *Rotating) shift() error {
-	name := func(i int) string { return fmt.Sprintf("%s.%d", r.o.Path, i) }
 	for i := r.size.Backups - 1; i > 0; i-- {
-		if err := replace(name(i), name(i+1)); err != nil {
+		if r.carer.care.Gzip {
+			if err := r.shiftPacked(i); err != nil {
+				return err
+			}
+		}
+		if err := replace(r.aside(i), r.aside(i+1)); err != nil {
 			return err
 		}
 	}
-	return replace(r.o.Path, name(1))
+	if r.carer.care.Gzip {
+		if err := remove(r.aside(1) + gzipped); err != nil { // left where there is one backup
+			return err
+		}
+	}
+	return replace(r.o.Path, r.aside(1))
+}
+
+// shiftPacked gives a compressed backup the next number. A number has a file or its
+// copy; both only after a kill, and then the file is the one that is whole.
+func (r *Rotating) shiftPacked(i int) error {
+	from, to := r.aside(i), r.aside(i+1)
+	if !exists(from) && !exists(from+gzipped) {
+		return nil
+	}
+	if err := errors.Join(remove(to), remove(to+gzipped)); err != nil {
+		return err
+	}
+	return replace(from+gzipped, to+gzipped)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -64,6 +64,7 @@ type TimedOptions struct {
 	At       int64 // second of the day, for daily ones; 86400 is midnight
 	Location *time.Location
 	Now      func() time.Time // nil: the clock
+	Care     Care
 }
 
 // Timed is Python's TimedRotatingFileHandler as CPython 3.11 has it: with the
@@ -77,6 +78,7 @@ type Timed struct {
 	due     atomic.Int64 // seconds since 1970
 
 	turning sync.Mutex
+	carer   carer
 }
 
 // NewTimed makes a handler. It looks when the file was changed last, and touches
@@ -93,13 +95,34 @@ func NewTimed(o Options, when TimedOptions) *Timed {
 	}
 	o.Truncate, o.New = false, false
 	t := &Timed{when: when, seconds: when.When.seconds * when.Interval}
+	o.shared = when.Care.Shared
 	t.init(o)
+	t.carer = newCarer(when.Care, &t.Handler, t.asides)
 	start := when.Now()
 	if info, err := os.Stat(t.o.Path); err == nil {
 		start = info.ModTime()
 	}
 	t.due.Store(t.next(start.Unix()))
 	return t
+}
+
+// Open opens the file now, and finishes what a kill has left of older ones.
+func (t *Timed) Open() error {
+	err := t.Handler.Open()
+	t.carer.start()
+	return err
+}
+
+// Retire is Handler's.
+func (t *Timed) Retire() error {
+	t.carer.stop()
+	return t.Handler.Retire()
+}
+
+// Close is Handler's.
+func (t *Timed) Close() error {
+	t.carer.stop()
+	return t.Handler.Close()
 }
 
 // Handle writes one record. When the file can't be put aside, the record is
@@ -153,6 +176,9 @@ func (t *Timed) look() error {
 		return unturned(err)
 	}
 	t.due.Store(t.following(now))
+	if renamed {
+		t.carer.start()
+	}
 	if renamed && t.when.Backups > 0 {
 		return t.prune()
 	}
@@ -234,6 +260,24 @@ func (t *Timed) prune() error {
 		}
 	}
 	return nil
+}
+
+// asides are the files that were put aside.
+func (t *Timed) asides() (paths []string) {
+	dir, base := filepath.Split(t.o.Path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // the next write tells
+	}
+	for _, e := range entries {
+		if rest, ok := strings.CutPrefix(e.Name(), base+"."); ok {
+			rest = strings.TrimSuffix(rest, gzipped)
+			if path := filepath.Join(dir, base+"."+rest); t.when.When.fits.MatchString(rest) && !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
 }
 
 // extension is the last extension of a file's name, as Python's splitext has it:
