@@ -21,6 +21,7 @@ const (
 	isBool              // num, 0 or 1
 	isTime              // asctime of view
 	isValue             // value: neither text nor number
+	isArgs              // Python's empty tuple
 )
 
 // operand is the value of a field.
@@ -80,6 +81,8 @@ func (x *operand) appendStr(dst []byte) []byte {
 		return appendPyBool(dst, x.num != 0)
 	case isTime:
 		return x.clock.appendTime(dst, x.view)
+	case isArgs:
+		return append(dst, "()"...)
 	}
 	return appendPyValue(dst, &x.value, false)
 }
@@ -94,7 +97,11 @@ func (x *operand) appendRepr(dst []byte, ascii bool) []byte {
 		dst = appendRepr(dst, dst[mark:end], ascii)
 		return append(dst[:mark], dst[end:]...)
 	case isValue:
-		return appendPyValue(dst, &x.value, true)
+		dst = appendPyValue(dst, &x.value, true)
+		if ascii {
+			dst = escapeRunes(dst, mark)
+		}
+		return dst
 	}
 	return x.appendStr(dst)
 }

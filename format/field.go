@@ -107,7 +107,7 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	case fieldExcInfo, fieldExcText, fieldStackInfo:
 		x.trouble(v, p.field)
 	case fieldArgs:
-		x.setString("()")
+		x.kind = isArgs
 	default:
 		return x.caller(v, p.field)
 	}

@@ -88,8 +88,6 @@ func (k Keys) New(loc *time.Location) (Formatter, error) {
 		return k.own(class, loc)
 	case (factory || bare) && (k.Source || k.Color != "" || k.Project != ""): // else Python ignores them
 		return nil, wrongKey("class", "source, color and project are keys of girok's own classes: %s", strings.Join(own, ", "))
-	case class == "" && bare && k.Style.Kind() == config.None:
-		return Default(loc), nil
 	}
 	o, err := k.options(loc, factory)
 	if err != nil {
@@ -311,7 +309,10 @@ func appendNodeJSON(dst []byte, n *config.Node) []byte {
 
 // isoTime is isoformat() of a date or a time.
 func isoTime(t config.PyTime) string {
-	layout := "2006-01-02T15:04:05.999999"
+	layout := "2006-01-02T15:04:05"
+	if t.Time.Nanosecond() > 0 {
+		layout += ".000000"
+	}
 	switch {
 	case t.DateOnly:
 		layout = "2006-01-02"

@@ -143,6 +143,27 @@ func appendRepr(dst, s []byte, ascii bool) []byte {
 	return append(dst, quote)
 }
 
+// escapeRunes makes ascii() of the repr() in dst[mark:].
+func escapeRunes(dst []byte, mark int) []byte {
+	plain := true
+	for _, b := range dst[mark:] {
+		plain = plain && b < utf8.RuneSelf
+	}
+	if plain {
+		return dst
+	}
+	text := string(dst[mark:])
+	dst = dst[:mark]
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			dst = append(dst, byte(r))
+		} else {
+			dst = appendRuneEscape(dst, r)
+		}
+	}
+	return dst
+}
+
 // appendRuneEscape appends \xNN, \uNNNN or \UNNNNNNNN, the shortest that fits.
 func appendRuneEscape(dst []byte, r rune) []byte {
 	letter, digits := byte('x'), 2

@@ -250,7 +250,8 @@ func (d *directive) text(dst []byte, t time.Time) []byte {
 	return dst
 }
 
-// offset appends +hhmm.
+// offset appends +hhmm. As in the C library a width holds for the sign and again
+// for the digits.
 func (d *directive) offset(dst []byte, t time.Time) []byte {
 	_, east := t.Zone()
 	sign := byte('+')
@@ -258,8 +259,14 @@ func (d *directive) offset(dst []byte, t time.Time) []byte {
 		sign, east = '-', -east
 	}
 	hhmm := east/3600*100 + east/60%60
-	n := directive{pad: d.pad, width: -1}
-	return n.appendNumber(append(dst, sign), int64(hhmm), 4, '0')
+	fill := byte(' ')
+	if d.pad == '0' {
+		fill = '0'
+	}
+	for range d.width - 1 {
+		dst = append(dst, fill)
+	}
+	return d.appendNumber(append(dst, sign), int64(hhmm), 4, '0')
 }
 
 // composites are the directives that stand for several.

@@ -27,7 +27,7 @@ func TestRecordFields(t *testing.T) {
 	e.Begin(&record.Header{Level: record.Warning, Time: at, Logger: "shop.orders", Message: "order placed"})
 	e.Caller(record.EncodeCaller(record.Caller{File: "/src/shop/orders.v2.go", Function: "github.com/x/shop.(*Orders).Place", Line: 7}))
 	for _, a := range []slog.Attr{slog.String("user", "lee"), slog.String("user", "kim"), slog.String("name", "clash"),
-		slog.Group("req", slog.String("method", "GET"), slog.Group("a", slog.Int("b", 1))), slog.String("http.path", "/x")} {
+		slog.Group("req", slog.String("method", "GET"), slog.Group("a", slog.Int("b", 1))), slog.String("http.path", "/x"), slog.Group("city", slog.String("name", "서울"))} {
 		e.Attr(a)
 	}
 	var v record.View
@@ -45,6 +45,7 @@ func TestRecordFields(t *testing.T) {
 		{"%(exc_info)s|%(exc_text)s|%(stack_info)s", "None|None|None"},
 		{"%(user)s|%(extra.name)s", "kim|clash"},
 		{"%(req.method)s|%(req.a.b)03d|%(http.path)s|%(req)s", "GET|001|/x|{'method': 'GET', 'a': {'b': 1}}"},
+		{"%(args)r|%(city)a|%(city)r", "()|{'name': '\\uc11c\\uc6b8'}|{'name': '서울'}"},
 		{"100%% %(message)s %%(name)s {x} $y", "100% order placed %(name)s {x} $y"},
 		{"%(message)s\n\t김%(levelname).1s", "order placed\n\t김W"},
 		{"", "order placed"},
