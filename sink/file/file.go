@@ -149,6 +149,7 @@ func (h *Handler) emit(buf *[]byte, line []byte) error {
 	if err != nil {
 		buffers.Put(buf)
 		h.failed.Add(1)
+		_ = h.Open() // as in Python, the file is made even so
 		return err
 	}
 	return h.write(buf, encoded)

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -197,6 +198,36 @@ func TestTimed(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestDelayed: what is not there yet is not put aside, and a line that can't be
+// encoded makes the file even so. CPython does the same.
+func TestDelayed(t *testing.T) {
+	when, err := ParseWhen("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ascii, err := NewEncoding("ascii", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	now := time.Unix(1_700_000_000, 0)
+	h := NewTimed(Options{Path: filepath.Join(dir, "a"), Format: plain(t)}, TimedOptions{When: when, Interval: 1, At: 86400, Location: time.UTC, Now: func() time.Time { return now }})
+	now = now.Add(time.Minute)
+	if err := errors.Join(h.Handle(message(t, "late")), h.Close()); err != nil {
+		t.Fatal(err)
+	}
+	e := New(Options{Path: filepath.Join(dir, "b"), Format: plain(t), Encoding: ascii})
+	if err := e.Handle(message(t, "é")); err == nil {
+		t.Error("é is no ASCII")
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := folder(t, dir), "a=late/ b="; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -163,6 +163,10 @@ func (t *Timed) look() error {
 	if t.closed || t.late {
 		return nil
 	}
+	if !t.opened && !there(t.o.Path) { // delayed: there is nothing to put aside
+		t.due.Store(t.following(now))
+		return nil
+	}
 	if err := t.open(); err != nil {
 		return nil // the write will tell
 	}
@@ -183,6 +187,11 @@ func (t *Timed) look() error {
 		return t.prune()
 	}
 	return nil
+}
+
+func there(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func (t *Timed) local(unix int64) time.Time { return time.Unix(unix, 0).In(t.when.Location) }
