@@ -191,7 +191,13 @@ func (b *blueprint) sinceStart(f format.Formatter) format.Formatter {
 	if b.now == nil || !ok {
 		return f
 	}
-	return t.Of(os.Getpid(), b.now())
+	start := b.now()
+	for _, o := range b.opts {
+		if s, ok := o.(began); ok {
+			start = time.Time(s)
+		}
+	}
+	return t.Of(os.Getpid(), start)
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -267,6 +267,12 @@ type clock func() time.Time
 
 func (clock) GirokOption() {}
 
+// began is when the process began by that clock; without it, when the configuration
+// was read.
+type began time.Time
+
+func (began) GirokOption() {}
+
 // clockOf is the clock among options; nil: the real one.
 func clockOf(opts []Option) clock {
 	for _, o := range opts {

@@ -1,0 +1,419 @@
+package girok
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/internal/pydiff"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink/python"
+	"github.com/girok/girok/tree"
+)
+
+var (
+	pydiffRuns = flag.Int("pydiff", 400, "how many random cases TestAgainstPython plays")
+	pydiffSeed = flag.Uint64("pydiff.seed", 1, "the first of them")
+)
+
+// TestAgainstPython plays random configurations and log calls with CPython and with
+// girok, and wants the same bytes. What differs by design is not drawn: see
+// TestDifferences.
+//
+//	go test . -run TestAgainstPython -pydiff 10000
+func TestAgainstPython(t *testing.T) {
+	py := pydiff.Start(t)
+	noSpool(t)
+	type both struct {
+		c   *pydiff.Case
+		out *pydiff.Outcome
+		err error
+	}
+	counts := pydiff.Counts{}
+	ready := make(chan both, 16) // CPython is so far ahead
+	done := make(chan struct{})
+	defer close(done)
+	seeds := *pydiffSeed
+	go func() {
+		defer close(ready)
+		for i := range uint64(*pydiffRuns) {
+			c := pydiff.Draw(seeds+i, counts)
+			out, err := py.Play(c)
+			select {
+			case ready <- both{c, out, err}:
+			case <-done:
+				return
+			}
+		}
+	}()
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	seed, bad := seeds, 0
+	for b := range ready {
+		if b.err != nil {
+			t.Fatalf("seed %d: %v", seed, b.err)
+		}
+		p := diffPlayer{t: t, c: b.c, want: b.out}
+		if diff := p.play(); diff != "" {
+			if bad++; bad <= 20 {
+				t.Errorf("seed %d: %s\n%s%s", seed, diff, b.c.Config, p.told())
+			}
+		}
+		seed++
+	}
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("drawn %6d: %s", counts[what], what)
+		if least := *pydiffRuns / 100; least >= 100 && mustBeDrawn(what) && counts[what] < least {
+			t.Errorf("drawn %d times, want at least %d: %s", counts[what], least, what)
+		}
+	}
+	fmt.Printf("CPython %s: %d cases, %d differ\n", py.Version, *pydiffRuns, bad)
+}
+
+// mustBeDrawn: keys, which have no space in them, and what their values are that
+// change most. Of all others it is enough that they are drawn.
+func mustBeDrawn(what string) bool {
+	kind, _, valued := strings.Cut(what, " ")
+	return !valued || slices.Contains([]string{"class", "formatter", "style", "encoding", "errors", "when", "mode", "stream", "level", "mistake", "op"}, kind)
+}
+
+// differences are all that are meant: what CPython does not do, or does to nobody's
+// joy. Each must still be one.
+var differences = []struct {
+	why    string
+	config string
+	steps  []pydiff.Step
+}{
+	{
+		why:    "a field that a record lacks: CPython loses the line, girok shows it and says <no user>",
+		config: toStdout + `formatters: {f: {format: "%(message)s %(user)s"}}`,
+		steps:  []pydiff.Step{call(30, "")},
+	},
+	{
+		why:    "a field that does not fit its conversion: the same",
+		config: toStdout + `formatters: {f: {format: "%(message)d"}}`,
+		steps:  []pydiff.Step{call(30, "")},
+	},
+	{
+		why:    "extra that is called like an attribute of a record: CPython raises KeyError to the caller, girok logs it, as extra.name",
+		config: toStdout + `formatters: {f: {format: "%(message)s"}}`,
+		steps:  []pydiff.Step{call(30, `{"name": "kim"}`)},
+	},
+	{
+		why:    "a format that fails at every record: CPython takes it, girok refuses it",
+		config: toStdout + `formatters: {f: {format: "%(message)s %(lineno)q"}}`,
+	},
+	{
+		why:    "a key that is nearly one that a formatter knows: CPython ignores it, girok refuses it",
+		config: toStdout + `formatters: {f: {fromat: "%(levelname)s"}}`,
+	},
+	{
+		why:    "a top key that is nearly one that there is: the same",
+		config: "version: 1\nhandler: {}",
+	},
+	{
+		why:    "rename_fields of JsonFormatter 2.0.7 with a field that is not there: CPython loses the line",
+		config: toStdout + `formatters: {f: {(): pythonjsonlogger.jsonlogger.JsonFormatter, rename_fields: {user: who}}}`,
+		steps:  []pydiff.Step{call(30, "")},
+	},
+	{
+		why:    "json_ensure_ascii: null is false for CPython, and absent for girok",
+		config: toStdout + `formatters: {f: {(): pythonjsonlogger.jsonlogger.JsonFormatter, json_ensure_ascii: null}}`,
+		steps:  []pydiff.Step{call(30, `{"user": "한글"}`)},
+	},
+	{
+		why:    "MemoryHandler under (): CPython leaves the target a text, and every record raises",
+		config: "version: 1\nhandlers: {m: {(): logging.handlers.MemoryHandler, capacity: 1, target: out}, out: {class: logging.StreamHandler}}\nroot: {handlers: [m]}",
+		steps:  []pydiff.Step{call(30, "")},
+	},
+	{
+		why:    "an incremental configuration: girok passes on what a MemoryHandler holds, CPython does not touch it",
+		config: toFile + "  m: {class: logging.handlers.MemoryHandler, capacity: 9, target: f}\n  f: {class: logging.handlers.TimedRotatingFileHandler, when: S, filename: app.log}\nroot: {handlers: [m, f]}",
+		steps:  []pydiff.Step{call(30, ""), {Op: "configure", Time: 1_000_000_001e9, Config: "version: 1\nincremental: true"}, callAt(1_000_000_010e9), callAt(1_000_000_020e9)},
+	},
+	{
+		why:    "WatchedFileHandler with delay and mode w: CPython opens the file anew with the second record, and loses the first",
+		config: toFile + "  f: {class: logging.handlers.WatchedFileHandler, delay: true, mode: w, filename: app.log}\nroot: {handlers: [f]}",
+		steps:  []pydiff.Step{call(30, ""), call(30, "")},
+	},
+	{
+		why:    "atTime as a text: CPython fails, girok takes it for the time of day that it says",
+		config: toFile + "  f: {class: logging.handlers.TimedRotatingFileHandler, when: midnight, atTime: '12:30', filename: app.log}\nroot: {handlers: [f]}",
+	},
+}
+
+const (
+	toStdout = "version: 1\nhandlers: {out: {class: logging.StreamHandler, stream: ext://sys.stdout, formatter: f}}\nroot: {handlers: [out]}\n"
+	toFile   = "version: 1\nhandlers:\n"
+)
+
+// call is a call of the root logger; extra is a map of texts, as JSON.
+func call(level int, extra string) pydiff.Step {
+	s := pydiff.Step{Op: "log", Time: 1_000_000_000e9, Level: level, Msg: "order placed", File: "shop/orders.py", Line: 7, Func: "place", Process: 1, ProcessName: "MainProcess", ThreadName: "MainThread"}
+	if extra != "" {
+		s.Extra = json.RawMessage(extra)
+		var m map[string]string
+		if err := json.Unmarshal(s.Extra, &m); err != nil {
+			panic(err) // of a constant
+		}
+		for k, v := range m {
+			s.Fields = append(s.Fields, pydiff.Field{Name: k, Value: v})
+		}
+	}
+	return s
+}
+
+func callAt(ns int64) pydiff.Step {
+	s := call(30, "")
+	s.Time = ns
+	return s
+}
+
+func TestDifferences(t *testing.T) {
+	py := pydiff.Start(t)
+	noSpool(t)
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	for _, d := range differences {
+		t.Run(d.why, func(t *testing.T) {
+			c := &pydiff.Case{Zone: "UTC", Start: 1_000_000_000e9, Config: d.config, Steps: d.steps, Files: map[string]string{}, Look: []string{""}}
+			out, err := py.Play(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := diffPlayer{t: t, c: c, want: out}
+			diff := p.play()
+			if diff == "" {
+				t.Error("there is none any more: take it off the list, and let the generator draw it")
+			}
+			t.Log(diff)
+		})
+	}
+}
+
+// diffPlayer plays a case with girok.
+type diffPlayer struct {
+	t    *testing.T
+	c    *pydiff.Case
+	want *pydiff.Outcome
+	now  time.Time
+	logs *Logs
+}
+
+// play says how what comes out differs from what CPython made of the case.
+func (p *diffPlayer) play() string {
+	t := p.t
+	zone, err := time.LoadLocation(p.c.Zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Local = zone
+	dir, back := p.folder()
+	defer back()
+	p.now = time.Unix(0, p.c.Start)
+	for name, text := range p.c.Files {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.setTimes(true)
+	stdout, stderr := p.streams(dir)
+	defer func(o, e *os.File) { os.Stdout, os.Stderr = o, e }(os.Stdout, os.Stderr)
+	os.Stdout, os.Stderr = stdout, stderr
+	refused := map[int]error{}
+	p.logs, err = OpenBytes("config.yaml", []byte(p.c.Config), clock(func() time.Time { return p.now }), began(p.now), python.Kinds)
+	if diff := p.sameRefusal(-1, err); diff != "" || err != nil {
+		if p.logs != nil {
+			p.logs.Close()
+		}
+		return diff
+	}
+	p.setTimes(false)
+	for i := range p.c.Steps {
+		s := &p.c.Steps[i]
+		p.now = time.Unix(0, s.Time)
+		if err := p.step(s); err != nil {
+			refused[i] = err
+		}
+		p.setTimes(false)
+	}
+	if err := p.logs.Close(); err != nil {
+		return "Close: " + err.Error()
+	}
+	for i, s := range p.c.Steps {
+		if s.Op == "configure" {
+			if diff := p.sameRefusal(i, refused[i]); diff != "" {
+				return diff
+			}
+		}
+	}
+	return p.sameBytes(stdout, stderr)
+}
+
+// told is what CPython says of a case beside its output.
+func (p *diffPlayer) told() string {
+	var b strings.Builder
+	for _, t := range p.want.Raised {
+		fmt.Fprintf(&b, "raised in step %d: %q\n", t.Step, t.Texts)
+	}
+	for _, f := range p.want.Failed {
+		fmt.Fprintf(&b, "failed in step %d: %s: %s: %s\n", f.Step, f.Handler, f.Type, f.Text)
+	}
+	for i, s := range p.c.Steps {
+		fmt.Fprintf(&b, "step %d: %s %s %d %.60q %s %s %.200s%s\n", i, s.Op, s.Logger, s.Level, s.Msg, time.Unix(0, s.Time).UTC().Format(time.RFC3339), s.File, s.Extra, s.Config)
+	}
+	return b.String()
+}
+
+// folder makes an empty folder the working one.
+func (p *diffPlayer) folder() (dir string, back func()) {
+	before, err := os.Getwd()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	dir, err = os.MkdirTemp("", "girok-pydiff")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	work := filepath.Join(dir, "w")
+	if err := os.Mkdir(work, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.Chdir(work); err != nil {
+		p.t.Fatal(err)
+	}
+	return dir, func() {
+		if err := os.Chdir(before); err != nil {
+			p.t.Fatal(err)
+		}
+		os.RemoveAll(dir)
+	}
+}
+
+func (p *diffPlayer) streams(dir string) (stdout, stderr *os.File) {
+	open := func(name string) *os.File {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return f
+	}
+	return open("stdout"), open("stderr")
+}
+
+// setTimes gives files that were written by the real clock the time of the case.
+func (p *diffPlayer) setTimes(all bool) {
+	eachFile(p.t, ".", func(path, _ string) {
+		st, err := os.Stat(path)
+		if err == nil && (all || time.Since(st.ModTime()) < time.Hour) {
+			err = os.Chtimes(path, p.now, p.now)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	})
+}
+
+func (p *diffPlayer) step(s *pydiff.Step) error {
+	switch s.Op {
+	case "configure":
+		return p.logs.ReloadBytes("config.yaml", []byte(s.Config))
+	case "get":
+		p.logs.Logger(s.Logger)
+		return nil
+	}
+	attrs := []slog.Attr{slog.Group("LogRecord", "process", s.Process, "processName", s.ProcessName, "thread", s.Thread, "threadName", s.ThreadName)}
+	if s.Exc != nil {
+		attrs = append(attrs, slog.Any("exc_info", &pyError{s.Exc.Module, s.Exc.Type, s.Exc.Message}))
+	}
+	if s.Stack != "" {
+		attrs = append(attrs, slog.String("stack_info", s.Stack))
+	}
+	for _, f := range s.Fields {
+		attrs = append(attrs, slog.Any(f.Name, f.Value))
+	}
+	_, err := p.logs.Node(s.Logger).Emit(&tree.Entry{
+		Kind: record.Log, Level: record.Level(s.Level), Time: p.now, Message: s.Msg, Attrs: attrs,
+		Caller: record.Caller{File: s.File, Function: s.Func, Line: s.Line},
+	})
+	return err
+}
+
+// sameRefusal wants a configuration to be refused by both or by none.
+func (p *diffPlayer) sameRefusal(step int, err error) string {
+	i := slices.IndexFunc(p.want.Refused, func(t pydiff.Trouble) bool { return t.Step == step })
+	switch {
+	case i < 0 && err != nil:
+		return fmt.Sprintf("step %d: only girok refuses the configuration: %v", step, err)
+	case i >= 0 && err == nil:
+		return fmt.Sprintf("step %d: only CPython refuses the configuration: %q", step, p.want.Refused[i].Texts)
+	}
+	return ""
+}
+
+// toldOperator finds what girok tells the operator on standard error.
+var toldOperator = regexp.MustCompile(`girok: (info|warn|error): .*\n`)
+
+// misfit finds what a line says of a field that CPython loses the line for.
+var misfit = regexp.MustCompile(`<no [^>]*>|<\S+ is not [%:][^>]*`)
+
+func (p *diffPlayer) sameBytes(stdout, stderr *os.File) string {
+	got := map[string][]byte{"stdout": []byte(readText(p.t, stdout.Name()))}
+	got["stderr"] = toldOperator.ReplaceAll([]byte(readText(p.t, stderr.Name())), nil)
+	eachFile(p.t, ".", func(path, text string) { got["file "+path] = []byte(text) })
+	want := map[string][]byte{"stdout": p.want.Stdout, "stderr": p.want.Stderr}
+	for name, text := range p.want.Files {
+		want["file "+name] = text
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		have, ok := got[name]
+		if !ok && strings.HasPrefix(name, "file ") {
+			return name + " is missing"
+		}
+		if p.c.Misfits {
+			have = withoutMisfits(have)
+		}
+		if !bytes.Equal(have, want[name]) {
+			return differ(name, have, want[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[name]; !ok && strings.HasPrefix(name, "file ") {
+			return name + " should not be there"
+		}
+	}
+	if len(p.want.Raised) > 0 {
+		return fmt.Sprintf("CPython raises %q", p.want.Raised[0].Texts)
+	}
+	return ""
+}
+
+// withoutMisfits takes out the lines that CPython does not write.
+func withoutMisfits(text []byte) (left []byte) {
+	for line := range bytes.Lines(text) {
+		if !misfit.Match(line) {
+			left = append(left, line...)
+		}
+	}
+	return left
+}
+
+// differ shows two texts around the first byte that is not the same.
+func differ(name string, got, want []byte) string {
+	at := 0
+	for at < len(got) && at < len(want) && got[at] == want[at] {
+		at++
+	}
+	from := max(0, at-80)
+	return fmt.Sprintf("%s, from byte %d (differs at %d):\n got %.300q\nwant %.300q", name, from, at, got[from:], want[from:])
+}
