@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
 )
@@ -43,9 +44,11 @@ func Replay(service string, cfg spool.RunConfig, letters []*Letter) error {
 	if err != nil {
 		return err
 	}
+	crash.At(crash.ReplayMade)
 	if err := writeNote(service, n); err != nil {
 		return err
 	}
+	crash.At(crash.ReplayNoted)
 	return finishReplay(service, n)
 }
 
@@ -109,6 +112,7 @@ func finishReplay(service string, n *note) error {
 	if _, err := spool.PublishMade(service, id); err != nil {
 		return err
 	}
+	crash.At(crash.ReplayPublished)
 	for _, name := range n.Letters {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("deliver: a note of a replay names %q, which is no letter", name)
@@ -116,7 +120,9 @@ func finishReplay(service string, n *note) error {
 		if err := os.Remove(filepath.Join(service, "dead", name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		crash.At(crash.ReplayLetter)
 	}
+	crash.At(crash.ReplayEnded)
 	return os.Remove(notePath(service, n.Run))
 }
 

@@ -36,6 +36,16 @@ const (
 const (
 	HandOver Window = NumSingle + iota // the sinks of a destination that another process wants are closed, its lock is held
 	HandedOn                           // its lock is let go, its runs wait for another turn
+	NumShared
+)
+
+// The windows of dead letters that are given back, beside those above.
+const (
+	ReplayMade      Window = NumShared + iota // the run is made, under its hidden name
+	ReplayNoted                               // the note is on the disk, the run is not published
+	ReplayPublished                           // the run is there, and so are the letters
+	ReplayLetter                              // a letter is gone, the others are there
+	ReplayEnded                               // all letters are gone, the note is there
 	NumAll
 )
 
@@ -43,6 +53,7 @@ var names = [NumAll]string{
 	"birth", "reserved", "committed", "roll", "rolled", "reuse", "reload", "batch", "sent", "answered", "noted", "letter", "removal", "forgotten",
 	"journaled", "torn", "renamed", "begun", "packed",
 	"handover", "handed",
+	"replay-made", "replay-noted", "replay-published", "replay-letter", "replay-ended",
 }
 
 func (w Window) String() string { return names[w] }

@@ -73,6 +73,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "child:", losesAnswer(config))
 		os.Exit(1)
 	}
+	if spec := os.Getenv("GIROK_REPLAY"); spec != "" {
+		if err := replays(spec); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	pgtest.StopShared()
 	os.Exit(code)

@@ -48,7 +48,7 @@ func sqlite3(db, query string) (rows [][]string, err error) {
 		return nil, errors.New("the program sqlite3 is needed to read the rows as another client: install the package sqlite3")
 	}
 	var out, errs bytes.Buffer
-	cmd := exec.Command(path, "-separator", "|", db, query)
+	cmd := exec.Command(path, "-separator", "|", "-cmd", ".timeout 20000", db, query)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("sqlite3: %w: %s", err, errs.Bytes())
