@@ -21,6 +21,14 @@ const module = "github.com/girok/girok/bench"
 
 // build builds one of the module's programs and returns its path.
 func (b *bench) build(pkg string, flags ...string) (string, error) {
+	return b.buildIn(".", pkg, flags...)
+}
+
+// buildGirok builds the program girok, which is of another module.
+func (b *bench) buildGirok() (string, error) { return b.buildIn("../cmd/girok", ".") }
+
+// buildIn builds a package of the module in a folder beside this one.
+func (b *bench) buildIn(beside, pkg string, flags ...string) (string, error) {
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		return "", fmt.Errorf("go list %s: %w: run it from the repository, or from its folder bench", module, err)
@@ -29,9 +37,9 @@ func (b *bench) build(pkg string, flags ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(folder, filepath.Base(pkg))
+	out := filepath.Join(folder, filepath.Base(filepath.Join(beside, pkg)))
 	cmd := exec.Command("go", append(append([]string{"build", "-o", out}, flags...), "./"+pkg)...)
-	cmd.Dir = strings.TrimSpace(string(dir))
+	cmd.Dir = filepath.Join(strings.TrimSpace(string(dir)), beside)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./%s: %w\n%s", pkg, err, text)
 	}

@@ -65,6 +65,8 @@ var lines = []line{
 	{"rows/duckdb", "rows a CPU second into DuckDB from a dead run", duckdbLine},
 	{"rows/postgres", "rows a CPU second into PostgreSQL from a dead run", postgresLine},
 	{"neighbours", "two good destinations beside one that is down and a slow one: age and rate of their records", neighboursLine},
+	{"arrive", "from the call to the row in PostgreSQL at 1,000 a second; own process and girok run", arriveLine},
+	{"predict", "/predict of a service: what logging a prediction takes, and loses when the service is killed", predictLine},
 	{"open", "Open to the first call returned with 1 GiB waiting", openLine},
 	{"idle", "wake-ups, CPU and memory of a program that does nothing", idleLine},
 	{"idle/1000", "CPU and wake-ups of a program that logs 1,000 records a second into SQLite", steadyLine},

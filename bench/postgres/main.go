@@ -6,6 +6,8 @@
 //	postgres prepare DIR N   log N records for PostgreSQL and be killed
 //	postgres deliver DIR N   deliver them to the table ours.logs
 //	postgres copy DIR N      copy the rows of ours.logs to theirs.logs, with pgx
+//	postgres log DIR N       log N records, 1,000 a second, and deliver them
+//	postgres write DIR N     log N records, 1,000 a second, and leave delivery to others
 package main
 
 import (
@@ -36,7 +38,7 @@ service: bench
 timezone: UTC
 spool: {dir: spool, max_bytes: 1GiB, require: true}
 handlers:
-  warehouse: {class: postgres, dsn: "${GIROK_BENCH_DSN}", table: ours.logs, create: true}
+  warehouse: {class: postgres, dsn: "${GIROK_BENCH_DSN}", table: ours.logs, create: true, batch: {age: "${GIROK_BENCH_AGE:-1s}"}}
 root: {level: INFO, handlers: [warehouse]}
 `
 
@@ -62,6 +64,10 @@ func run(args []string) error {
 		return deliver(args[1], n)
 	case "copy":
 		return copyRows(n)
+	case "log":
+		return logPaced(args[1], n, postgres.Kind)
+	case "write":
+		return logPaced(args[1], n, girok.WriteOnly())
 	}
 	return fmt.Errorf("unknown command %s", strings.Join(args, " "))
 }
@@ -75,21 +81,48 @@ var shut = sink.Define("postgres", "does not answer", sink.Position, postgres.Co
 	return nil, ctx.Err()
 })
 
-func prepare(dir string, n int) error {
+func open(dir string, opt girok.Option) (*girok.Logs, error) {
 	path := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
+		return nil, err
+	}
+	return girok.Open(path, opt)
+}
+
+var levels = []slog.Level{slog.LevelInfo, slog.LevelInfo, slog.LevelInfo, slog.LevelWarn}
+
+// order logs record i.
+func order(log *slog.Logger, i int) {
+	log.LogAttrs(context.Background(), levels[i%len(levels)], "order placed",
+		slog.String("user", "user-"+strconv.Itoa(i%977)), slog.Int("order", i), slog.Float64("amount", float64(i)/7),
+		slog.Bool("gift", i%3 == 0), slog.Duration("took", time.Duration(i)*time.Microsecond))
+}
+
+// logPaced logs a record each millisecond.
+func logPaced(dir string, n int, opt girok.Option) error {
+	logs, err := open(dir, opt)
+	if err != nil {
 		return err
 	}
-	logs, err := girok.Open(path, shut)
+	log, begin := logs.Logger("shop.orders"), time.Now()
+	for i := range n {
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Millisecond)))
+		order(log, i)
+	}
+	if err := logs.Close(); err != nil {
+		return err
+	}
+	return took{Wall: time.Since(begin)}.tell()
+}
+
+func prepare(dir string, n int) error {
+	logs, err := open(dir, shut)
 	if err != nil {
 		return err
 	}
 	log := logs.Logger("shop.orders")
-	levels := []slog.Level{slog.LevelInfo, slog.LevelInfo, slog.LevelInfo, slog.LevelWarn}
 	for i := range n {
-		log.LogAttrs(context.Background(), levels[i%len(levels)], "order placed",
-			slog.String("user", "user-"+strconv.Itoa(i%977)), slog.Int("order", i), slog.Float64("amount", float64(i)/7),
-			slog.Bool("gift", i%3 == 0), slog.Duration("took", time.Duration(i)*time.Microsecond))
+		order(log, i)
 	}
 	if n := logs.Lost(); n > 0 {
 		return fmt.Errorf("%d records were lost", n)
