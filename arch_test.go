@@ -34,6 +34,7 @@ var road = []struct {
 	{"source/stdin", "brings records in; sources don't know each other"},
 	{".", "the roof: builds things; nothing below imports it"},
 	{"metrics admin", "the roof's numbers and levels over HTTP: apart, so that only who shows them links net/http"},
+	{"giroktest", "records for tests of applications: apart, so that no program links package testing"},
 	{"collector", "wires sources to the roof, for the program"},
 }
 

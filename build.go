@@ -303,6 +303,9 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		var start = len(*ps)
 		h.out = &network{k, k.Decode(n, ps, &d)}
 		sayLater("handler", (*ps)[start:])
+	} else if out := b.externalNamed(n, class); out != nil {
+		h.out, h.tree.Caller = out, true
+		decode("handler", n, ps, &d)
 	} else if b.writeOnly && !strings.HasPrefix(class, "logging.") {
 		b.foreign(h, ps)
 		return

@@ -65,7 +65,7 @@ func Check(path string, opts ...Option) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := readOver(nil, doc, opts)
+	b, err := readOver(nil, doc, append(slices.Clone(opts), checking{}))
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +230,10 @@ func (b *blueprint) idle(ps *config.Problems) {
 		}
 	}
 	for _, h := range b.sorted() {
+		if _, ok := h.out.(*externalKeys); ok && h.node.Get("formatter") != nil {
+			at := h.node.Get("formatter")
+			ps.Add(at.Pos(), at.Path(), "means nothing: a handler of the program makes its own lines")
+		}
 		if r, ok := h.out.(*rotatingKeys); ok && r.MaxBytes > 0 && r.BackupCount < 1 {
 			at := h.node.Get("maxBytes")
 			ps.Add(at.Pos(), at.Path(), "without backupCount the file is never put aside, and grows, as in Python")

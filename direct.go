@@ -148,7 +148,7 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	}
 	switch h.out.(type) {
 	case *nullKeys, *memoryKeys:
-	case *network:
+	case *network, *externalKeys:
 		h.tree.Caller = true
 	default:
 		h.tree.Caller = h.format.NeedsCaller()

@@ -193,7 +193,7 @@ func (e *explainer) lands(h *handlerPlan, depth, steps int) {
 		e.say(depth, "to %s", c.Place)
 	}
 	e.say(depth, "%s", c.Guarantee)
-	if _, sends := h.out.(*network); h.format != nil && len(h.feeds) == 0 && !sends {
+	if h.format != nil && len(h.feeds) == 0 && !h.spooled && h.writesLines() {
 		for i, line := range strings.Split(e.sample(h), "\n") {
 			e.say(depth, "%s%s", []string{"as: ", "    "}[min(i, 1)], line)
 		}
@@ -208,6 +208,15 @@ func (e *explainer) lands(h *handlerPlan, depth, steps int) {
 			}
 		}
 	}
+}
+
+// writesLines reports whether a direct handler writes what its formatter makes.
+func (h *handlerPlan) writesLines() bool {
+	switch h.out.(type) {
+	case *network, *externalKeys, *nullKeys:
+		return false
+	}
+	return true
 }
 
 // passesAll explains the filters of a handler behind another one.

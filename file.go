@@ -235,8 +235,9 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 	case name == "BufferingHandler" || name == "Handler":
 		ps.Add(at.Pos(), at.Path(), "%q is a base of other classes and writes nothing; want logging.handlers.MemoryHandler, or logging.NullHandler", class)
 		return
-	case strings.Contains(class, ".") && !strings.ContainsAny(class, "/ "):
-		hint := cmp.Or(insteadOf(class), "a handler of the application can't be had by its name in Python")
+	case strings.HasPrefix(class, extPrefix) || strings.Contains(class, ".") && !strings.ContainsAny(class, "/ "):
+		name := strings.TrimPrefix(class, extPrefix)
+		hint := cmp.Or(insteadOf(class), fmt.Sprintf("in Go: girok.Open(path, girok.External(%q, handler)), with a handler of log/slog", name))
 		ps.AddHint(at.Pos(), at.Path(), hint, "can't resolve %q", class)
 		return
 	}
