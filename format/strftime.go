@@ -14,8 +14,9 @@ type layout []directive
 // directive is plain text and the conversion that follows it.
 type directive struct {
 	before string
-	conv   byte // 0: none
-	pad    byte // '-' nothing, '_' spaces, '0' zeros; 0 as the conversion likes
+	conv   byte   // 0: none
+	text   string // what is not known, and stays as it is, but for width and capitals
+	pad    byte   // '-' nothing, '_' spaces, '0' zeros; 0 as the conversion likes
 	upper  bool
 	swap   bool // the flag #
 	width  int  // -1: not given
@@ -79,12 +80,20 @@ flags:
 		without = noO
 		i++
 	}
-	if i == len(s) || strings.IndexByte(conversions, s[i]) < 0 || strings.IndexByte(without, s[i]) >= 0 {
-		return d, 0
+	switch {
+	case i == len(s):
+		d.conv, d.text = unknown, s
+		return d, i
+	case strings.IndexByte(conversions, s[i]) < 0 || strings.IndexByte(without, s[i]) >= 0:
+		d.conv, d.text = unknown, s[strings.LastIndexByte(s[:i+1], '%'):i+1] // the C library looks back for it
+	default:
+		d.conv = s[i]
 	}
-	d.conv = s[i]
 	return d, i + 1
 }
+
+// unknown is the conversion of what is none.
+const unknown = '?'
 
 // append appends t.
 func (l layout) append(dst []byte, t time.Time) []byte {
@@ -103,7 +112,7 @@ func (d *directive) append(dst []byte, t time.Time) []byte {
 		return d.appendNumber(dst, n, digits, pad)
 	}
 	mark := len(dst)
-	dst = d.text(dst, t)
+	dst = d.name(dst, t)
 	if d.upper && d.conv != 'P' && !(d.swap && (d.conv == 'p' || d.conv == 'Z')) {
 		copy(dst[mark:], bytes.ToUpper(dst[mark:]))
 	}
@@ -207,8 +216,8 @@ func (d *directive) appendNumber(dst []byte, n int64, digits int, pad byte) []by
 	return append(dst, s...)
 }
 
-// text appends a directive that is text.
-func (d *directive) text(dst []byte, t time.Time) []byte {
+// name appends a directive that is text.
+func (d *directive) name(dst []byte, t time.Time) []byte {
 	mark := len(dst)
 	switch d.conv {
 	case 'a':
@@ -235,6 +244,8 @@ func (d *directive) text(dst []byte, t time.Time) []byte {
 		return append(dst, name...)
 	case 'z':
 		return d.offset(dst, t)
+	case unknown:
+		return append(dst, d.text...)
 	case 'n':
 		return append(dst, '\n')
 	case 't':
