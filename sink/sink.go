@@ -24,11 +24,12 @@ const (
 	Position              // the store is the journal: rows and position move in one transaction
 	File                  // a batch stands in a journal before it is sent; the destination shows how much of it is in
 	Name                  // a batch stands in a journal before it is sent; it is in, whole, when the destination has something of its name
+	Offset                // a batch stands in a journal before it is sent, with its place in a stream whose rows the destination counts
 )
 
 // Journaled reports whether deliver keeps a journal for the class: its sinks are
 // Journaled.
-func (c Class) Journaled() bool { return c == File || c == Name }
+func (c Class) Journaled() bool { return c == File || c == Name || c == Offset }
 
 func (c Class) String() string {
 	switch c {
@@ -38,6 +39,8 @@ func (c Class) String() string {
 		return "file"
 	case Name:
 		return "name"
+	case Offset:
+		return "offset"
 	}
 	return "none"
 }
@@ -79,7 +82,7 @@ type Positioned interface {
 	Forget(ctx context.Context, runs []record.RunID) error
 }
 
-// Journaled is a sink of class File or Name. Deliver keeps a journal for it: what the
+// Journaled is a sink of class File, Name or Offset. Deliver keeps a journal for it: what the
 // batch is and its Mark are written down, synced, before the first byte is sent.
 // After a crash deliver cuts the same batch again, from the same frames, and the
 // sink finds out how much of it is in.

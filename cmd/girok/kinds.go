@@ -8,6 +8,7 @@ import (
 	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/sink/python"
 	"github.com/girok/girok/source/stdin"
+	"github.com/girok/girok/store/bigquery"
 	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
@@ -22,6 +23,7 @@ var kinds = []girok.Option{
 	sqlite.Kind,
 	duckdb.Kind, // says what is missing, where it was built without a C++ compiler
 	postgres.Kind,
+	bigquery.Kind,
 }
 
 // warehouses are the embedded databases that `girok query` opens itself, by class.

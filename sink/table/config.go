@@ -109,11 +109,13 @@ func (c Config) Location(handler *time.Location) *time.Location {
 	return handler
 }
 
-// TimeColumn, LevelColumn and LoggerColumn name the columns that hold the
-// record's time, level and logger; "" if there is none.
+// TimeColumn, LevelColumn, LoggerColumn and IDColumn name the columns that hold the
+// record's time, level, logger and id; "" if there is none.
 func (c Config) TimeColumn() string   { return c.nameOf(fromTime, Timestamp) }
 func (c Config) LevelColumn() string  { return c.nameOf(fromLevelName, String) }
 func (c Config) LoggerColumn() string { return c.nameOf(fromLogger, String) }
+
+func (c Config) IDColumn() string { return c.nameOf(fromRecordID, String) }
 
 func (c Config) nameOf(o origin, t Type) string {
 	for _, col := range c.list() {

@@ -1,0 +1,6 @@
+package bqtest
+
+import "syscall"
+
+// attributes: the child ends with the test, whatever ends that.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

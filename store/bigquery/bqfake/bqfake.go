@@ -1,0 +1,421 @@
+// Package bqfake is a strict stand-in for BigQuery in tests: what the Storage Write
+// API promises of committed streams, and the faults that no emulator can be made to
+// show: answers that are lost, connections that break, streams that outlive a crash of
+// the server, bad rows, quotas. Of the REST API it has what a table needs.
+//
+// What it answers is what the pages say that are named beside each answer. Rows are
+// kept in memory.
+package bqfake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// Server is a fake BigQuery. Its methods are safe for concurrent use.
+type Server struct {
+	mu      sync.Mutex
+	tables  map[string]*Table // by projects/…/datasets/…/tables/…
+	sets    map[string]bool   // datasets, by projects/…/datasets/…
+	streams map[string]*stream
+	made    int
+
+	// OnAppend is called with each append before anything of it is done, and may have
+	// it fail: a status is the answer of the call, ErrLost applies the append and breaks
+	// the connection in the place of an answer, ErrBroken breaks it before.
+	OnAppend func(stream string, offset int64) error
+
+	rest, grpc   string // addresses
+	http         *http.Server
+	rpc          *grpc.Server
+	Appends      int // that were applied
+	DiscardsRows bool
+}
+
+// What OnAppend can say beside a status.
+var (
+	ErrLost   = errors.New("bqfake: applied, and the answer is lost")
+	ErrBroken = errors.New("bqfake: the connection breaks before anything is applied")
+)
+
+// Table is a table with its rows: the messages as they came, and the descriptor that
+// each was sent with.
+type Table struct {
+	Resource map[string]any // as tables.get answers
+	Rows     []Row
+	Count    int // rows that came in, also those that DiscardsRows did not keep
+	etag     int
+}
+
+// Row is a row: the values by column.
+type Row map[string]any
+
+type stream struct {
+	table     string
+	rows      int64
+	finalized bool
+}
+
+// New makes a server; Start begins to answer.
+func New() *Server {
+	return &Server{tables: map[string]*Table{}, sets: map[string]bool{}, streams: map[string]*stream{}}
+}
+
+// REST and GRPC are the addresses for the keys endpoint and grpc_endpoint.
+func (s *Server) REST() string { return "http://" + s.rest + "/bigquery/v2" }
+func (s *Server) GRPC() string { return s.grpc }
+
+// Start listens, on the addresses of before if it was stopped.
+func (s *Server) Start() error {
+	listen := func(address string) (net.Listener, error) {
+		if address == "" {
+			address = "127.0.0.1:0"
+		}
+		var l net.Listener
+		var err error
+		for range 200 { // the port of before may be busy for a moment
+			if l, err = net.Listen("tcp", address); err == nil {
+				return l, nil
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return nil, err
+	}
+	r, err := listen(s.rest)
+	if err != nil {
+		return err
+	}
+	g, err := listen(s.grpc)
+	if err != nil {
+		return errors.Join(err, r.Close())
+	}
+	s.rest, s.grpc = r.Addr().String(), g.Addr().String()
+	s.http = &http.Server{Handler: http.HandlerFunc(s.serveREST)}
+	s.rpc = grpc.NewServer(grpc.UnknownServiceHandler(s.serve), grpc.ForceServerCodecV2(rawCodec{}), grpc.MaxRecvMsgSize(64<<20))
+	go s.http.Serve(r)
+	go s.rpc.Serve(g)
+	return nil
+}
+
+// Stop breaks all connections, as a crash does. Tables and streams stay.
+func (s *Server) Stop() {
+	s.http.Close()
+	s.rpc.Stop()
+}
+
+// Table is a table by its dataset and name; nil if there is none. Its rows must not be
+// looked at while appends come in.
+func (s *Server) Table(project, dataset, name string) *Table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tables["projects/"+project+"/datasets/"+dataset+"/tables/"+name]
+}
+
+// ForgetStreams makes all streams unknown, as days without an append do.
+func (s *Server) ForgetStreams() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.streams)
+}
+
+// FinalizeAll ends all streams.
+func (s *Server) FinalizeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
+		st.finalized = true
+	}
+}
+
+type rawCodec struct{}
+
+var _ encoding.CodecV2 = rawCodec{}
+
+func (rawCodec) Name() string { return "proto" }
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
+}
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize()
+	return nil
+}
+
+const service = "/google.cloud.bigquery.storage.v1.BigQueryWrite/"
+
+// serve answers all calls of the Storage Write API.
+func (s *Server) serve(_ any, call grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(call)
+	switch name, ok := strings.CutPrefix(method, service); {
+	case !ok:
+	case name == "AppendRows":
+		return s.appendRows(call)
+	case name == "CreateWriteStream":
+		return s.unary(call, s.create)
+	case name == "FinalizeWriteStream":
+		return s.unary(call, s.finalize)
+	}
+	return status.Errorf(codes.Unimplemented, "unknown method %s", method)
+}
+
+func (s *Server) unary(call grpc.ServerStream, do func(in []byte) ([]byte, error)) error {
+	var in []byte
+	if err := call.RecvMsg(&in); err != nil {
+		return err
+	}
+	out, err := do(in)
+	if err != nil {
+		return err
+	}
+	return call.SendMsg(&out)
+}
+
+// create makes a stream. "Given a table … the write stream is created":
+// https://cloud.google.com/bigquery/docs/reference/storage/rpc/google.cloud.bigquery.storage.v1#createwritestreamrequest
+func (s *Server) create(in []byte) ([]byte, error) {
+	m, err := parse(in)
+	if err != nil {
+		return nil, err
+	}
+	table := string(m.bytes[1])
+	inner, err := parse(m.bytes[2])
+	if err != nil || inner.nums[2] != 1 {
+		return nil, status.Error(codes.InvalidArgument, "want a stream of type COMMITTED")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tables[table] == nil {
+		return nil, status.Errorf(codes.NotFound, "Requested entity was not found: %s", table)
+	}
+	s.made++
+	name := fmt.Sprintf("%s/streams/fake%d", table, s.made)
+	s.streams[name] = &stream{table: table}
+	return protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name), nil
+}
+
+// finalize ends a stream, again if it is ended: "row_count: Number of rows in the
+// finalized stream."
+// https://cloud.google.com/bigquery/docs/reference/storage/rpc/google.cloud.bigquery.storage.v1#finalizewritestreamresponse
+func (s *Server) finalize(in []byte) ([]byte, error) {
+	m, err := parse(in)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.streams[string(m.bytes[1])]
+	if st == nil || s.tables[st.table] == nil {
+		return nil, status.Errorf(codes.NotFound, "Requested entity was not found: %s", m.bytes[1])
+	}
+	st.finalized = true
+	return protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(st.rows)), nil
+}
+
+// StorageErrorCodes:
+// https://cloud.google.com/bigquery/docs/reference/storage/rpc/google.cloud.bigquery.storage.v1#storageerrorcode
+const (
+	streamFinalized     = 6
+	extraFields         = 7
+	offsetAlreadyExists = 8
+	offsetOutOfRange    = 9
+)
+
+// appendRows answers appends one after the other. "Requests are processed in the order
+// in which they arrive": https://cloud.google.com/bigquery/docs/write-api
+func (s *Server) appendRows(call grpc.ServerStream) error {
+	var name string
+	var shape *descriptorpb.DescriptorProto
+	for {
+		var in []byte
+		if err := call.RecvMsg(&in); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		m, err := parse(in)
+		if err != nil {
+			return err
+		}
+		if b, ok := m.bytes[1]; ok {
+			name = string(b)
+		}
+		data, err := parse(m.bytes[4])
+		if err != nil {
+			return err
+		}
+		if b, ok := data.bytes[1]; ok {
+			schema, err := parse(b)
+			if err != nil {
+				return err
+			}
+			shape = &descriptorpb.DescriptorProto{}
+			if err := proto.Unmarshal(schema.bytes[1], shape); err != nil {
+				return status.Errorf(codes.InvalidArgument, "the writer schema: %v", err)
+			}
+		}
+		offset := int64(-1)
+		if b, ok := m.bytes[2]; ok {
+			value, err := parse(b)
+			if err != nil {
+				return err
+			}
+			offset = int64(value.nums[1])
+		}
+		out, err := s.append(name, offset, shape, data.bytes[2], len(in))
+		if err != nil {
+			return err
+		}
+		if err := call.SendMsg(&out); err != nil {
+			return err
+		}
+	}
+}
+
+// maxRequest: "maximum request size: 10 MB"
+// https://cloud.google.com/bigquery/quotas#write-api-limits
+const maxRequest = 10 << 20
+
+// append does one append. An error ends the call.
+func (s *Server) append(name string, offset int64, shape *descriptorpb.DescriptorProto, serialized []byte, size int) ([]byte, error) {
+	lost := false
+	if s.OnAppend != nil {
+		switch err := s.OnAppend(name, offset); {
+		case errors.Is(err, ErrLost):
+			lost = true
+		case errors.Is(err, ErrBroken):
+			return nil, status.Error(codes.Unavailable, "connection reset")
+		case err != nil:
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.streams[name]
+	if st == nil || s.tables[st.table] == nil {
+		return nil, status.Errorf(codes.NotFound, "Requested entity was not found. Entity: %s", name)
+	}
+	out, err := s.apply(name, st, offset, shape, serialized, size)
+	if err == nil && lost {
+		return nil, status.Error(codes.Unavailable, "connection reset")
+	}
+	return out, err
+}
+
+func (s *Server) apply(name string, st *stream, offset int64, shape *descriptorpb.DescriptorProto, serialized []byte, size int) ([]byte, error) {
+	refuse := func(code codes.Code, storage uint64, format string, args ...any) ([]byte, error) {
+		return refusal(code, storage, name, fmt.Sprintf(format, args...), nil), nil
+	}
+	switch {
+	case size > maxRequest:
+		return refuse(codes.InvalidArgument, 0, "The request is larger than 10 MB")
+	case shape == nil:
+		return refuse(codes.InvalidArgument, 0, "The first request of a connection has no writer schema")
+	case st.finalized: // "STREAM_FINALIZED: Stream is finalized."
+		return refuse(codes.InvalidArgument, streamFinalized, "Stream %s has been finalized and cannot be appended to", name)
+	case offset >= 0 && offset < st.rows: // "OFFSET_ALREADY_EXISTS: … at that offset have already been written"
+		return refuse(codes.AlreadyExists, offsetAlreadyExists, "The offset is within stream, expected offset %d, received %d", st.rows, offset)
+	case offset > st.rows: // "OFFSET_OUT_OF_RANGE: … beyond the end of the stream"
+		return refuse(codes.OutOfRange, offsetOutOfRange, "The offset is beyond stream, expected offset %d, received %d", st.rows, offset)
+	}
+	t := s.tables[st.table]
+	cols := t.columns()
+	for _, f := range shape.Field {
+		if cols.find(f.GetName()) == nil {
+			return refuse(codes.InvalidArgument, extraFields, "Input schema has more fields than BigQuery schema, extra fields: '%s'", f.GetName())
+		}
+	}
+	rows, bad, err := decode(serialized, shape, cols, s.DiscardsRows)
+	if err != nil {
+		return refuse(codes.InvalidArgument, 0, "Error in parsing the rows: %v", err)
+	}
+	if len(bad) > 0 { // "If a row has an error, no rows of the request are added": RowError
+		return refusal(codes.InvalidArgument, 0, name, "Errors found while processing rows. Please refer to the row_errors field for details.", bad), nil
+	}
+	n := int64(len(rows))
+	if s.DiscardsRows {
+		n, rows = int64(countRows(serialized)), nil
+	}
+	t.Rows = append(t.Rows, rows...)
+	t.Count += int(n)
+	at := st.rows
+	st.rows += n
+	s.Appends++
+	result := protowire.AppendTag(nil, 1, protowire.BytesType)
+	result = protowire.AppendBytes(result, protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(at)))
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), result), nil
+}
+
+// rowError is one of a refused append.
+type rowError struct {
+	index   int
+	message string
+}
+
+// refusal is an AppendRowsResponse with an error.
+func refusal(code codes.Code, storage uint64, stream, message string, rows []rowError) []byte {
+	text := func(dst []byte, n protowire.Number, s string) []byte {
+		return protowire.AppendString(protowire.AppendTag(dst, n, protowire.BytesType), s)
+	}
+	num := func(dst []byte, n protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(dst, n, protowire.VarintType), v)
+	}
+	sub := func(dst []byte, n protowire.Number, b []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(dst, n, protowire.BytesType), b)
+	}
+	st := text(num(nil, 1, uint64(code)), 2, message)
+	if storage != 0 {
+		detail := text(text(num(nil, 1, storage), 2, stream), 3, message)
+		st = sub(st, 3, sub(text(nil, 1, "type.googleapis.com/google.cloud.bigquery.storage.v1.StorageError"), 2, detail))
+	}
+	out := sub(nil, 2, st)
+	for _, r := range rows {
+		out = sub(out, 4, text(num(num(nil, 1, uint64(r.index)), 2, 1), 3, r.message)) // 1: FIELDS_ERROR
+	}
+	return out
+}
+
+// message is a message's fields: the last of each number, as protocol buffers have it.
+type message struct {
+	nums  map[protowire.Number]uint64
+	bytes map[protowire.Number][]byte
+}
+
+func parse(b []byte) (message, error) {
+	m := message{map[protowire.Number]uint64{}, map[protowire.Number][]byte{}}
+	for len(b) > 0 {
+		n, typ, k := protowire.ConsumeTag(b)
+		if k < 0 {
+			return m, status.Error(codes.InvalidArgument, "a message that can't be parsed")
+		}
+		b = b[k:]
+		switch typ {
+		case protowire.VarintType:
+			m.nums[n], k = protowire.ConsumeVarint(b)
+		case protowire.Fixed64Type:
+			m.nums[n], k = protowire.ConsumeFixed64(b)
+		case protowire.BytesType:
+			m.bytes[n], k = protowire.ConsumeBytes(b)
+		default:
+			k = protowire.ConsumeFieldValue(n, typ, b)
+		}
+		if k < 0 {
+			return m, status.Error(codes.InvalidArgument, "a message that can't be parsed")
+		}
+		b = b[k:]
+	}
+	return m, nil
+}

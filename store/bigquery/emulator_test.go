@@ -1,0 +1,22 @@
+//go:build unix
+
+package bigquery
+
+import (
+	"os"
+	"testing"
+
+	"github.com/girok/girok/internal/bqtest"
+	"github.com/girok/girok/sink/sinktest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	bqtest.StopShared()
+	os.Exit(code)
+}
+
+func TestConformanceOfTheEmulator(t *testing.T) {
+	e := bqtest.Shared(t)
+	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: conformance(e.REST, e.GRPC)})
+}

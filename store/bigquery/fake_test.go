@@ -1,0 +1,348 @@
+package bigquery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/store/bigquery/bqfake"
+)
+
+func fake(t testing.TB) *bqfake.Server {
+	t.Helper()
+	s := bqfake.New()
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+func TestConformanceOfTheFake(t *testing.T) {
+	s := fake(t)
+	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: conformance(s.REST(), s.GRPC())})
+}
+
+// client does what deliver does with a sink: Prepare, journal, Write, again until it
+// is in.
+type client struct {
+	*testing.T
+	p    *place
+	s    sink.Journaled
+	run  *sinktest.Spool
+	last sink.Mark // of the last batch that is in
+	mark sink.Mark // in the journal
+}
+
+func newClient(t *testing.T, f *bqfake.Server, more string) *client {
+	c := &client{T: t, p: newPlace(f.REST(), f.GRPC()), run: sinktest.NewRun(7)}
+	c.open(more)
+	return c
+}
+
+func (c *client) open(more string) {
+	c.Helper()
+	s, err := Kind.Open(ctx, testEnv(), sinktest.Decode(c, Kind, c.p.keys()+"create: true\n"+more))
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.Cleanup(func() { s.Close() })
+	c.s = s.(sink.Journaled)
+}
+
+// reopen is a new process after a kill.
+func (c *client) reopen(more string) {
+	c.s.Close()
+	c.open(more)
+}
+
+// try sends a batch once.
+func (c *client) try(b *sink.Batch) error {
+	b.Mark = c.mark
+	mark, err := c.s.Prepare(ctx, b, c.last)
+	if err != nil {
+		return err
+	}
+	c.mark, b.Mark = mark, mark
+	if err := c.s.Write(ctx, b); err != nil {
+		return err
+	}
+	c.last, c.mark = c.mark, nil
+	return nil
+}
+
+// send tries until the batch is in.
+func (c *client) send(b *sink.Batch) {
+	c.Helper()
+	var err error
+	for range 50 {
+		if err = c.try(b); err == nil {
+			return
+		}
+		var reject *sink.Reject
+		var fenced *sink.Fenced
+		if errors.As(err, &reject) || errors.As(err, &fenced) {
+			break
+		}
+	}
+	c.Fatal(err)
+}
+
+func (c *client) want(messages ...string) {
+	c.Helper()
+	if got := c.p.messages(c); got != strings.Join(messages, " ") {
+		c.Errorf("the table has %q, want %q", got, messages)
+	}
+}
+
+func (c *client) batch(messages ...string) *sink.Batch { return batch(c.run, messages...) }
+
+// streamOf is the stream of a mark.
+func streamOf(t testing.TB, m sink.Mark) string {
+	var mk mark
+	if err := json.Unmarshal(m, &mk); err != nil {
+		t.Fatal(err)
+	}
+	return mk.Stream
+}
+
+// once makes OnAppend say something once.
+func once(f *bqfake.Server, err error) {
+	var mu sync.Mutex
+	said := false
+	f.OnAppend = func(string, int64) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if said {
+			return nil
+		}
+		said = true
+		return err
+	}
+}
+
+// Whatever becomes of an answer, by whoever the batch is sent again, it is in once.
+func TestAnswersThatAreLost(t *testing.T) {
+	for _, say := range []error{
+		bqfake.ErrLost, bqfake.ErrBroken, status.Error(codes.Unavailable, "goes down"), status.Error(codes.Aborted, "Closing the stream because it is inactive for 600 seconds."),
+		status.Error(codes.Internal, "internal"), status.Error(codes.ResourceExhausted, "Exceeds 'AppendRows throughput' quota"),
+	} {
+		for _, killed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%.20v, killed %v", say, killed), func(t *testing.T) {
+				f := fake(t)
+				c := newClient(t, f, "")
+				c.send(c.batch("a", "b"))
+				once(f, say)
+				b := c.batch("c", "d", "e")
+				if err := c.try(b); err == nil {
+					t.Fatal("nothing went wrong")
+				}
+				if killed {
+					c.reopen("")
+				}
+				c.send(b)
+				c.send(c.batch("f"))
+				c.want("a", "b", "c", "d", "e", "f")
+			})
+		}
+	}
+}
+
+// A server that crashes and comes back knows its streams.
+func TestServerCrashes(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "")
+	c.send(c.batch("a"))
+	f.Stop()
+	b := c.batch("b")
+	if err := c.try(b); err == nil {
+		t.Fatal("nobody was there")
+	}
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.send(b)
+	c.want("a", "b")
+	if f.Appends != 2 {
+		t.Errorf("%d appends", f.Appends)
+	}
+}
+
+// A stream that is ended, by whoever, tells whether the batch is in; the next goes to
+// a new one.
+func TestStreamIsFinalized(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		f := fake(t)
+		c := newClient(t, f, "")
+		c.send(c.batch("a"))
+		b := c.batch("b", "c")
+		if lost {
+			once(f, bqfake.ErrLost)
+			if c.try(b) == nil {
+				t.Fatal("the answer was not lost")
+			}
+		}
+		f.FinalizeAll()
+		before := streamOf(t, c.last)
+		c.send(b)
+		c.send(c.batch("d"))
+		c.want("a", "b", "c", "d")
+		if streamOf(t, c.last) == before {
+			t.Error("the ended stream goes on")
+		}
+	}
+}
+
+// When BigQuery has forgotten the stream the table is asked.
+func TestStreamIsForgotten(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		f := fake(t)
+		c := newClient(t, f, "")
+		c.send(c.batch("a"))
+		b := c.batch("b", "c")
+		if lost {
+			once(f, bqfake.ErrLost)
+			if c.try(b) == nil {
+				t.Fatal("the answer was not lost")
+			}
+			c.reopen("")
+		}
+		f.ForgetStreams()
+		c.send(b)
+		c.send(c.batch("d"))
+		c.want("a", "b", "c", "d")
+	}
+}
+
+// Without record_id nobody can tell; that is said, and nothing is sent.
+func TestStreamIsForgottenAndNobodyCanTell(t *testing.T) {
+	f := fake(t)
+	const columns = "columns: {message: message}\nrest: drop\n"
+	c := newClient(t, f, columns)
+	b := c.batch("a")
+	once(f, bqfake.ErrLost)
+	if c.try(b) == nil {
+		t.Fatal("the answer was not lost")
+	}
+	f.ForgetStreams()
+	var refused *sink.Refused
+	for range 3 {
+		if err := c.try(b); errors.As(err, &refused) {
+			break
+		}
+	}
+	if refused == nil || !strings.Contains(refused.Error(), "nobody can tell whether the last batch, of 1 rows, is in") {
+		t.Errorf("got %v", refused)
+	}
+	c.want("a")
+}
+
+// Two copies of one spool: the second to write is stopped, and nothing is doubled.
+func TestTwoCopiesOfOneSpool(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "")
+	c.send(c.batch("a"))
+	other := *c
+	other.open("")
+	c.send(c.batch("b"))
+	var fenced *sink.Fenced
+	if err := other.try(c.batch("x")); !errors.As(err, &fenced) {
+		t.Errorf("the copy got %v", err)
+	}
+	c.want("a", "b")
+}
+
+// Bad rows are named by the server; nothing of their append is in.
+func TestBadRows(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "columns: {message: message, n: {from: attr.n, type: string}}\n")
+	c.s.Close()
+	tab := f.Table(project, c.p.dataset, "logs")
+	fields := tab.Resource["schema"].(map[string]any)["fields"].([]any)
+	for _, fd := range fields {
+		if m := fd.(map[string]any); m["name"] == "n" {
+			m["type"] = "NUMERIC"
+		}
+	}
+	c.open("columns: {message: message, n: {from: attr.n, type: string}}\n")
+	part := c.run.Part(sinktest.Log("a", slog.String("n", "1.5")), sinktest.Log("b", slog.String("n", "no number")), sinktest.Log("c"))
+	err := c.try(sinktest.Batch("warehouse", part))
+	var reject *sink.Reject
+	if !errors.As(err, &reject) || len(reject.Rows) != 1 || reject.Rows[0].Index != 1 {
+		t.Fatalf("got %v", err)
+	}
+	c.mark = nil // refused: nothing of it is in
+	c.want()
+	c.send(c.batch("d"))
+	c.want("d")
+}
+
+// What refuses is told with what to do; it heals.
+func TestRefusals(t *testing.T) {
+	for code, want := range map[codes.Code]string{
+		codes.PermissionDenied: "BigQuery Data Editor",
+		codes.Unauthenticated:  "mend key_file",
+	} {
+		f := fake(t)
+		c := newClient(t, f, "")
+		once(f, status.Error(code, "no"))
+		b := c.batch("a")
+		var refused *sink.Refused
+		if err := c.try(b); !errors.As(err, &refused) || !strings.Contains(refused.Remedy, want) {
+			t.Errorf("%v: got %v", code, err)
+		}
+		c.send(b)
+		c.want("a")
+	}
+}
+
+// An answer that never comes is not waited for for ever.
+func TestCancelled(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "")
+	hold := make(chan struct{})
+	defer close(hold)
+	f.OnAppend = func(string, int64) error { <-hold; return nil }
+	b := c.batch("a")
+	mark, err := c.s.Prepare(ctx, b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Mark = mark
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := c.s.Write(short, b); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A batch that would be too much for one append is split by deliver.
+func TestLargeBatch(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "")
+	long := strings.Repeat("x", 60<<10)
+	var messages []string
+	for range 200 {
+		messages = append(messages, long)
+	}
+	var reject *sink.Reject
+	if err := c.try(c.batch(messages...)); !errors.As(err, &reject) || reject.Rows != nil {
+		t.Fatalf("got %v", err)
+	}
+	c.send(c.batch(messages[:100]...))
+	if got := strings.Fields(c.p.messages(t)); len(got) != 100 || slices.Max(got) != long {
+		t.Errorf("%d rows", len(got))
+	}
+}

@@ -1,0 +1,175 @@
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
+)
+
+// wire writes rows as messages whose fields have the numbers of the mapper's
+// columns, from 1.
+type wire struct {
+	columns    []field // by the index of the mapper's column
+	descriptor []byte  // of the message: a DescriptorProto
+}
+
+// newWire makes one for the columns of a mapper that a table has. missing are those
+// that it has not.
+func newWire(m *table.Mapper, t *there) (w *wire, missing []table.Column) {
+	w = &wire{}
+	d := &descriptorpb.DescriptorProto{Name: proto.String("Row")}
+	for i, c := range m.Columns() {
+		f, ok := t.named(c.Name)
+		if !ok {
+			missing = append(missing, c)
+			continue
+		}
+		w.columns = append(w.columns, f)
+		d.Field = append(d.Field, &descriptorpb.FieldDescriptorProto{
+			Name: proto.String(f.Name), Number: proto.Int32(int32(i + 1)), Type: wireType(f.Type).Enum(),
+			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+		})
+	}
+	w.descriptor, _ = proto.Marshal(d) // of plain values it does not fail
+	return w, missing
+}
+
+// wireType is the protocol buffer type that BigQuery takes for a column. Those that
+// are not listed take text:
+// https://cloud.google.com/bigquery/docs/supported-data-types
+func wireType(column string) descriptorpb.FieldDescriptorProto_Type {
+	switch column {
+	case "INTEGER", "INT64", "TIMESTAMP":
+		return descriptorpb.FieldDescriptorProto_TYPE_INT64
+	case "FLOAT", "FLOAT64":
+		return descriptorpb.FieldDescriptorProto_TYPE_DOUBLE
+	case "BOOLEAN", "BOOL":
+		return descriptorpb.FieldDescriptorProto_TYPE_BOOL
+	case "DATE":
+		return descriptorpb.FieldDescriptorProto_TYPE_INT32
+	case "BYTES":
+		return descriptorpb.FieldDescriptorProto_TYPE_BYTES
+	}
+	return descriptorpb.FieldDescriptorProto_TYPE_STRING
+}
+
+// AppendValue implements table.Wire.
+func (w *wire) AppendValue(dst []byte, column int, v *table.Value) ([]byte, error) {
+	if v.Type == table.Null {
+		return dst, nil
+	}
+	n := protowire.Number(column + 1)
+	f := &w.columns[column]
+	switch wireType(f.Type) {
+	case descriptorpb.FieldDescriptorProto_TYPE_INT64, descriptorpb.FieldDescriptorProto_TYPE_INT32, descriptorpb.FieldDescriptorProto_TYPE_BOOL:
+		if !f.takes(v.Type) {
+			return dst, f.misfit(v)
+		}
+		return protowire.AppendVarint(protowire.AppendTag(dst, n, protowire.VarintType), uint64(v.Num)), nil
+	case descriptorpb.FieldDescriptorProto_TYPE_DOUBLE:
+		bits := uint64(v.Num)
+		switch v.Type {
+		case table.Float:
+		case table.Int:
+			bits = math.Float64bits(float64(v.Num))
+		default:
+			return dst, f.misfit(v)
+		}
+		return protowire.AppendFixed64(protowire.AppendTag(dst, n, protowire.Fixed64Type), bits), nil
+	case descriptorpb.FieldDescriptorProto_TYPE_BYTES:
+		if v.Type != table.Bytes && v.Type != table.String {
+			return dst, f.misfit(v)
+		}
+		return protowire.AppendBytes(protowire.AppendTag(dst, n, protowire.BytesType), v.Raw), nil
+	}
+	dst = protowire.AppendTag(dst, n, protowire.BytesType)
+	switch v.Type {
+	case table.String, table.JSON, table.Decimal:
+		return protowire.AppendBytes(dst, v.Raw), nil
+	}
+	var room [64]byte
+	return protowire.AppendBytes(dst, appendText(room[:0], v)), nil
+}
+
+// maxRequest is how large one append is at most, in bytes; BigQuery takes 10 MB.
+const maxRequest = 8 << 20
+
+// rows makes the serialized_rows of a batch: they go in by one append, whole or not
+// at all. All rows that are bad are named at once.
+func (s *store) rows(ctx context.Context, b *sink.Batch) ([]byte, error) {
+	w := s.mapper.NewWriter(s.wire)
+	var bad []sink.RowError
+	s.room = s.room[:0]
+	for i := range b.Len() {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		at := len(s.room)
+		// A tag, and two bytes for the length, as nearly all rows need.
+		dst, err := w.Append(append(s.room, 1<<3|byte(protowire.BytesType), 0, 0), b, i)
+		switch {
+		case errors.Is(err, record.ErrEncoding):
+			return nil, err
+		case err != nil:
+			bad = append(bad, sink.RowError{Index: i, Reason: err.Error()})
+			continue
+		}
+		if s.room = measured(dst, at+1); len(s.room)-at > maxRequest {
+			bad = append(bad, sink.RowError{Index: i, Reason: fmt.Sprintf("the row has %d bytes, more than one append takes", len(s.room)-at)})
+		}
+		if len(bad) > 0 {
+			s.room = s.room[:at] // it is not kept
+		}
+	}
+	if len(bad) > 0 {
+		return nil, &sink.Reject{Rows: bad}
+	}
+	if len(s.room) > maxRequest {
+		return nil, &sink.Reject{Err: fmt.Errorf("the batch has %d bytes as rows, more than one append takes", len(s.room))}
+	}
+	return s.room, nil
+}
+
+// measured puts the length of what lies behind at+2 into the two bytes at at; where
+// it needs more or fewer, what is there is moved.
+func measured(b []byte, at int) []byte {
+	n := len(b) - at - 2
+	var size [10]byte
+	k := len(protowire.AppendVarint(size[:0], uint64(n)))
+	if k != 2 {
+		if k > 2 {
+			b = append(b, size[:k-2]...)
+		}
+		copy(b[at+k:], b[at+2:at+2+n])
+		b = b[:at+k+n]
+	}
+	copy(b[at:], size[:k])
+	return b
+}
+
+func appendText(dst []byte, v *table.Value) []byte {
+	switch v.Type {
+	case table.Timestamp:
+		return table.AppendTimestamp(dst, v.Num)
+	case table.DateTime:
+		return table.AppendDateTime(dst, v.Num)
+	case table.Date:
+		return table.AppendDate(dst, v.Num)
+	case table.Bool:
+		return fmt.Append(dst, v.Num != 0)
+	case table.Float:
+		return fmt.Append(dst, v.Float())
+	case table.Int:
+		return fmt.Append(dst, v.Num)
+	}
+	return append(dst, v.Raw...)
+}

@@ -1,0 +1,284 @@
+package bigquery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
+)
+
+// store is one handler's table. All of it is deliver's goroutine's alone.
+type store struct {
+	config Config
+	env    sink.Env
+	mapper *table.Mapper
+
+	http  *http.Client
+	base  string
+	grpc  *grpc.ClientConn
+	ref   reference
+	there *there // nil: to be looked at
+	wire  *wire
+
+	conn *connection // nil: none is open
+	// doubt: the stream of the batch in the journal takes nothing more, and whether
+	// the batch is in has to be found out.
+	doubt bool
+
+	// The batch that is prepared:
+	name    string
+	mark    mark
+	again   bool   // it was perhaps sent before
+	in      bool   // it is in, as was found out
+	payload []byte // its rows
+	room    []byte // where they are made
+}
+
+// mark is what the journal has of a batch: where in which stream its rows are.
+type mark struct {
+	Stream string `json:"stream,omitempty"`
+	Offset int64  `json:"offset"`
+	Rows   int64  `json:"rows"`
+	Ended  bool   `json:"ended,omitempty"` // the stream is finalized
+}
+
+// Close ends the connection.
+func (s *store) Close() error {
+	s.leave()
+	if s.grpc == nil {
+		return nil
+	}
+	err := s.grpc.Close()
+	s.grpc = nil
+	return err
+}
+
+// ready connects and looks at the table, unless that was done.
+func (s *store) ready(ctx context.Context) error {
+	if s.grpc == nil {
+		if err := s.connect(ctx); err != nil {
+			return s.failed(ctx, err)
+		}
+	}
+	if s.there == nil {
+		return s.failed(ctx, s.look(ctx))
+	}
+	return nil
+}
+
+// Prepare implements sink.Journaled: it makes the rows, and finds the stream and the
+// row of it where they go.
+func (s *store) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sink.Mark, error) {
+	s.name, s.payload, s.in, s.again = "", nil, false, false
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.grow(ctx, b); err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	rows, err := s.rows(ctx, b)
+	var reject *sink.Reject
+	if errors.As(err, &reject) {
+		return nil, err
+	} else if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	m, err := s.place(ctx, b, last, int64(b.Len()))
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	s.name, s.mark, s.payload = b.Name, m, rows
+	return json.Marshal(m)
+}
+
+// place is the mark of a batch.
+func (s *store) place(ctx context.Context, b *sink.Batch, last sink.Mark, rows int64) (m mark, err error) {
+	if b.Mark != nil {
+		if err := json.Unmarshal(b.Mark, &m); err != nil {
+			return m, err
+		}
+		return s.resume(ctx, b, m)
+	}
+	if last != nil {
+		if err := json.Unmarshal(last, &m); err != nil {
+			return m, err
+		}
+	}
+	m.Offset, m.Rows = m.Offset+m.Rows, rows
+	if rows == 0 || m.Stream != "" && !m.Ended && s.isOurs(m.Stream) {
+		return m, nil
+	}
+	return s.begin(ctx, rows)
+}
+
+// begin is a mark in a stream of its own.
+func (s *store) begin(ctx context.Context, rows int64) (mark, error) {
+	name, err := s.createStream(ctx)
+	return mark{Stream: name, Rows: rows}, err
+}
+
+// isOurs reports whether a stream is one of the table that the handler has now.
+func (s *store) isOurs(stream string) bool {
+	prefix := s.ref.path() + "/streams/"
+	return len(stream) > len(prefix) && stream[:len(prefix)] == prefix
+}
+
+// resume is the mark of a batch that was perhaps sent: the same as long as its stream
+// can answer for it.
+func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (mark, error) {
+	s.again = true
+	if m.Rows == 0 || m.Stream == "" {
+		s.in = m.Rows == 0
+		return m, nil
+	}
+	if m.Ended {
+		s.in = true
+		return m, nil
+	}
+	if !s.doubt && !b.Partial && s.isOurs(m.Stream) && m.Rows == int64(b.Len()) {
+		return m, nil
+	}
+	rows, err := s.finalize(ctx, m.Stream)
+	if status.Code(err) == codes.NotFound || status.Code(err) == codes.InvalidArgument {
+		if s.in, err = s.holds(ctx, b, m); err != nil {
+			return m, err
+		}
+	} else if err != nil {
+		return m, err
+	} else if rows < m.Offset {
+		return m, &sink.Refused{
+			Err:    fmt.Errorf("BigQuery has acknowledged %d rows of the stream %s and has %d", m.Offset, m.Stream, rows),
+			Remedy: "rows are lost in BigQuery: ask its support, with the name of the stream",
+		}
+	} else {
+		s.in = rows > m.Offset
+	}
+	s.doubt = false
+	s.leave()
+	if s.in {
+		m.Ended = true
+		return m, nil
+	}
+	return s.begin(ctx, int64(b.Len()))
+}
+
+// holds asks the table whether it has a batch whose stream BigQuery does not know any
+// more, by the id of its first record.
+func (s *store) holds(ctx context.Context, b *sink.Batch, m mark) (bool, error) {
+	column := s.config.IDColumn()
+	if column == "" || b.Len() == 0 {
+		return false, &sink.Refused{
+			Err: fmt.Errorf("BigQuery does not know the stream %s any more, and no column holds record_id: nobody can tell whether the last batch, of %d rows, is in", m.Stream, m.Rows),
+			Remedy: "look for its rows in " + s.ref.sql() + " and, to give up what is in it, drop what waits with girok spool drop; " +
+				"a column record_id: record_id lets girok look by itself",
+		}
+	}
+	var v record.View
+	if err := b.At(0, &v); err != nil {
+		return false, err
+	}
+	id := string(b.AppendID(nil, 0, &v))
+	n, err := s.query(ctx, "SELECT COUNT(*) FROM "+s.ref.sql()+" WHERE "+quote(column)+" = @id",
+		parameter{Name: "id", Type: map[string]string{"type": "STRING"}, Value: map[string]string{"value": id}})
+	if err != nil {
+		return false, err
+	}
+	count, err := strconv.ParseInt(n, 10, 64)
+	return count > 0, err
+}
+
+// Write implements sink.Sink.
+func (s *store) Write(ctx context.Context, b *sink.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if b.Name != s.name {
+		return errors.New("bigquery: a batch that was not prepared")
+	}
+	if s.in || s.mark.Rows == 0 {
+		return nil
+	}
+	c, err := s.connection(s.mark.Stream)
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	a, err := c.send(ctx, s.mark.Offset, s.wire.descriptor, s.payload)
+	if err != nil {
+		s.leave()
+		s.room = nil // the library may still have it
+		if status.Code(err) == codes.NotFound {
+			s.doubt = true
+			if gone := s.gone(ctx); gone != nil {
+				return gone
+			}
+		}
+		return s.failed(ctx, err)
+	}
+	crash.At(crash.Sent)
+	return s.answered(ctx, b, a)
+}
+
+// gone looks whether the table is there. If not, the next try makes it again, or is
+// refused.
+func (s *store) gone(ctx context.Context) error {
+	if _, err := s.get(ctx); !isCode(err, http.StatusNotFound) {
+		return nil
+	}
+	s.there = nil
+	return &sink.Refused{Err: fmt.Errorf("the table %s is gone", s.ref.sql()), Remedy: "make it again; create: true does"}
+}
+
+// answered is what an answer to an append means.
+func (s *store) answered(ctx context.Context, b *sink.Batch, a answer) error {
+	e := a.failed
+	switch {
+	case e == nil && len(a.rows) == 0:
+		return nil
+	case len(a.rows) > 0:
+		reject := &sink.Reject{}
+		for _, r := range a.rows {
+			if r.index < 0 || r.index >= int64(b.Len()) {
+				return &sink.Reject{Err: errors.New(r.message)}
+			}
+			reject.Rows = append(reject.Rows, sink.RowError{Index: int(r.index), Reason: withoutValues(r.message)})
+		}
+		return reject
+	case e.storage == offsetAlreadyExists || e.code == codes.AlreadyExists:
+		if s.again {
+			return nil // it was in, and the answer was lost
+		}
+		return &sink.Fenced{Run: b.Moves[0].Run, Owner: "whoever else writes the stream " + s.mark.Stream, Next: b.Moves[0].From}
+	}
+	s.leave()
+	if e.code == codes.NotFound || e.code == codes.InvalidArgument {
+		if gone := s.gone(ctx); gone != nil {
+			s.doubt = true
+			return gone
+		}
+	}
+	switch {
+	case e.storage == streamFinalized, e.storage == streamNotFound, e.storage == invalidStreamState, e.storage == offsetOutOfRange, e.code == codes.OutOfRange:
+		s.doubt = true // the next Prepare finds out
+		return &sink.Retry{Err: e}
+	case e.storage == extraFields:
+		s.there = nil
+		return &sink.Retry{Err: e}
+	case e.code == codes.InvalidArgument:
+		return &sink.Reject{Err: errors.New(withoutValues(e.message))}
+	}
+	return s.failed(ctx, e)
+}
