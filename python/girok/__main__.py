@@ -1,0 +1,4 @@
+"""python -m girok ARGUMENTS runs the program."""
+from ._program import main
+
+main()

@@ -1,0 +1,310 @@
+"""config.yaml for Python: its own classes go to logging.config, girok's kinds to the spool."""
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import os
+import re
+import sys
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from urllib.parse import quote
+
+from ._format import formatter
+from ._handler import Handler
+from ._record import Encoder, Redactor
+from ._spool import Writer
+
+MAX_HANDLERS = 64
+Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
+
+# The kinds whose keys are known, with those that hold a secret.
+KINDS: Dict[str, Tuple[str, ...]] = {
+    "sqlite": (), "duckdb": (), "files": (), "file": (), "postgres": ("dsn", "password"),
+}
+# Of a kind that is not known, those that may hold one.
+_LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential|dsn|auth|ur[il]$", re.IGNORECASE)
+_REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_SIZE = re.compile(r"([0-9]+)\s*(|B|[kKMGT]i?B)")
+
+
+def dictConfig(config: Config) -> None:
+    """Configures logging from a config.yaml (or .json), or from a mapping that was read before.
+
+    Python's classes are left to logging.config.dictConfig. Each handler of one of
+    girok's kinds appends to a run in the spool, which `girok run --spool DIR`
+    delivers; see serve. Raises ValueError for a mistake, as logging.config does.
+    """
+    _configure(*_loaded(config))
+
+
+def spool_of(config: Config) -> str:
+    """The folder that `girok run --spool` has to be given for a configuration."""
+    raw, folder, _ = _loaded(config)
+    return _spool_folder(_mapping(raw, "spool"), folder)
+
+
+def get_ml_logger(
+    config_path: Config, credential_json_path: Optional[str] = None, table_ref: Optional[str] = None, logger_name: str = "MLLogger"
+) -> logging.Logger:
+    """Configures logging and gives a logger, with a BigQuery table if there is a key for it.
+
+    table_ref is project.dataset.table. Without credential_json_path the logger works
+    without the table. Nothing is sent from here: `girok run --spool DIR` delivers.
+    """
+    raw, folder, file = _loaded(config_path)
+    if credential_json_path:
+        if not table_ref:
+            raise ValueError("get_ml_logger: want table_ref, as project.dataset.table, beside credential_json_path")
+        raw = dict(raw)
+        handlers = dict(_mapping(raw, "handlers"))
+        name = next(n for n in ("bigquery", *("bigquery%d" % i for i in range(2, 99))) if n not in handlers)
+        handlers[name] = {"class": "bigquery", "credentials_file": os.path.abspath(credential_json_path), "table": table_ref}
+        loggers = dict(_mapping(raw, "loggers"))
+        mine = dict(loggers.get(logger_name) or {})
+        mine["handlers"] = [*(mine.get("handlers") or []), name]
+        mine.setdefault("level", "INFO")
+        loggers[logger_name] = mine
+        raw["handlers"], raw["loggers"] = handlers, loggers
+    _configure(raw, folder, file)
+    return logging.getLogger(logger_name)
+
+
+def _loaded(config: Config) -> Tuple[Dict[str, Any], str, Optional[str]]:
+    """A configuration, the folder its paths are relative to, and its file if it is one."""
+    if isinstance(config, Mapping):
+        return dict(config), os.getcwd(), None
+    file = os.path.abspath(os.fspath(config))
+    return _extended(file, ()), os.path.dirname(file), file
+
+
+def _extended(file: str, above: Tuple[str, ...]) -> Dict[str, Any]:
+    if file in above:
+        raise ValueError("%s: extends itself" % file)
+    raw = _read(file)
+    if not isinstance(raw, dict):
+        raise ValueError("%s: want a mapping, with version: 1" % file)
+    under = raw.pop("extends", None) or []
+    base: Dict[str, Any] = {}
+    for other in [under] if isinstance(under, str) else under:
+        base = _merged(base, _extended(os.path.join(os.path.dirname(file), other), (*above, file)))
+    return _merged(base, raw)
+
+
+def _merged(base: Any, over: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    return {**base, **{k: _merged(base.get(k), v) for k, v in over.items()}}
+
+
+def _read(file: str) -> Any:
+    with open(file, encoding="utf-8-sig") as f:
+        text = f.read()
+    if file.endswith(".json"):
+        return json.loads(text)
+    try:
+        import yaml
+    except ImportError:
+        raise ImportError("%s: YAML is read by PyYAML, which is not installed: pip install PyYAML, or give a .json file" % file) from None
+    return yaml.safe_load(text)
+
+
+def _mapping(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = raw.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError("%s: want a mapping, got %r" % (key, value))
+    return value
+
+
+def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
+    walker = logging.config.BaseConfigurator(json_like(raw))  # it resolves cfg://
+    handlers: Dict[str, Any] = {}
+    spooled: List[Dict[str, Any]] = []
+    for name, spec in _mapping(raw, "handlers").items():
+        if isinstance(spec, Mapping) and _is_girok(spec):
+            spooled.append({"name": str(name), "spec": {k: _resolved(walker, v) for k, v in spec.items()}})
+            handlers[name] = spec
+        else:
+            handlers[name] = _python_handler(spec)
+    out = dict(raw, handlers=handlers)
+    out["formatters"] = {n: formatter(f) for n, f in _mapping(raw, "formatters").items()}
+    if spooled:
+        writer = _writer(raw, spooled, folder, file)
+        for bit, s in enumerate(spooled):
+            handlers[s["name"]] = {"()": _maker(writer, bit), **{k: v for k, v in s["spec"].items() if k in ("level", "filters")}}
+    logging.config.dictConfig(out)
+
+
+def json_like(raw: Mapping[str, Any]) -> Dict[str, Any]:
+    """A copy that a configurator may change."""
+    return {k: json_like(v) if isinstance(v, Mapping) else v for k, v in raw.items()}
+
+
+def _resolved(walker: Any, value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("cfg://"):
+        return walker.cfg_convert(value[len("cfg://") :])
+    return value
+
+
+def _maker(writer: Writer, bit: int) -> Callable[[], Handler]:
+    return lambda: Handler(writer, bit)
+
+
+def _class_of(spec: Mapping[str, Any]) -> str:
+    named = spec.get("class", spec.get("()"))
+    return named if isinstance(named, str) else ""
+
+
+def _is_girok(spec: Mapping[str, Any]) -> bool:
+    """Whether a handler is one that only girok has, or a file that is written from the spool."""
+    named = _class_of(spec)
+    if named in ("file", "logging.FileHandler"):
+        return spec.get("spooled") is True
+    return bool(named) and "." not in named and "://" not in named and named != "console"
+
+
+def _python_handler(spec: Any) -> Any:
+    """A handler of girok's that is Python's by another name."""
+    if not isinstance(spec, Mapping):
+        return spec
+    known = {"console": "logging.StreamHandler", "file": "logging.FileHandler"}.get(_class_of(spec))
+    spec = {k: v for k, v in spec.items() if k not in ("accepts", "spooled")}
+    if known:
+        spec.pop("()", None)
+        spec["class"] = known
+        if known == "logging.StreamHandler":
+            spec.pop("mode", None)
+    return spec
+
+
+def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, file: Optional[str]) -> Writer:
+    if len(spooled) > MAX_HANDLERS:
+        raise ValueError("handlers: a program can have %d spooled handlers, got %d" % (MAX_HANDLERS, len(spooled)))
+    keys = _mapping(raw, "spool")
+    service = raw.get("service") or os.path.splitext(os.path.basename(sys.argv[0] or "python"))[0]
+    service = _expanded(str(service), "service")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}", service):
+        raise ValueError("service: want letters, digits and _ . @ -, got %r" % service)
+    config: Dict[str, Any] = {"service": service, "dir": folder, "handlers": []}
+    if raw.get("timezone"):
+        config["timezone"] = _expanded(str(raw["timezone"]), "timezone")
+    durable = keys.get("durability") == "disk"
+    if durable:
+        config["durable"] = True
+    for bit, s in enumerate(spooled):
+        named = "file" if _class_of(s["spec"]) == "logging.FileHandler" else _class_of(s["spec"])
+        config["handlers"].append({"bit": bit, "name": s["name"], "class": named, "keys": _keys(s["name"], named, s["spec"], raw, folder, file)})
+    redact = _mapping(raw, "redact")
+    hidden = redact.get("keys") or []
+    encoder = Encoder(Redactor(list(hidden), redact.get("with") or "mask") if hidden else None)
+    return Writer(_spool_folder(keys, folder), config, encoder, _size(keys.get("max_bytes")), durable)
+
+
+def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any], folder: str, file: Optional[str]) -> Dict[str, Any]:
+    """A handler's keys as a run keeps them: variables replaced, secrets as references."""
+    keys: Dict[str, Any] = {}
+    for k, v in spec.items():
+        if k == "()":
+            keys["class"] = v
+        elif k in KINDS[named] if named in KINDS else _LOOKS_SECRET.search(str(k)) and not str(k).endswith("_file"):
+            keys[k] = _secret(v, "handlers.%s.%s" % (name, k), ("handlers", name, str(k)), folder, file)
+        else:
+            keys[str(k)] = _stored(v, "handlers.%s.%s" % (name, k))
+    if named == "file":
+        keys["filename"] = os.path.abspath(str(keys.get("filename", "")))
+        shape = keys.pop("formatter", None)
+        if shape is not None:
+            known = _mapping(raw, "formatters")
+            if shape not in known:
+                raise ValueError("handlers.%s.formatter: there is no formatter %r" % (name, shape))
+            keys["formatter"] = _stored(known[shape], "formatters.%s" % shape)
+    return keys
+
+
+def _stored(v: Any, path: str) -> Any:
+    """A value as JSON has it."""
+    if isinstance(v, str):
+        return _expanded(v, path)
+    if isinstance(v, Mapping):
+        return {str(k): _stored(x, "%s.%s" % (path, k)) for k, x in v.items()}
+    if isinstance(v, (list, tuple)):
+        return [_stored(x, path) for x in v]
+    if v is None or isinstance(v, (bool, int, float)):
+        return v
+    return str(v)
+
+
+def _expanded(text: str, path: str) -> str:
+    """The text with ${VARIABLE}, ${VARIABLE:-default} and ${file:/path} replaced; $${ is a literal ${."""
+
+    def one(m: "re.Match[str]") -> str:
+        if m.group().startswith("$$"):
+            return m.group()[1:]
+        if m.group(1).startswith("file:"):
+            with open(m.group(1)[len("file:") :], encoding="utf-8") as f:
+                return f.read().rstrip("\r\n")
+        name = _VARIABLE.fullmatch(m.group(1))
+        if not name:
+            raise ValueError("%s: after ${ want a variable's name, as ${NAME} or ${NAME:-default}" % path)
+        value = os.environ.get(name.group(1))
+        if name.group(2) is not None:
+            return value or name.group(2)
+        if value is None:
+            raise ValueError("%s: the variable %s is not set" % (path, name.group(1)))
+        return value
+
+    return _REFERENCE.sub(one, text) if "${" in text else text
+
+
+def _secret(v: Any, path: str, way: Tuple[str, ...], folder: str, file: Optional[str]) -> str:
+    """What may be stored in the place of a secret: where it is to be had."""
+    text = str(v)
+    found = list(_REFERENCE.finditer(text))
+    if found and not _REFERENCE.sub("", text) and all(not m.group().startswith("$$") and ":-" not in m.group(1) for m in found):
+        return _REFERENCE.sub(lambda m: "${file:%s}" % os.path.join(folder, m.group(1)[5:]) if m.group(1).startswith("file:") else m.group(), text)
+    if file is None:
+        raise ValueError("%s: is not stored in the spool as it is; want ${VARIABLE} or ${file:/path}" % path)
+    pointer = "".join("/" + w.replace("~", "~0").replace("/", "~1") for w in way)
+    return "${key:%s#%s}" % (_escaped(file), _escaped(pointer))
+
+
+def _escaped(text: str) -> str:
+    return re.sub("[%#}]", lambda m: quote(m.group(), safe=""), text)
+
+
+def _spool_folder(keys: Mapping[str, Any], folder: str) -> str:
+    if keys.get("dir"):
+        return os.path.join(folder, _expanded(str(keys["dir"]), "spool.dir"))
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    places = (
+        os.environ.get("GIROK_SPOOL"), os.environ.get("STATE_DIRECTORY", "").split(":")[0],
+        os.path.join(folder, "spool"), os.path.join(state, "girok"),
+    )
+    for place in places:
+        if place and _usable(os.path.abspath(place)):
+            return os.path.abspath(place)
+    raise ValueError("spool: none of %s can be written; want spool.dir" % ", ".join(p for p in places if p))
+
+
+def _usable(place: str) -> bool:
+    while not os.path.exists(place):
+        above = os.path.dirname(place)
+        if above == place:
+            return False
+        place = above
+    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+
+
+def _size(v: Any) -> int:
+    if v is None or isinstance(v, int):
+        return int(v or 0)
+    m = _SIZE.fullmatch(str(v).strip())
+    if not m:
+        raise ValueError("spool.max_bytes: want a size, as 512KiB or 1GiB, got %r" % (v,))
+    unit = m.group(2)
+    if unit in ("", "B"):
+        return int(m.group(1))
+    return int(m.group(1)) * (1024 if "i" in unit else 1000) ** ("KMGT".index(unit[0].upper()) + 1)

@@ -1,0 +1,308 @@
+"""Runs in a spool, by the plain writer of docs/spool-format.md."""
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+import struct
+import sys
+import threading
+import time
+import weakref
+import zlib
+from typing import Any, Dict, List, Optional, Tuple
+
+from ._record import Encoder, id_of, with_id
+
+HEADER = 4096
+SEGMENT = 8 << 20  # bytes of a run's only segment; a run that is full makes room for the next one
+LEAST_SEGMENT = 1 << 20
+DEFAULT_LIMIT = 1 << 30
+_IEEE = 2  # zlib's checksum is quick, a CRC32C in Python is not
+_WORD = struct.Struct("<II")
+_MASK = struct.Struct("<Q")
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of headers."""
+    crc = 0xFFFFFFFF
+    for b in data:
+        crc ^= b
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def header(seq: int, size: int, base: int, run: int, salt: int, created: int) -> bytes:
+    """What stands at the start of a segment."""
+    h = b"girokseg" + struct.pack("<IIQQQQQq", 1, _IEEE, seq, size, base, run, salt, created)
+    return h + struct.pack("<I", crc32c(h))
+
+
+def frame(payload: bytes, salt: int, position: int) -> bytes:
+    """A record at its place: nowhere else do these bytes check."""
+    mix = ((salt ^ position) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 32
+    return b"".join((_WORD.pack(len(payload), zlib.crc32(payload) ^ mix), payload, bytes(-len(payload) & 7)))
+
+
+def _mkdir(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+
+
+class Run:
+    """What one opening wrote: a folder with a lock, a configuration and one segment.
+
+    It is dead, and somebody else's to deliver and remove, once its lock is free:
+    by close, or because the process died.
+    """
+
+    def __init__(self, service: str, config: Dict[str, Any], size: int, durable: bool) -> None:
+        self.id = secrets.randbits(64) | 1
+        self.salt = secrets.randbits(64)
+        self.size, self.at, self.durable = size, HEADER, durable
+        now = time.time()
+        os.makedirs(os.path.dirname(service), 0o700, exist_ok=True)
+        for d in (service, *(os.path.join(service, d) for d in ("runs", "to", "dead"))):
+            _mkdir(d)
+        self.path = os.path.join(service, "runs", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-%016x" % self.id)
+        os.mkdir(self.path, 0o700)
+        self._lock = os.open(os.path.join(self.path, "write"), os.O_RDWR | os.O_CREAT, 0o600)
+        self.file = -1
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self.file = os.open(os.path.join(self.path, "000001.seg"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            head = header(1, size, 0, self.id, self.salt, time.time_ns()).ljust(HEADER, b"\0")
+            if os.write(self.file, head) != HEADER:
+                raise OSError("the disk is full")
+            created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%06dZ" % (now % 1 * 1e6)
+            config = dict(config, format=1, id="%016x" % self.id, pid=os.getpid(), created=created, host=socket.gethostname())
+            new = os.path.join(self.path, "config.new")
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                json.dump(config, f)
+                if durable:
+                    f.flush()
+                    os.fsync(f.fileno())
+            os.rename(new, os.path.join(self.path, "config"))
+            if durable:
+                for d in (self.path, os.path.dirname(self.path)):
+                    fd = os.open(d, os.O_RDONLY)
+                    os.fsync(fd)
+                    os.close(fd)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the run. One without records is removed."""
+        empty = self.at == HEADER
+        self.let_go(remove=empty)
+
+    def let_go(self, remove: bool = False) -> None:
+        """Closes the files: all that a child has to do with the run of its parent."""
+        if remove:
+            gone = os.path.join(os.path.dirname(self.path), ".gone-" + os.path.basename(self.path))
+            try:
+                os.rename(self.path, gone)
+                for name in os.listdir(gone):
+                    os.unlink(os.path.join(gone, name))
+                os.rmdir(gone)
+            except OSError:
+                pass  # whoever delivers removes it
+        for fd in (self.file, self._lock):
+            if fd >= 0:
+                os.close(fd)
+        self.file = self._lock = -1
+
+
+class Writer:
+    """Appends records to runs of its own: a new one when one is full, and after a fork.
+
+    A write that fails never raises: the record is counted as dropped and told on
+    standard error, at most once a minute. Threads may share a writer.
+    """
+
+    def __init__(self, spool: str, config: Dict[str, Any], encoder: Encoder, max_bytes: int = 0, durable: bool = False) -> None:
+        self.service = os.path.join(spool, config["service"])
+        self.written = self.dropped = 0
+        self._config, self._encoder = config, encoder
+        self._max_bytes, self._durable = max_bytes, durable
+        self._size = max(min(SEGMENT, max_bytes // 8 if max_bytes else SEGMENT), LEAST_SEGMENT) & ~4095
+        self._several = len(config["handlers"]) > 1
+        self._all = sum(1 << h["bit"] for h in config["handlers"])
+        self._lock = threading.RLock()
+        self._busy = False
+        self._run: Optional[Run] = None
+        self._last: Tuple[Any, bytes, int, int, int] = (lambda: None, b"", 0, 0, 0)
+        self._again = self._tell = 0.0
+        self._untold, self._why = 0, ""
+        _writers.add(self)
+
+    def record(self, mask: int, r: Any) -> None:
+        """Appends a log record for the handlers of mask."""
+        if not self._several:
+            self.append(mask, self._encoder.record(r)[0])
+            return
+        known, rest, at, run, position = self._last
+        if known() is r:  # another handler had it: in all of them it has the same id
+            self.append(mask, with_id(rest, at, id_of(rest, run, position)))
+            return
+        rest, at = self._encoder.record(r)
+        place = self.append(mask, rest)
+        if place is not None:
+            self._last = (weakref.ref(r), rest, at, *place)
+
+    def append(self, mask: int, rest: bytes) -> Optional[Tuple[int, int]]:
+        """Appends a payload, and gives the run's id and the position; None if it was dropped."""
+        payload = _MASK.pack(mask) + rest
+        with self._lock:
+            if self._busy:  # a signal handler logs while this thread is in here
+                return self._aside(payload)
+            self._busy = True
+            try:
+                return self._put(payload)
+            except OSError as e:
+                self._drop("%s: %s" % (self.service, e.strerror or e))
+                return None
+            except BaseException:  # KeyboardInterrupt and its like: what of the frame is there nobody knows
+                self._end()
+                raise
+            finally:
+                self._busy = False
+
+    def _put(self, payload: bytes) -> Optional[Tuple[int, int]]:
+        run = self._run
+        need = len(payload) + 15 & ~7
+        if run is None or run.at + need > run.size:
+            run = self._next()
+            if run is None:
+                return None
+        at = run.at
+        run.at = at + need
+        try:
+            if os.pwrite(run.file, frame(payload, run.salt, at), at) != need:
+                os.ftruncate(run.file, at)
+                raise OSError("the disk is full")
+            if run.durable:
+                os.fdatasync(run.file)
+        except OSError:
+            self._end()
+            self._again = time.monotonic() + 1
+            raise
+        self.written += 1
+        return run.id, at
+
+    def _next(self) -> Optional[Run]:
+        """Makes a new run the current one, if there is room and the disk takes it."""
+        self._end()
+        if time.monotonic() < self._again:
+            self._drop(self._why)
+            return None
+        self._again = time.monotonic() + 1
+        held, limit = self._held(), self._limit()
+        if held + self._size > limit:
+            self._drop("%s: %d bytes wait for delivery, and spool.max_bytes is %d; does girok run --spool %s run?" % (self.service, held, limit, os.path.dirname(self.service)))
+            return None
+        self._run = Run(self.service, self._config, self._size, self._durable)
+        self._again = 0.0
+        if self._untold:
+            self._gap()
+        return self._run
+
+    def _gap(self) -> None:
+        """Tells the handlers what they did not get."""
+        import logging
+
+        text = "%d records were dropped: %s" % (self._untold, self._why)
+        self._untold = 0
+        r = logging.LogRecord("girok.gap", logging.WARNING, __file__, 0, text, None, None, "")
+        self._put(_MASK.pack(self._all) + self._encoder.record(r)[0])
+        self.written -= 1
+
+    def _aside(self, payload: bytes) -> Optional[Tuple[int, int]]:
+        """Writes one record into a run of its own."""
+        try:
+            run = Run(self.service, self._config, self._size, self._durable)
+            os.pwrite(run.file, frame(payload, run.salt, HEADER), HEADER)
+            run.at += len(payload)
+            run.close()
+        except OSError as e:
+            self._drop("%s: %s" % (self.service, e.strerror or e))
+            return None
+        self.written += 1
+        return run.id, HEADER
+
+    def _end(self) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.close()
+
+    def _drop(self, why: str) -> None:
+        self.dropped += 1
+        self._untold += 1
+        self._why = why
+        now = time.monotonic()
+        if now >= self._tell:
+            self._tell = now + 60
+            try:
+                sys.stderr.write("girok: records are dropped, %d so far: %s\n" % (self.dropped, why))
+            except Exception:
+                pass  # nobody is there to be told
+
+    def _held(self) -> int:
+        held, runs = 0, os.path.join(self.service, "runs")
+        try:
+            for d in os.scandir(runs):
+                try:
+                    held += sum(f.stat().st_blocks * 512 for f in os.scandir(d.path))
+                except OSError:
+                    continue  # delivered and removed meanwhile
+        except OSError:
+            pass  # the folder is still to be made
+        return held
+
+    def _limit(self) -> int:
+        if self._max_bytes:
+            return max(self._max_bytes, 2 * self._size)
+        try:
+            disk = os.statvfs(os.path.dirname(self.service))
+        except OSError:
+            return DEFAULT_LIMIT
+        return max(min(DEFAULT_LIMIT, disk.f_bavail * disk.f_frsize // 10), 4 * self._size)
+
+    def close(self) -> None:
+        """Ends the run, so that it can be delivered and removed. The next record opens a new one."""
+        with self._lock:
+            if not self._busy:
+                self._end()
+
+    def forked(self) -> None:
+        """In a child: leaves the run to the parent."""
+        self._lock, self._busy = threading.RLock(), False
+        self._last = (lambda: None, b"", 0, 0, 0)
+        self.written = self.dropped = self._untold = 0
+        run, self._run = self._run, None
+        if run is not None:
+            run.let_go()
+
+
+_writers: "weakref.WeakSet[Writer]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for w in list(_writers):
+        w.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def stats() -> Dict[str, int]:
+    """Records that this process wrote to spools, and those that it dropped."""
+    every: List[Writer] = list(_writers)
+    return {"written": sum(w.written for w in every), "dropped": sum(w.dropped for w in every)}

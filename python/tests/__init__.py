@@ -1,0 +1,1 @@
+"""The package's own tests: python3 -m unittest discover -s python -t python."""
