@@ -78,8 +78,8 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 		}
 	}
 	checkVersion(doc.Root, b.keys.Version, &ps)
-	if d := b.keys.DisableExisting; d != nil {
-		if b.others = tree.KeepOthers; bool(*d) {
+	if doc.Root.Get("disable_existing_loggers") != nil { // null is false
+		if b.others = tree.KeepOthers; b.keys.DisableExisting != nil && bool(*b.keys.DisableExisting) {
 			b.others = tree.DisableOthers
 		}
 	}
@@ -106,7 +106,9 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 			ps.Add(k.Pos, "loggers."+k.Name, "A logger name must be a string; write %q", k.Name)
 		}
 	}
-	b.logger("", b.keys.Root, &ps) // after those that loggers calls "" or root, as in Python
+	if r := b.keys.Root; r.Kind() != config.Map || len(r.Keys()) > 0 { // an empty one changes nothing
+		b.logger("", r, &ps) // after those that loggers calls "" or root, as in Python
+	}
 	b.markFed()
 	b.readSources(sourceKindsOf(opts), &ps)
 	return b, ps.Err()
@@ -265,7 +267,9 @@ func (b *blueprint) filtersNamed(n *config.Node, names []string, ps *config.Prob
 			at := n.Get("filters").Items()[i]
 			ps.Add(at.Pos(), at.Path(), "%s", unknownName("filter", name, slices.Sorted(maps.Keys(b.named))))
 		}
-		list = append(list, f)
+		if slices.Index(names, name) == i { // twice is once
+			list = append(list, f)
+		}
 	}
 	return list
 }

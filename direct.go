@@ -143,8 +143,13 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	if t, ok := h.format.(*format.Text); ok {
 		h.tree.Shows = t
 	}
-	if out, ok := h.out.(*fileHandlerKeys); ok {
+	switch out := h.out.(type) {
+	case *fileHandlerKeys:
 		h.tree.Ends = out.Mode == "w"
+	case *watchedKeys:
+		h.tree.Ends = out.Mode == "w"
+	case *memoryKeys:
+		h.tree.Ends = true // CPython's forgets its target
 	}
 	switch h.out.(type) {
 	case *nullKeys, *memoryKeys:

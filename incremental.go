@@ -33,7 +33,12 @@ func readOver(old *blueprint, doc *config.Document, opts []Option) (*blueprint, 
 	}
 	b.adjusted, b.others = docs, tree.LeaveOthers
 	var ps config.Problems
-	for _, d := range docs {
+	for i, d := range docs {
+		if old != nil && i == len(docs)-1 { // what was set since then stays
+			for i := range b.loggers {
+				b.loggers[i].KeepLevel, b.loggers[i].KeepPropagate = true, true
+			}
+		}
 		b.adjust(d.Root, &ps)
 	}
 	return b, ps.Err()
@@ -67,9 +72,12 @@ func (b *blueprint) adjustLogger(name string, n *config.Node, propagates bool, p
 	if name == "root" {
 		name = ""
 	}
-	i := slices.IndexFunc(b.loggers, func(l tree.LoggerConfig) bool { return l.Name == name })
+	i := len(b.loggers) - 1 // the root may be there twice, and the last one counts
+	for i >= 0 && b.loggers[i].Name != name {
+		i--
+	}
 	if i < 0 {
-		l := tree.LoggerConfig{Name: name, Propagate: true, KeepLevel: true, KeepPropagate: true}
+		l := tree.LoggerConfig{Name: name, Propagate: true, KeepLevel: true, KeepPropagate: true, KeepHandlers: true}
 		i, b.loggers = len(b.loggers), append(b.loggers, l)
 	}
 	l := &b.loggers[i]

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -142,6 +143,19 @@ var differences = []struct {
 		steps:  []pydiff.Step{call(30, ""), {Op: "configure", Time: 1_000_000_001e9, Config: "version: 1\nincremental: true"}, callAt(1_000_000_010e9), callAt(1_000_000_020e9)},
 	},
 	{
+		why:    "a second configuration, and a logger that keeps a file of mode x: CPython raises at its next record, girok goes on writing",
+		config: toFile + "  f: {class: logging.FileHandler, mode: x, filename: app.log}\nroot: {handlers: [f]}",
+		steps:  []pydiff.Step{{Op: "configure", Time: 1_000_000_000e9, Config: "version: 1\ndisable_existing_loggers: false"}, call(30, "")},
+	},
+	{
+		why:    "a second configuration without disable_existing_loggers: for girok it is all there is, for CPython loggers that it does not name are silent",
+		config: toStdout + `formatters: {f: {format: "%(message)s"}}`,
+		steps: []pydiff.Step{
+			{Op: "get", Logger: "shop", Time: 1_000_000_000e9}, {Op: "configure", Time: 1_000_000_000e9, Config: toStdout + `formatters: {f: {format: "%(levelname)s"}}`},
+			{Op: "log", Time: 1_000_000_000e9, Logger: "shop", Level: 30, Msg: "order placed", File: "a", Func: "f"},
+		},
+	},
+	{
 		why:    "WatchedFileHandler with delay and mode w: CPython opens the file anew with the second record, and loses the first",
 		config: toFile + "  f: {class: logging.handlers.WatchedFileHandler, delay: true, mode: w, filename: app.log}\nroot: {handlers: [f]}",
 		steps:  []pydiff.Step{call(30, ""), call(30, "")},
@@ -247,6 +261,7 @@ func (p *diffPlayer) play() string {
 		}
 		p.setTimes(false)
 	}
+	states := p.states()
 	if err := p.logs.Close(); err != nil {
 		return "Close: " + err.Error()
 	}
@@ -257,7 +272,38 @@ func (p *diffPlayer) play() string {
 			}
 		}
 	}
-	return p.sameBytes(stdout, stderr)
+	if diff := p.sameBytes(stdout, stderr); diff != "" {
+		return diff
+	}
+	for _, name := range p.c.Look {
+		if got, want := states[name], p.want.States[name]; !reflect.DeepEqual(got, want) {
+			return fmt.Sprintf("logger %q:\n got %+v\nwant %+v", name, got, want)
+		}
+	}
+	return ""
+}
+
+// states are what loggers are like.
+func (p *diffPlayer) states() map[string]pydiff.State {
+	all := map[string]pydiff.State{}
+	for _, name := range p.c.Look {
+		n := p.logs.Node(name)
+		set := n.Settings()
+		st := pydiff.State{
+			Level: int(set.Level), Effective: int(n.Level()), Disabled: n.Disabled(), Propagate: set.Propagate || name == "",
+			Handlers: []string{}, Levels: []int{}, Filters: len(set.Filters), Enabled: []int{},
+		}
+		for _, h := range set.Handlers {
+			st.Handlers, st.Levels = append(st.Handlers, h.Name), append(st.Levels, int(h.Level))
+		}
+		for _, l := range []int{5, 10, 20, 25, 30, 40, 50, 60} {
+			if n.Enabled(record.Level(l)) {
+				st.Enabled = append(st.Enabled, l)
+			}
+		}
+		all[name] = st
+	}
+	return all
 }
 
 // told is what CPython says of a case beside its output.
@@ -330,6 +376,12 @@ func (p *diffPlayer) step(s *pydiff.Step) error {
 		return p.logs.ReloadBytes("config.yaml", []byte(s.Config))
 	case "get":
 		p.logs.Logger(s.Logger)
+		return nil
+	case "set_level":
+		p.logs.tree.SetLevel(s.Logger, record.Level(s.Level))
+		return nil
+	case "disable":
+		p.logs.tree.Disable(record.Level(s.Level))
 		return nil
 	}
 	attrs := []slog.Attr{slog.Group("LogRecord", "process", s.Process, "processName", s.ProcessName, "thread", s.Thread, "threadName", s.ThreadName)}

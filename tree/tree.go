@@ -51,7 +51,7 @@ type Handler struct {
 	Filters []filter.Filter
 	// Shows is what View.Shown becomes when the handler has had a record.
 	Shows any
-	// Ends: it takes nothing more once another configuration is applied, though a
+	// Ends: nothing comes out of it once another configuration is applied, though a
 	// logger keeps it (see KeepOthers). Python closes a file of mode w for good.
 	Ends bool
 }
@@ -73,7 +73,8 @@ type LoggerConfig struct {
 	Propagate bool
 	// KeepLevel and KeepPropagate: the configuration does not say, so they stay what
 	// they are; of a logger that is new, NotSet (the root's WARNING) and true.
-	KeepLevel, KeepPropagate bool
+	// KeepHandlers: so do they, and the filters.
+	KeepLevel, KeepPropagate, KeepHandlers bool
 }
 
 // Config is what a tree is made of.
@@ -182,9 +183,20 @@ func (t *Tree) Apply(cfg Config) {
 		named[canonical(l.Name)] = true
 	}
 	t.reset(&cfg, named)
+	seen := map[*Node]bool{} // the root may come twice
 	for _, l := range cfg.Loggers {
 		n := t.node(canonical(l.Name))
-		n.handlers, n.filters, n.set = l.Handlers, l.Filters, true
+		if n.set = true; !l.KeepHandlers {
+			n.handlers = l.Handlers
+			switch {
+			case cfg.Others == LeaveOthers && len(n.filters) > 0: // an incremental configuration has none
+			case cfg.Others == ResetOthers && !seen[n]:
+				n.filters = l.Filters
+			default: // Python adds to those that the logger has
+				n.filters = append(slices.Clip(n.filters), l.Filters...)
+			}
+		}
+		seen[n] = true
 		if !l.KeepLevel {
 			n.level = l.Level
 		}
@@ -204,11 +216,12 @@ func (t *Tree) reset(cfg *Config, named map[string]bool) {
 	}
 	for name, n := range t.nodes {
 		switch {
-		case cfg.Others == ResetOthers, cfg.Others != LeaveOthers && !named[name] && below(name, named):
+		case cfg.Others == ResetOthers:
 			n.level, n.handlers, n.filters, n.propagate = record.NotSet, nil, nil, true
+		case cfg.Others != LeaveOthers && !named[name] && below(name, named):
+			n.level, n.handlers, n.propagate = record.NotSet, nil, true
 		default:
-			// The spool of now has other handlers than that of before.
-			n.handlers = slices.DeleteFunc(slices.Clone(n.handlers), func(h *Handler) bool { return h.Direct == nil || h.Ends })
+			n.handlers = kept(n.handlers)
 		}
 		switch {
 		case name == "" || named[name]:
@@ -222,6 +235,27 @@ func (t *Tree) reset(cfg *Config, named map[string]bool) {
 		root.level = record.Warning
 	}
 }
+
+// kept are the handlers that a logger still has under another configuration. The
+// spool of now has others than that of before; one that Ends is there, and silent.
+func kept(old []*Handler) (list []*Handler) {
+	for _, h := range old {
+		switch {
+		case h.Direct == nil:
+		case h.Ends:
+			silent := *h
+			silent.Direct, silent.Ends = ended{}, false
+			list = append(list, &silent)
+		default:
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+type ended struct{}
+
+func (ended) Handle(*record.View) error { return nil }
 
 // Uses reports whether a logger has the handler.
 func (t *Tree) Uses(d Direct) bool {

@@ -69,6 +69,7 @@ type drawer struct {
 	times  int64       // the time of the next step
 	places map[string]bool
 	held   bool // there is a MemoryHandler
+	once   bool // there is a file of mode x
 }
 
 // Draw draws a case. The same seed gives the same case.
@@ -138,8 +139,7 @@ func (d *drawer) config(c *Case, again bool) *node {
 	for _, name := range names[:d.r.IntN(4)] {
 		loggers.set(name, d.logger(true, handlers, filters))
 	}
-	byName := d.has(5, "loggers.root")
-	if byName {
+	if d.has(5, "loggers.root") {
 		loggers.set(d.one("root by name", "root", "''"), d.logger(true, handlers, filters))
 	}
 	sections := []struct {
@@ -153,8 +153,8 @@ func (d *drawer) config(c *Case, again bool) *node {
 			root.set(s.name, s.n)
 		}
 	}
-	if l := d.logger(false, handlers, filters); len(l.keys) > 0 && !byName && d.has(90, "root") {
-		root.set("root", l)
+	if d.has(80, "root") {
+		root.set("root", d.logger(false, handlers, filters))
 	}
 	// Without it girok leaves loggers on that a second configuration does not name.
 	if again || d.has(40, "disable_existing_loggers") {
@@ -187,7 +187,7 @@ func (d *drawer) levelNode() *node {
 		d.count("level number")
 		return d.number(d.r.IntN(60))
 	case 1:
-		return scalar(d.one("level", "FATAL", "WARN", "NOTSET", "~", "CRITICAL"))
+		return scalar(d.one("level", "FATAL", "WARN", "NOTSET", "true", "~", "CRITICAL"))
 	}
 	return d.text(d.one("level", "DEBUG", "INFO", "WARNING", "ERROR"))
 }
@@ -200,9 +200,6 @@ func (d *drawer) logger(propagates bool, handlers, filters *node) *node {
 	}
 	if d.has(70, what+".level") {
 		l.set("level", d.levelNode())
-		for !propagates && l.get("level").text == "~" {
-			l.set("level", d.levelNode())
-		}
 	}
 	if d.has(80, what+".handlers") {
 		l.set("handlers", d.names(handlers, 1))
@@ -302,6 +299,7 @@ func (d *drawer) file(h *node, class string, c *Case) {
 			mode = "a"
 		}
 		h.set("mode", d.text(mode))
+		d.once = d.once || mode == "x"
 		late = late && (mode == "a" || class != "WatchedFileHandler") // CPython opens it anew with the second record
 	}
 	if d.has(40, class+".encoding") {
@@ -357,7 +355,7 @@ func (d *drawer) memory(handlers, filters *node) {
 	d.count("MemoryHandler.capacity")
 	h.set("capacity", d.number(1+d.r.IntN(6)))
 	if d.has(50, "MemoryHandler.flushLevel") {
-		if d.chance(0) {
+		if d.chance(50) {
 			h.set("flushLevel", scalar(d.one("flushLevel", "ext://logging.ERROR", "ext://logging.CRITICAL", "ext://logging.INFO")))
 		} else {
 			h.set("flushLevel", d.number(d.r.IntN(60)))

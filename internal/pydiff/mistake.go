@@ -68,11 +68,11 @@ func (d *drawer) mistake(root *node) string {
 		if root.get("loggers") == nil {
 			return ""
 		}
-		root.get("loggers").set("broken", scalar(d.one("logger wrong", "text", "[a]", "5")))
+		root.get("loggers").set("broken", scalar(d.one("logger wrong", "text", "~", "[a]", "5")))
 	case "handler text":
 		root.get("handlers").set("broken", scalar(d.one("handler wrong", "text", "~", "[a]", "5", "{}")))
 	case "section":
-		root.set(d.one("section wrong", "handlers", "formatters", "filters", "loggers"), scalar(d.one("section value", "[a]", "text", "5")))
+		root.set(d.one("section wrong", "handlers", "formatters", "filters", "loggers"), scalar(d.one("section value", "~", "[a]", "text", "5")))
 	case "encoding":
 		if handler.get("filename") == nil || handler.get("delay") != nil {
 			return ""

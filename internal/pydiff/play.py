@@ -42,9 +42,9 @@ class Factory:
         r = logging.LogRecord(name, level, step["file"], step["line"], msg, args, exc_info, step["func"], step.get("stack"))
         r.process, r.processName = step["process"], step["process_name"]
         r.thread, r.threadName = step["thread"], step["thread_name"]
-        if not NEW:
-            r.msecs = now // 1_000_000 % 1000 + 0.0
-            r.relativeCreated = (now - self.start) / 1e6
+        # girok has the milliseconds of 3.13, and of before what is counted in floats.
+        r.msecs = now // 1_000_000 % 1000 + 0.0
+        r.relativeCreated = (now / 1e9 - self.start / 1e9) * 1000
         r.__dict__.pop("taskName", None)
         return r
 
@@ -108,7 +108,7 @@ def files():
 def state(name):
     l = logging.getLogger(name)
     return {
-        "level": int(l.level), "effective": int(l.getEffectiveLevel()), "disabled": bool(l.disabled), "propagate": bool(l.propagate),
+        "level": int(l.level), "effective": int(l.getEffectiveLevel()), "disabled": bool(l.disabled), "propagate": bool(l.propagate) or l is logging.root,
         "handlers": [h.name for h in l.handlers], "levels": [int(h.level) for h in l.handlers], "filters": len(l.filters),
         "enabled": [n for n in (5, 10, 20, 25, 30, 40, 50, 60) if l.isEnabledFor(n)],
     }

@@ -38,10 +38,16 @@ func (d *drawer) steps(c *Case) {
 	for range 3 + d.r.IntN(10) {
 		d.times += d.between()
 		switch {
-		case false && d.has(3, "op configure") && !c.Misfits:
+		case !c.Misfits && !d.once && d.has(5, "op configure"):
 			c.Steps = append(c.Steps, Step{Op: "configure", Time: d.times, Config: d.yaml(d.config(c, true))})
 		case !d.held && d.has(3, "op incremental"):
 			c.Steps = append(c.Steps, Step{Op: "configure", Time: d.times, Config: d.yaml(d.incremental())})
+		case d.has(3, "op set_level"):
+			level, _ := strconv.Atoi(d.one("set_level", "10", "20", "30", "40", "0", "25"))
+			c.Steps = append(c.Steps, Step{Op: "set_level", Time: d.times, Logger: d.loggerName(), Level: level})
+		case d.has(3, "op disable"):
+			level, _ := strconv.Atoi(d.one("disable", "0", "10", "20", "30", "50"))
+			c.Steps = append(c.Steps, Step{Op: "disable", Time: d.times, Level: level})
 		case d.has(3, "op get"):
 			c.Steps = append(c.Steps, Step{Op: "get", Time: d.times, Logger: d.loggerName()})
 		default:
@@ -97,7 +103,11 @@ func (d *drawer) log(misfits bool) Step {
 		s.Msg = "plain" // lines that CPython loses are told by their text
 	}
 	for _, f := range d.extra {
-		s.Fields = append(s.Fields, Field{f.name, d.value(f.name)})
+		v := d.value(f.name)
+		if misfits && f.name == "user" {
+			v = "kim"
+		}
+		s.Fields = append(s.Fields, Field{f.name, v})
 	}
 	if d.has(20, "extra more") {
 		s.Fields = append(s.Fields, Field{d.one("extra", "path", "_hidden", "with space", "키", "time", "level"), d.anyValue()})
