@@ -22,6 +22,7 @@ import (
 	"github.com/girok/girok"
 	"github.com/girok/girok/internal/pgtest"
 	"github.com/girok/girok/sink/files"
+	"github.com/girok/girok/store/bigquery"
 	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
@@ -98,7 +99,7 @@ func child(spec string) error {
 	if len(part) > 6 {
 		return oneOfMany(part[0], part[5], part[6], marks, life)
 	}
-	logs, err := girok.Open(part[0], files.Kind, sqlite.Kind, duckdb.Kind, postgres.Kind)
+	logs, err := girok.Open(part[0], files.Kind, sqlite.Kind, duckdb.Kind, postgres.Kind, bigquery.Kind)
 	if err != nil {
 		return err
 	}

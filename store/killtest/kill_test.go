@@ -27,7 +27,7 @@ import (
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
-	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, files or file")
+	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, bigquery, files or file")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
@@ -76,10 +76,13 @@ func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000"}[store]
+	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000"}[store]
 	place := "path: kill.db" // with files a folder
-	if store == "postgres" {
+	switch store {
+	case "postgres":
 		place = pg.place()
+	case "bigquery":
+		place = bq.place()
 	}
 	return strings.NewReplacer("CLASS", store, "PLACE", place, "RECORDS", records).Replace(configYAML)
 }
@@ -121,10 +124,13 @@ func newArena(t *testing.T, lives int) *arena {
 	}
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
-		t.Fatalf("no store %q in this test: sqlite, postgres, files, file, or duckdb where there is a C++ compiler", *store)
+		t.Fatalf("no store %q in this test: sqlite, postgres, bigquery, files, file, or duckdb where there is a C++ compiler", *store)
 	}
-	if *store == "postgres" {
+	switch *store {
+	case "postgres":
 		pg.start(t, *seed)
+	case "bigquery":
+		bq.start(t, *seed)
 	}
 	dir := *keep
 	if dir == "" {
@@ -153,6 +159,8 @@ func windowsOf(store string) (list []crash.Window) {
 			of = w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
 		case "files":
 			of = of || w == crash.Journaled || w == crash.Torn // nothing is put aside
+		case "bigquery":
+			of = of || w == crash.Journaled
 		}
 		if of {
 			list = append(list, w)
@@ -178,13 +186,16 @@ func (a *arena) live(life int) {
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
 	}
-	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
+	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "bigquery": 400, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
 	after := time.Duration(1+a.rng.IntN(longest)) * time.Millisecond
 	if aim != "" {
 		after = 5 * time.Second
 	}
-	if *store == "postgres" {
+	switch *store {
+	case "postgres":
 		defer pg.trouble(a)()
+	case "bigquery":
+		defer bq.trouble(a)()
 	}
 	a.run(life, aim, after)
 }
@@ -294,10 +305,13 @@ func (a *arena) check() {
 	}
 	a.t.Logf("acknowledged %d, lost %d, doubled %d; there without having been acknowledged: %d",
 		acknowledged, lost, doubled, extra)
-	if *store == "postgres" {
+	switch *store {
+	case "postgres":
 		a.t.Log(pg.told())
+	case "bigquery":
+		a.t.Log(bq.told())
 	}
-	if *store != "file" && *store != "files" {
+	if *store != "file" && *store != "files" && *store != "bigquery" {
 		a.t.Logf("positions left: %s", a.ask("select count(*) from girok_position")[0][0])
 	}
 	if aside, _ := filepath.Glob(filepath.Join(a.dir, "spool/kill/damaged/*")); len(aside) > 0 {

@@ -17,6 +17,7 @@ var stores = map[string]func(db, query string) ([][]string, error){
 	"sqlite":   sqlite3,
 	"duckdb":   duckdbRows,
 	"postgres": pg.rows,
+	"bigquery": bq.rows,
 	"file":     fileRows,
 	"files":    filesRows,
 }

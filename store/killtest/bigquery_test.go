@@ -1,0 +1,99 @@
+//go:build unix
+
+package killtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/girok/girok/store/bigquery/bqfake"
+)
+
+// bq is the server of -store bigquery: the strict fake, for no emulator's streams
+// outlive its crash.
+var bq bigqueryServer
+
+type bigqueryServer struct {
+	server   *bqfake.Server
+	mu       sync.Mutex
+	rng      *rand.Rand
+	lost     int // answers
+	broken   int // connections, before anything was applied
+	crashed  int
+	finished int // streams, by somebody else
+}
+
+func (b *bigqueryServer) start(t *testing.T, seed uint64) {
+	b.server, b.rng = bqfake.New(), rand.New(rand.NewPCG(seed, 3))
+	b.server.OnAppend = func(string, int64) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch b.rng.IntN(2 * cutEvery) {
+		case 0:
+			b.lost++
+			return bqfake.ErrLost
+		case 1:
+			b.broken++
+			return bqfake.ErrBroken
+		}
+		return nil
+	}
+	if err := b.server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.server.Stop)
+}
+
+func (b *bigqueryServer) place() string {
+	return fmt.Sprintf("project: p\n    dataset: kill\n    endpoint: %s\n    grpc_endpoint: %s\n    insecure: true", b.server.REST(), b.server.GRPC())
+}
+
+// trouble has the server crash at some moment of a life, in some lives, and come back
+// with its streams; in others it ends all streams. What it returns waits for that.
+func (b *bigqueryServer) trouble(a *arena) func() {
+	kind := a.rng.IntN(2 * killEvery)
+	if kind > 1 {
+		return func() {}
+	}
+	after := time.Duration(a.rng.IntN(400)) * time.Millisecond
+	done := make(chan error, 1)
+	go func() {
+		time.Sleep(after)
+		if kind == 1 {
+			b.server.FinalizeAll()
+			done <- nil
+			return
+		}
+		b.server.Stop()
+		done <- b.server.Start()
+	}()
+	if kind == 1 {
+		b.finished++
+	} else {
+		b.crashed++
+	}
+	return func() {
+		if err := <-done; err != nil {
+			a.t.Fatal(err)
+		}
+	}
+}
+
+func (b *bigqueryServer) told() string {
+	return fmt.Sprintf("the server crashed %d times and ended all streams %d times; %d answers were lost, %d connections broke before an append", b.crashed, b.finished, b.lost, b.broken)
+}
+
+// rows are those of the table kills, as the server has them.
+func (b *bigqueryServer) rows(_, _ string) (rows [][]string, err error) {
+	t := b.server.Table("p", "kill", "kills")
+	if t == nil {
+		return nil, nil
+	}
+	for _, r := range t.Rows {
+		rows = append(rows, []string{fmt.Sprint(r["life"]), fmt.Sprint(r["g"]), fmt.Sprint(r["n"]), fmt.Sprint(r["record_id"])})
+	}
+	return rows, nil
+}
