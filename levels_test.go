@@ -11,6 +11,7 @@ import (
 func TestAddLevelName(t *testing.T) {
 	notice := slog.Level(2)
 	AddLevelName(notice, "NOTICE")
+	t.Cleanup(func() { AddLevelName(notice, "Level 25") })
 	logs := openHere(t, `
 version: 1
 formatters: {f: {format: "%(levelname)s %(levelno)d %(message)s"}}
