@@ -40,6 +40,7 @@ type Options struct {
 type Pace struct {
 	RetryMin, RetryMax   time.Duration // 100 ms, 30 s: backoff after an error
 	RefuseMin, RefuseMax time.Duration // 30 s, 5 min: after a refusal
+	Doubt                time.Duration // 10 s: how long a few rows that are all refused wait for more
 	Scan                 time.Duration // 1 s: how often runs are looked for
 	Lock                 time.Duration // 500 ms: how often a lock is tried
 	Idle                 time.Duration // 5 s: how long a lane sleeps that has nothing to do
@@ -57,6 +58,7 @@ func (p Pace) orDefaults() Pace {
 	set(&p.RetryMax, 30*time.Second)
 	set(&p.RefuseMin, 30*time.Second)
 	set(&p.RefuseMax, 5*time.Minute)
+	set(&p.Doubt, 10*time.Second)
 	set(&p.Scan, time.Second)
 	set(&p.Lock, 500*time.Millisecond)
 	set(&p.Idle, 5*time.Second)

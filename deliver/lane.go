@@ -29,7 +29,10 @@ type lane struct {
 	instead map[string]*cursor           // row configurations that were refused, and whose is used in their place
 	queryer atomic.Pointer[sink.Queryer] // one of sinks, for Query
 	stopped bool                         // fenced
-	swept   time.Time                    // when positions were swept last
+	pauses  int                          // how often in turn every row was refused alike
+	doubt   doubt
+	alike   alike
+	swept   time.Time // when positions were swept last
 	b       builder
 	ownLost uint64 // what Stats told of the own runs
 

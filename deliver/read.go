@@ -21,7 +21,7 @@ func (l *lane) fill(ctx context.Context, g []*cursor) bool {
 				return true
 			}
 		}
-		left := l.b.left()
+		left := max(l.b.left(), l.doubts(g))
 		if l.b.len() == 0 || left <= 0 || l.hurry(g) {
 			return true
 		}

@@ -39,15 +39,33 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 		if err := l.own(ctx, s, batch); err != nil {
 			return err
 		}
-		sp := splitter{l: l, s: s, ctx: ctx, used: l.configOf(g[0])}
+		sp := splitter{l: l, s: s, ctx: ctx, used: l.configOf(g[0]), total: len(items), sure: l.sure(g), alike: l.alike.n, reason: l.alike.reason}
 		err := sp.all(items)
+		if errors.Is(err, errDoubt) {
+			l.letters.dropTries()
+			l.state.end(false) // nothing of it is in
+			l.inDoubt(g, len(items), sp.reason)
+			return err
+		}
+		if errors.Is(err, errRecut) { // mended perhaps: what is refused once more is bad
+			l.letters.dropTries()
+			l.pauses, l.alike = 0, alike{}
+			return err
+		}
 		if errors.Is(err, errPaused) {
 			l.letters.dropTries()
 			l.state.end(false) // nothing of it is in
+			// The first one that is refused like this tells as much the next time: the
+			// table may be mended any moment, and what was refused before is no bad row.
+			l.alike = alike{alikeLimit, sp.reason}
 			err = &sink.Refused{
 				Err:    fmt.Errorf("%w: %s", errPaused, sp.reason),
 				Remedy: "mend the table or the handler's columns; nothing was set aside, and delivery goes on by itself",
 			}
+		}
+		if err == nil {
+			l.doubt = doubt{}
+			l.alike = alike{sp.alike, sp.reason}
 		}
 		return err
 	})
@@ -56,17 +74,18 @@ func (l *lane) send(ctx context.Context, g []*cursor) error {
 // persist calls do with the sink of g until it succeeds. It gives up when ctx
 // ends, when positions are fenced, and with errRecut.
 func (l *lane) persist(ctx context.Context, g []*cursor, do func(sink.Sink) error) error {
-	back := backoff{pace: l.dest.d.pace}
+	back := backoff{pace: l.dest.d.pace, refused: l.pauses}
 	for {
 		used := l.configOf(g[0])
 		s, err := l.sink(ctx, used)
 		if err == nil {
 			if err = do(s); err == nil {
+				l.pauses = 0
 				l.setState(g, spool.Delivering, nil)
 				return nil
 			}
 		}
-		if ctx.Err() != nil || errors.Is(err, errRecut) {
+		if ctx.Err() != nil || errors.Is(err, errRecut) || errors.Is(err, errDoubt) {
 			return err
 		}
 		var fenced *sink.Fenced
@@ -77,6 +96,10 @@ func (l *lane) persist(ctx context.Context, g []*cursor, do func(sink.Sink) erro
 		wait := l.failed(g, used, err, &back)
 		if !l.wait(ctx, wait, back.refused > 0) {
 			return cmp.Or(ctx.Err(), errYield)
+		}
+		if errors.Is(err, errPaused) && l.state.pending() == nil {
+			l.pauses = back.refused
+			return errRecut // there may be good rows behind it by now
 		}
 	}
 }
@@ -233,8 +256,11 @@ type splitter struct {
 	used *cursor    // whose configuration shapes the rows
 	out  []entryOut // what was set aside
 
+	total    int    // rows of the batch
+	sure     bool   // rows that are all refused are set aside, however few they are
+	split    bool   // the sink does not say which rows are at fault
 	accepted bool   // something was taken
-	alike    int    // single rows refused for one reason before anything was taken
+	alike    int    // rows refused for one reason before anything was taken, also of the batches before
 	reason   string // theirs
 }
 
@@ -309,6 +335,10 @@ func (p *splitter) tried(items []sink.Item, ends []record.Place, again *entry) e
 	case len(reject.Rows) > 0:
 		return p.without(items, reject, ends)
 	case len(items) > 1:
+		if !p.split && p.l.pauses == 0 { // good rows may lie behind the first bad one
+			p.alike, p.reason = 0, ""
+		}
+		p.split = true
 		half := len(items) / 2
 		if err := p.part(items[:half], nil); err != nil {
 			return err
@@ -330,8 +360,16 @@ func (p *splitter) without(items []sink.Item, reject *sink.Reject, ends []record
 		}
 		bad[r.Index] = r.Reason
 	}
-	if len(bad) == len(items) && p.hopeless(reject.Rows) {
-		return errPaused
+	if len(bad) == len(items) {
+		switch hopeless := p.hopeless(reject.Rows); {
+		case hopeless:
+			return errPaused
+		case ends != nil && !p.sure && p.alike >= p.total && !p.accepted:
+			return errDoubt
+		}
+	}
+	if p.mended(reject.Rows) {
+		return errRecut
 	}
 	durable := p.l.b.durable()
 	rest := make([]sink.Item, 0, len(items)-len(bad))
@@ -369,6 +407,17 @@ func (p *splitter) hopeless(rows []sink.RowError) bool {
 	return p.alike >= alikeLimit
 }
 
+// mended reports whether some rows of a batch are refused as all of them were when
+// the handler was paused. The table may have been mended while the sink looked which
+// rows it refuses: then those are not bad.
+func (p *splitter) mended(rows []sink.RowError) bool {
+	if p.l.pauses == 0 || p.accepted || p.l.state.pending() != nil {
+		return false
+	}
+	was := kindOf(p.l.alike.reason)
+	return slices.ContainsFunc(rows, func(r sink.RowError) bool { return kindOf(r.Reason) == was })
+}
+
 // kindOf is a reason without the values in it: quoted text and digits.
 func kindOf(reason string) string {
 	var b strings.Builder
@@ -398,7 +447,7 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
 	crash.At(crash.Answered)
 	l := p.l
 	if b.Len() > 0 {
-		p.accepted = true
+		p.accepted, p.alike, p.reason = true, 0, ""
 	}
 	for i, m := range b.Moves {
 		touched[i].stored = m.To

@@ -83,8 +83,7 @@ func TestBadRows(t *testing.T) {
 			keys := map[string]any{"table": "rows", "create": name == "postgres" || name == "sqlite", "rest": "drop", "columns": badColumns, "batch": map[string]any{"age": "20ms"}}
 			maps.Copy(keys, b.keys)
 			b.ask(t, badTable[name])
-			cfg := runConfig(name, keys)
-			s := serve(t, dir, cfg)
+			s := serve(t, dir, runConfig(name, keys))
 			good, bad := s.logBad(name, 0, 20*badOnce)
 			s.wantRows(b, good, bad)
 
@@ -101,7 +100,7 @@ func TestBadRows(t *testing.T) {
 			maps.Copy(bad, worse)
 			s.wantRows(b, good, bad)
 			s.stop()
-			giveBack(t, dir, b, cfg, good, bad)
+			giveBack(t, dir, b, good, bad)
 		})
 	}
 }
@@ -124,11 +123,12 @@ func (s *service) logBad(store string, from, to int) (good map[int]bool, bad map
 // letter, once, with its reason.
 func (s *service) wantRows(b *base, good map[int]bool, bad map[int]string) {
 	s.Helper()
-	s.until(fmt.Sprint(len(good), " rows"), func() bool {
-		return b.number(s.T, "select count(*) from rows") >= len(good) && len(s.letters()) >= len(bad)
+	s.until(fmt.Sprint(len(good), " rows, ", len(bad), " letters"), func() bool {
+		letters := len(s.letters())
+		return letters >= len(bad) && b.number(s.T, "select count(*) from rows")+letters >= len(good)+len(bad)
 	})
-	b.wantOnce(s.T, good)
 	letters := s.letters()
+	defer b.wantOnce(s.T, good)
 	for i := range letters {
 		l := &letters[i]
 		n := numberOf(s.T, l)
@@ -171,7 +171,7 @@ func numberOf(t *testing.T, l *deliver.Letter) int {
 
 // giveBack makes room for the bad rows and gives their letters back, some by a process
 // that dies in each window, and the rest by one that does not.
-func giveBack(t *testing.T, dir string, b *base, cfg spool.RunConfig, good map[int]bool, bad map[int]string) {
+func giveBack(t *testing.T, dir string, b *base, good map[int]bool, bad map[int]string) {
 	t.Helper()
 	b.ask(t, map[string]string{
 		"postgres": "drop table rows; create table rows_new (n bigint, name text, score text, small bigint, day text, id text); alter table rows_new rename to rows",
@@ -181,7 +181,7 @@ func giveBack(t *testing.T, dir string, b *base, cfg spool.RunConfig, good map[i
 	columns["score"], columns["day"] = "attr.score", "attr.day"
 	keys := map[string]any{"table": "rows", "create": true, "rest": "drop", "columns": columns, "batch": map[string]any{"age": "20ms"}}
 	maps.Copy(keys, b.keys)
-	cfg = runConfig(b.class, keys)
+	cfg := runConfig(b.class, keys)
 	aims := []string{""}
 	if crash.Enabled {
 		for w := crash.ReplayMade; w < crash.NumAll; w++ {
