@@ -41,6 +41,7 @@ type Handler struct {
 	ready   atomic.Bool // the file is open and its last line whole: the fast way
 	written atomic.Uint64
 	failed  atomic.Uint64
+	opens   atomic.Uint64 // how often a file was opened, or closed
 
 	mu     sync.Mutex // of all that is not the fast way
 	opened bool
@@ -282,6 +283,7 @@ func (h *Handler) openAs(how how) error {
 		return err
 	}
 	h.opened, h.begun, h.mark = true, true, false
+	h.opens.Add(1)
 	if h.o.Encoding.mark() != "" {
 		size, _, err := h.out.stat()
 		h.mark = err == nil && size == 0
@@ -334,6 +336,7 @@ func (h *Handler) Retire() error {
 // shut closes what is open, so that the next record opens it.
 func (h *Handler) shut() error {
 	h.ready.Store(false)
+	h.opens.Add(1)
 	if !h.opened {
 		return nil
 	}

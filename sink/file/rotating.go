@@ -22,6 +22,7 @@ type Rotating struct {
 	size RotatingOptions
 
 	turning sync.Mutex // nobody else writes between the look at the length and the write
+	known   length
 	carer   carer
 }
 
@@ -98,14 +99,37 @@ func (r *Rotating) rotated(buf *[]byte, text []byte) error {
 	if r.size.MaxBytes <= 0 || r.size.Backups <= 0 {
 		return r.emit(buf, text)
 	}
-	chars := utf8.RuneCount(text) + 1
+	n := int64(len(text))
 	r.turning.Lock()
 	defer r.turning.Unlock()
-	err := r.makeRoom(chars)
+	var err error
+	if !r.known.fits(n+1, r.opens.Load(), r.size.MaxBytes) {
+		err = r.makeRoom(utf8.RuneCount(text) + 1)
+	}
 	if e := r.emit(buf, text); e != nil {
+		r.known = length{}
 		return e
 	}
+	r.known.add(n + int64(len(r.o.End)))
 	return err
+}
+
+// length is how long a file is, as far as this process knows. The zero length is not
+// known.
+type length struct {
+	bytes int64
+	fresh int64  // bytes that may be written before the file is asked again: others may write too
+	opens uint64 // the file is that of this opening
+}
+
+// fits reports whether a line of at most n characters has room for sure.
+func (l *length) fits(n int64, opens uint64, limit int64) bool {
+	return l.opens == opens && l.fresh > n && l.bytes+n < limit
+}
+
+func (l *length) add(n int64) {
+	l.bytes += n
+	l.fresh -= n
 }
 
 // makeRoom puts the file aside if it is full.
@@ -120,15 +144,34 @@ func (r *Rotating) makeRoom(chars int) error {
 	}
 	for range 2 { // another process may have begun the next file, and filled it
 		size, _, err := r.out.stat()
-		if err != nil || size+int64(chars) < r.size.MaxBytes || !r.regular() {
+		if err != nil {
+			return nil
+		}
+		if size+int64(chars) < r.size.MaxBytes {
+			r.learn(size)
+			return nil
+		}
+		if !r.regular() {
 			return nil
 		}
 		if renamed, err := r.turn(r.shift); renamed || err != nil {
+			if err == nil {
+				r.learn(0)
+			}
 			r.carer.start()
 			return unturned(err)
 		}
 	}
 	return nil
+}
+
+// learn notes how long the file is.
+func (r *Rotating) learn(size int64) {
+	const most = 64 << 10
+	r.known = length{}
+	if r.o.Encoding == nil && !r.told { // else it is asked each time
+		r.known = length{bytes: size, fresh: min(most, r.size.MaxBytes/16), opens: r.opens.Load()}
+	}
 }
 
 // shift gives each backup the next number.
