@@ -45,10 +45,23 @@ func (l *jsonLayout) requote(dst []byte, mark int) []byte {
 	return append(dst[:mark], dst[end:]...)
 }
 
+// plainJSON marks the characters that are the same in Python's JSON.
+var plainJSON = func() (t [256]bool) {
+	for b := range t {
+		t[b] = b >= ' ' && b < 0x7f && b != '"' && b != '\\'
+	}
+	return t
+}()
+
 // string appends a text.
 func (l *jsonLayout) string(dst, s []byte) []byte {
 	dst = append(dst, '"')
-	for i := 0; i < len(s); {
+	plain := 0
+	for plain < len(s) && plainJSON[s[plain]] {
+		plain++
+	}
+	dst = append(dst, s[:plain]...)
+	for i := plain; i < len(s); {
 		if b := s[i]; b < utf8.RuneSelf {
 			dst = l.ascii1(dst, b)
 			i++

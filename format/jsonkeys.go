@@ -57,6 +57,7 @@ func (k Keys) pyJSON(o Options, class string, factory bool) (Formatter, error) {
 	if err := k.jsonOptions(j); err != nil {
 		return nil, err
 	}
+	j.goStraight()
 	return j, nil
 }
 

@@ -34,6 +34,7 @@ type PyJSON struct {
 	keep       bool // rename_fields_keep_missing
 	excLines   bool
 	stackLines bool
+	straight   *straight
 }
 
 // jsonMember is a member that all records have.
@@ -84,6 +85,16 @@ func (j *PyJSON) Of(pid int, started time.Time) Formatter {
 
 // Append implements Formatter.
 func (j *PyJSON) Append(dst []byte, v *record.View) []byte {
+	if j.straight != nil {
+		if out, ok := j.straight.append(dst, j, v); ok {
+			return out
+		}
+	}
+	return j.appendMembers(dst, v)
+}
+
+// appendMembers collects all members before it writes them.
+func (j *PyJSON) appendMembers(dst []byte, v *record.View) []byte {
 	o := objects.Get().(*object)
 	o.members = o.members[:0]
 	j.fill(o, v)

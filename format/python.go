@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"time"
@@ -20,6 +21,14 @@ func appendPyBool(dst []byte, b bool) []byte {
 // appendPyFloat appends repr(f): the shortest text that reads back, always with
 // a point or an exponent, the latter below 1e-4 and from 1e16.
 func appendPyFloat(dst []byte, f float64) []byte {
+	if abs := math.Abs(f); abs >= 1e-4 && abs < 1e9 { // as nearly all are; JSON's are the same, but for whole ones
+		mark := len(dst)
+		dst = record.AppendJSONFloat(dst, f)
+		if bytes.IndexByte(dst[mark:], '.') < 0 {
+			dst = append(dst, ".0"...)
+		}
+		return dst
+	}
 	switch {
 	case f != f:
 		return append(dst, "nan"...)

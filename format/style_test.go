@@ -1,8 +1,10 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -72,5 +74,41 @@ func TestPyJSONAllocates(t *testing.T) {
 	want := `{"message": "order placed", "user": "kim", "items": 3, "score": 0.9312, "gift": true, "took": "1.5ms"}`
 	if string(buf) != want {
 		t.Errorf("got  %s\nwant %s", buf, want)
+	}
+}
+
+// The quick way writes what the other one does, and takes it where it must.
+func TestPyJSONBothWays(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	formats := []string{"", "%(message)s", "%(asctime)s %(levelname)s %(name)s %(message)s", "%(user)s %(message)s %(lineno)d", "%(created)f %(taskName)s"}
+	options := []string{"", ", static_fields: {a: 1, user: x}", ", timestamp: true", ", prefix: 'p '", ", json_ensure_ascii: false", ", version: 4.2", ", datefmt: '%H \" %M'", ", rename_fields: {user: who}", ", json_indent: 2"}
+	quick := 0
+	for range 1500 {
+		data := make([]byte, 20+rng.IntN(200))
+		for i := range data {
+			data[i] = byte(rng.Uint32())
+		}
+		c := &choices{data}
+		keys := `"()": ` + classJSON2 + ", format: '" + formats[c.n(len(formats))] + "'" + options[c.n(len(options))]
+		f := made(t, keys).(*PyJSON)
+		attrs := c.attrs(0, 9)
+		if c.n(3) == 0 {
+			attrs = append(attrs, slog.Any([]string{"error", "stack", "filename", "taskName", "_x", "user", "timestamp"}[c.n(7)], c.value(0)))
+		}
+		v := viewOf(t, record.Header{Level: record.Level(c.n(60)), Time: c.time(), Logger: c.text(), Message: c.text()}, attrs...)
+		got, want := f.Append(nil, v), f.appendMembers(nil, v)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%s\n got %s\nwant %s", keys, got, want)
+		}
+		if f.straight != nil {
+			if _, ok := f.straight.append(nil, f, v); ok {
+				quick++
+			}
+		}
+	}
+	if quick < 150 {
+		t.Errorf("only %d went the quick way", quick)
 	}
 }
