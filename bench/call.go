@@ -152,14 +152,17 @@ func callRows(r results, w workload, allocs uint64, arms []arm) []row {
 // io.Discard. They are told to write the time as slog does, and take no program
 // counter, which slog does in every call: a front end of their own saves that.
 func peers() []arm {
-	return []arm{{name: "zap", loop: zapLoop()}, {name: "zerolog", loop: zerologLoop()}, {name: "phuslu/log", loop: phusluLoop()}}
+	return []arm{{name: "zap", loop: zapLoop(zapDiscard())}, {name: "zerolog", loop: zerologLoop(io.Discard)}, {name: "phuslu/log", loop: phusluLoop()}}
 }
 
-func zapLoop() func(n int) {
+func zapDiscard() *zap.Logger {
 	c := zap.NewProductionEncoderConfig()
 	c.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	c.EncodeDuration = zapcore.NanosDurationEncoder
-	z := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(c), zapcore.AddSync(io.Discard), zap.InfoLevel))
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(c), zapcore.AddSync(io.Discard), zap.InfoLevel))
+}
+
+func zapLoop(z *zap.Logger) func(n int) {
 	return func(n int) {
 		for i := range n {
 			z.Info(message, zap.String("user", "kim.minji@example.org"), zap.Int("order", i), zap.Float64("amount", 129.95),
@@ -168,9 +171,9 @@ func zapLoop() func(n int) {
 	}
 }
 
-func zerologLoop() func(n int) {
+func zerologLoop(w io.Writer) func(n int) {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
-	z := zerolog.New(io.Discard).With().Timestamp().Logger()
+	z := zerolog.New(w).With().Timestamp().Logger()
 	return func(n int) {
 		for i := range n {
 			z.Info().Str("user", "kim.minji@example.org").Int("order", i).Float64("amount", 129.95).

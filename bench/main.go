@@ -58,6 +58,8 @@ var lines = []line{
 	{"disabled", "slog call below the level, 5 attributes", disabledLine},
 	{"file/1", "slog call to a JSON file, 5 attributes", fileLine(1)},
 	{"file/2", "the same from two goroutines", fileLine(2)},
+	{"cpython", "the same configurations and calls in CPython and in girok", cpythonLine},
+	{"loggers", "slog, zap and zerolog: JSON, text, console, files that are put aside", loggersLine},
 	{"file/spooled", "slog call to a spooled file of JSON lines, the whole way; and from an encoder", spooledFileLine},
 	{"append", "append of 200 B to the spool with its checksum", appendLine},
 	{"paced", "appends of 200 B at 200,000/s for two minutes: percentiles and page faults", pacedLine},
