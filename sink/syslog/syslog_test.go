@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -186,16 +187,20 @@ action(type="omfile" file="%[1]s/out" template="t")
 		_ = cmd.Wait()
 	}()
 	end := time.Now().Add(20 * time.Second)
-	for _, tt := range []struct{ name, keys string }{
-		{"unix", "address: " + filepath.Join(dir, "log")},
-		{"udp", fmt.Sprintf("address: [127.0.0.1, %d]", port)},
-		{"tcp", fmt.Sprintf("address: [127.0.0.1, %d], socktype: ext://socket.SOCK_STREAM", port)},
+	const rfc5424 = "1 2024-03-05T13:45:06Z shop.example girok 77 - - " // as a formatter may write it
+	for _, tt := range []struct{ name, keys, ident string }{
+		{"unix", "address: " + filepath.Join(dir, "log"), "girok: "},
+		{"udp", fmt.Sprintf("address: [127.0.0.1, %d]", port), "girok: "},
+		{"tcp", fmt.Sprintf("address: [127.0.0.1, %d], socktype: ext://socket.SOCK_STREAM", port), "girok: "},
+		{"udp by RFC 5424", fmt.Sprintf("address: [127.0.0.1, %d]", port), rfc5424},
+		{"tcp by RFC 5424", fmt.Sprintf("address: [127.0.0.1, %d], socktype: ext://socket.SOCK_STREAM", port), rfc5424},
 	} {
-		h := handler(t, tt.keys+", facility: local3, .: {ident: 'girok: '}")
-		want := "local3.err  placed by " + tt.name + " é\n"
+		h := handler(t, tt.keys+", facility: local3, .: {ident: '"+tt.ident+"'}")
+		want := "local3.err placed by " + tt.name + " é\n"
 		for found := false; !found; { // until the daemon listens, records are lost
 			err := h.Handle(message(t, record.Error, "placed by "+tt.name+" é"))
 			out, _ := os.ReadFile(filepath.Join(dir, "out"))
+			out = bytes.ReplaceAll(out, []byte("  "), []byte(" ")) // RFC 3164 leaves the space after the tag with the message
 			if found = strings.Contains(string(out), want); !found && time.Now().After(end) {
 				daemon, _ := os.ReadFile(said.Name())
 				t.Fatalf("%s: %v; the daemon wrote %q and said %s", tt.name, err, out, daemon)
