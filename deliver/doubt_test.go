@@ -21,19 +21,19 @@ func TestFewRowsRefusedAlike(t *testing.T) {
 			p := start(t, dir, 0, one(s), at)
 			p.d.pace.Doubt = patience
 			p.d.Start()
-			doubted := false
-			for p.d.Stats() == nil || p.d.Stats()[0].State != spool.Refused {
+			state := func(want spool.State) func() bool {
+				return func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == want }
+			}
+			for p.n = range alikeLimit - 1 {
 				p.append(1, fmt.Sprint("m", p.n))
-				if p.n++; p.n > 10_000 {
-					t.Fatalf("it is not paused: %+v", p.d.Stats())
-				}
-				time.Sleep(time.Millisecond)
-				st := p.d.Stats()
-				doubted = doubted || len(st) == 1 && strings.Contains(st[0].Cause, "more rows will tell")
+				eventually(t, "it is in doubt", state(spool.Retrying))
 			}
-			if !doubted {
-				t.Error("nothing was said of the doubt")
+			if cause := p.d.Stats()[0].Cause; !strings.Contains(cause, "more rows will tell") {
+				t.Errorf("the cause is %q", cause)
 			}
+			p.append(1, "the last")
+			p.n += 2
+			eventually(t, "it is paused", state(spool.Refused))
 			if l, err := Letters(p.spool.Dir()); err != nil || len(l) > 0 {
 				t.Errorf("%d letters (%v)", len(l), err)
 			}
