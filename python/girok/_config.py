@@ -20,7 +20,7 @@ Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
 
 # The kinds whose keys are known, with those that hold a secret.
 KINDS: Dict[str, Tuple[str, ...]] = {
-    "sqlite": (), "duckdb": (), "files": (), "file": (), "postgres": ("dsn", "password"),
+    "sqlite": (), "duckdb": (), "files": (), "file": (), "postgres": ("dsn", "password"), "bigquery": (),
 }
 # Of a kind that is not known, those that may hold one.
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential|dsn|auth|ur[il]$", re.IGNORECASE)
@@ -57,18 +57,25 @@ def get_ml_logger(
     if credential_json_path:
         if not table_ref:
             raise ValueError("get_ml_logger: want table_ref, as project.dataset.table, beside credential_json_path")
-        raw = dict(raw)
-        handlers = dict(_mapping(raw, "handlers"))
-        name = next(n for n in ("bigquery", *("bigquery%d" % i for i in range(2, 99))) if n not in handlers)
-        handlers[name] = {"class": "bigquery", "credentials_file": os.path.abspath(credential_json_path), "table": table_ref}
-        loggers = dict(_mapping(raw, "loggers"))
-        mine = dict(loggers.get(logger_name) or {})
-        mine["handlers"] = [*(mine.get("handlers") or []), name]
-        mine.setdefault("level", "INFO")
-        loggers[logger_name] = mine
-        raw["handlers"], raw["loggers"] = handlers, loggers
+        raw = _with_table(raw, os.path.abspath(credential_json_path), table_ref, logger_name)
     _configure(raw, folder, file)
     return logging.getLogger(logger_name)
+
+
+def _with_table(raw: Dict[str, Any], key_file: str, table: str, logger: str) -> Dict[str, Any]:
+    """The configuration with a BigQuery table for a logger: in the handler that it has for one, or in a new one."""
+    handlers, loggers = dict(_mapping(raw, "handlers")), dict(_mapping(raw, "loggers"))
+    name = next((n for n, h in handlers.items() if isinstance(h, Mapping) and _class_of(h) == "bigquery"), None)
+    if name is None:
+        name = next(n for n in ("bigquery", "bigquery_table", "girok_bigquery") if n not in handlers)
+        columns = {"level": "levelname", "message": "message", "created_at": {"from": "time", "type": "timestamp"}}
+        handlers[name] = {"class": "bigquery", "create": True, "columns": columns, "new_columns": "add"}
+    handlers[name] = {**handlers[name], "key_file": key_file, "table": table}
+    mine = dict(loggers.get(logger) or {})
+    mine["handlers"] = [*(h for h in mine.get("handlers") or [] if h != name), name]
+    mine.setdefault("level", "INFO")
+    loggers[logger] = mine
+    return dict(raw, handlers=handlers, loggers=loggers)
 
 
 def _loaded(config: Config) -> Tuple[Dict[str, Any], str, Optional[str]]:
