@@ -299,18 +299,24 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		b.spooledFile(h, formatters, ps)
 		return
 	}
+	kind, isKind := directKind(b.opts, class)
+	if isKind && spooledFile(n) {
+		b.spooled(h, kind.Behind(), ps)
+		b.namedFormatter(h, formatters, ps)
+		return
+	}
 	var d directKeys
 	if c := classNamed(class); c != nil {
 		h.out = c.keys()
 		decode("handler", n, ps, &d, h.out)
-	} else if k, ok := directKind(b.opts, class); ok {
+	} else if isKind {
 		var start = len(*ps)
-		h.out = &network{k, k.Decode(n, ps, &d)}
+		h.out = &network{kind, kind.Decode(n, ps, &d, new(spooledKey))}
 		sayLater("handler", (*ps)[start:])
 	} else if out := b.externalNamed(n, class); out != nil {
 		h.out, h.tree.Caller = out, true
 		decode("handler", n, ps, &d)
-	} else if b.writeOnly && !strings.HasPrefix(class, "logging.") {
+	} else if b.writeOnly && (!strings.HasPrefix(class, "logging.") || spooledFile(n)) {
 		b.foreign(h, ps)
 		return
 	} else if _, _, at := classOf(n); b.passable(at, written, "the console stands for it") {
@@ -321,6 +327,26 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		return
 	}
 	b.direct(h, &d, formatters, ps)
+}
+
+// spooledKey is what a handler of the call has of those that are spooled.
+type spooledKey struct {
+	Spooled bool `yaml:"spooled"`
+}
+
+// namedFormatter gives a spooled handler the keys of the formatter that it only names.
+func (b *blueprint) namedFormatter(h *handlerPlan, formatters map[string]format.Formatter, ps *config.Problems) {
+	c := h.cfg.(sink.Behind)
+	name := c.NamedFormatter()
+	if name.IsZero() {
+		return
+	}
+	keys := b.keys.Formatters[name.Raw()]
+	if keys == nil {
+		ps.Add(name.Pos(), name.Path(), "%s", unknownName("formatter", name.Raw(), slices.Sorted(maps.Keys(formatters))))
+		return
+	}
+	h.cfg = c.WithFormatter(keys)
 }
 
 // isFile reports whether a class is that of files.
@@ -480,7 +506,7 @@ func (b *blueprint) runConfig() (spool.RunConfig, error) {
 		if !h.spooled || !h.used {
 			continue
 		}
-		keys, err := h.keys()
+		keys, err := b.keysOf(h)
 		if err != nil {
 			return c, err
 		}
@@ -490,24 +516,38 @@ func (b *blueprint) runConfig() (spool.RunConfig, error) {
 }
 
 // keys is a spooled handler's keys as the run keeps them.
-func (h *handlerPlan) keys() (json.RawMessage, error) {
+func (b *blueprint) keysOf(h *handlerPlan) (json.RawMessage, error) {
 	keys, err := h.node.JSON(h.keepsSecret)
-	c, ok := h.cfg.(file.Config)
-	if !ok || err != nil {
-		return keys, err
+	if err != nil {
+		return nil, err
+	}
+	put := map[string]any{}
+	formatter := (*config.Node)(nil)
+	switch c := h.cfg.(type) {
+	case file.Config:
+		put["filename"], formatter = c.Filename, c.Formatter
+	case sink.Behind:
+		formatter = c.Formatter
+	default:
+		if h.foreign {
+			formatter = b.keys.Formatters[h.node.Get("formatter").Raw()]
+		}
+	}
+	if formatter != nil {
+		f, err := formatter.JSON(nil)
+		if err != nil {
+			return nil, err
+		}
+		put["formatter"] = json.RawMessage(f)
+	}
+	if len(put) == 0 {
+		return keys, nil
 	}
 	var all map[string]any
 	if err := json.Unmarshal(keys, &all); err != nil {
 		return nil, err
 	}
-	all["filename"] = c.Filename
-	if c.Formatter != nil {
-		f, err := c.Formatter.JSON(nil)
-		if err != nil {
-			return nil, err
-		}
-		all["formatter"] = json.RawMessage(f)
-	}
+	maps.Copy(all, put)
 	return json.Marshal(all)
 }
 

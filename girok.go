@@ -30,7 +30,6 @@ import (
 	"github.com/girok/girok/internal/control"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink/console"
-	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/spool"
 	"github.com/girok/girok/tree"
 )
@@ -157,7 +156,7 @@ func (l *Logs) openSpool(b *blueprint) error {
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
 	if !b.writeOnly {
-		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: append(kindsOf(l.opts), file.Kind), Log: l.report, Control: socket, Want: b.delivers}))
+		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: deliverable(l.opts), Log: l.report, Control: socket, Want: b.delivers}))
 	}
 	l.spool.Store(s)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/source"
 )
 
@@ -31,6 +32,16 @@ func directKindsOf(opts []Option) (kinds []sink.Direct) {
 		case sink.Directs:
 			kinds = append(kinds, o...)
 		}
+	}
+	return kinds
+}
+
+// deliverable are the kinds that this program can deliver to: those of the options,
+// files, and what is behind handlers that otherwise write in the call.
+func deliverable(opts []Option) []sink.Kind {
+	kinds := append(kindsOf(opts), file.Kind)
+	for _, k := range directKindsOf(opts) {
+		kinds = append(kinds, k.Behind())
 	}
 	return kinds
 }

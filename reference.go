@@ -31,7 +31,12 @@ func Reference(opts ...Option) []Section {
 	}
 	for _, k := range directKindsOf(opts) {
 		keys := append(config.Reference("", &directKeys{}), config.Reference("", k.Defaults())...)
-		list = append(list, Section{"handlers.<name>, class: " + k.Class(), k.Summary() + ". Sent in the call.", keys})
+		for _, o := range config.Reference("", &sink.BehindKeys{}) {
+			if o.Key != "formatter" { // it is among the others
+				keys = append(keys, o)
+			}
+		}
+		list = append(list, Section{"handlers.<name>, class: " + k.Class(), k.Summary() + ". Sent in the call, or with `spooled: true` from the spool.", keys})
 	}
 	spooled := append(config.Reference("", &sink.Common{}), config.Reference("", file.Kind.Defaults())...)
 	list = append(list, Section{"handlers.<name>, class: file, spooled: true", file.Kind.Summary() + ". Spooled.", spooled})

@@ -2,6 +2,7 @@ package format
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,6 +44,18 @@ func NewLogRecord(loc *time.Location, start time.Time) *LogRecord {
 		l.fields = append(l.fields, recordField{f.name, t, f.typ})
 	}
 	return l
+}
+
+// Of is l for the records of another process; 0 is this one.
+func (l *LogRecord) Of(pid int) *LogRecord {
+	if pid == 0 {
+		return l
+	}
+	of := &LogRecord{fields: slices.Clone(l.fields)}
+	for i := range of.fields {
+		of.fields[i].text = of.fields[i].text.of(pid, of.fields[i].text.start)
+	}
+	return of
 }
 
 // AppendStr appends str() of a value, as Python would show what comes nearest to it.

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
@@ -21,7 +22,7 @@ const Patience = time.Second
 type Direct struct {
 	class, summary string
 	defaults       func() any
-	decode         func(n *config.Node, ps *config.Problems, common any) DirectConfig
+	decode         func(n *config.Node, ps *config.Problems, common ...any) DirectConfig
 	open           func(env DirectEnv, c DirectConfig) Writer
 }
 
@@ -45,6 +46,8 @@ type DirectEnv struct {
 	Append   func(dst []byte, v *record.View) []byte
 	Location *time.Location // never nil
 	Started  time.Time      // of the program; zero: as the package format knows it
+	PID      int            // of the program; 0: this one
+	Patience time.Duration  // how long one record may take; 0: Patience
 }
 
 // DefineDirect makes a kind. class is its name in Python. open touches nothing
@@ -53,9 +56,9 @@ func DefineDirect[C DirectConfig](class, summary string, defaults C, open func(e
 	return Direct{
 		class: class, summary: summary,
 		defaults: func() any { c := defaults; return &c },
-		decode: func(n *config.Node, ps *config.Problems, common any) DirectConfig {
+		decode: func(n *config.Node, ps *config.Problems, common ...any) DirectConfig {
 			c := defaults
-			config.Decode(n, ps, common, &c)
+			config.Decode(n, ps, append(common, &c)...)
 			return c
 		},
 		open: func(env DirectEnv, c DirectConfig) Writer { return open(env, c.(C)) },
@@ -73,8 +76,8 @@ func (d Direct) Summary() string { return d.summary }
 func (d Direct) Defaults() any { return d.defaults() }
 
 // Decode checks a handler's keys; those of common are not the kind's own.
-func (d Direct) Decode(n *config.Node, ps *config.Problems, common any) DirectConfig {
-	return d.decode(n, ps, common)
+func (d Direct) Decode(n *config.Node, ps *config.Problems, common ...any) DirectConfig {
+	return d.decode(n, ps, common...)
 }
 
 // Open makes the handler of a configuration that Decode returned.
@@ -147,6 +150,8 @@ func (c Credentials) Reveal() (name, password string, err error) {
 // a try that has taken long and failed, the next ones fail at once for a while. It
 // is not safe for concurrent use.
 type Pause struct {
+	Patience time.Duration // of a try; 0: Patience
+
 	until time.Time
 	long  time.Duration
 }
@@ -163,7 +168,7 @@ func (p *Pause) Do(try func(deadline time.Time) error) error {
 	if start.Before(p.until) {
 		return fmt.Errorf("it did not answer in time, and is tried again in %v", p.until.Sub(start).Round(time.Second/10))
 	}
-	err := try(start.Add(Patience))
+	err := try(start.Add(cmp.Or(p.Patience, Patience)))
 	switch end := time.Now(); {
 	case err == nil:
 		p.long = 0

@@ -72,7 +72,7 @@ type Handler struct {
 }
 
 func open(env sink.DirectEnv, c Config) sink.Writer {
-	h := &Handler{config: c, fields: format.NewLogRecord(env.Location, env.Started), address: c.Host}
+	h := &Handler{config: c, fields: format.NewLogRecord(env.Location, env.Started).Of(env.PID), address: c.Host, pause: sink.Pause{Patience: env.Patience}}
 	host, _, err := net.SplitHostPort(c.Host)
 	if err != nil {
 		host = strings.Trim(c.Host, "[]")
@@ -175,7 +175,18 @@ func answer(r *bufio.Reader) error {
 	case err != nil || !strings.HasPrefix(proto, "HTTP/"):
 		return fmt.Errorf("the server does not speak HTTP: %.80q", line)
 	case status >= 400:
-		return fmt.Errorf("the server did not take the record: %s", rest)
+		return refusal(status, fmt.Errorf("the server did not take the record: %s", rest))
 	}
 	return nil
+}
+
+// refusal says whose fault it is that the server does not take a record.
+func refusal(status int, err error) error {
+	switch status {
+	case 400, 413, 414, 422, 431: // what it can't read, or is too long
+		return &sink.Reject{Err: err}
+	case 401, 403, 404, 405, 410:
+		return &sink.Refused{Err: err}
+	}
+	return err
 }

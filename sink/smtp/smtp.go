@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/smtp"
+	"net/textproto"
 	"strings"
 	"sync"
 	"time"
@@ -89,7 +90,9 @@ type Handler struct {
 	pause sink.Pause
 }
 
-func open(env sink.DirectEnv, c Config) sink.Writer { return &Handler{config: c, env: env} }
+func open(env sink.DirectEnv, c Config) sink.Writer {
+	return &Handler{config: c, env: env, pause: sink.Pause{Patience: env.Patience}}
+}
 
 // Handle sends one mail.
 func (h *Handler) Handle(v *record.View) error {
@@ -119,12 +122,25 @@ func (h *Handler) send(m []byte, deadline time.Time) error {
 	}
 	if h.config.Credentials.Given() {
 		if err := h.login(c, host); err != nil {
-			return err
+			return refusal(err)
 		}
 	}
 	err = deliver(c, h.config.From, h.config.To, m)
 	_ = c.Quit() // the mail is with the server, or not
-	return err
+	return refusal(err)
+}
+
+// refusal says whose fault it is that the server does not take a mail: one that is too
+// long is; what else it refuses for good lies with the configuration.
+func refusal(err error) error {
+	answer := (*textproto.Error)(nil)
+	switch partly := (*sink.Partly)(nil); {
+	case errors.As(err, &partly) || !errors.As(err, &answer) || answer.Code < 500:
+		return err
+	case answer.Code == 552 || answer.Code == 554:
+		return &sink.Reject{Err: err}
+	}
+	return &sink.Refused{Err: err}
 }
 
 // deliver hands the mail over.
@@ -151,7 +167,10 @@ func deliver(c *smtp.Client, from string, to []string, m []byte) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return errors.Join(refused...)
+	if len(refused) > 0 {
+		return &sink.Partly{Err: errors.Join(refused...)}
+	}
+	return nil
 }
 
 // login proves who we are, after STARTTLS if that is wanted.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"net/textproto"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +237,26 @@ func TestMistakes(t *testing.T) {
 	} {
 		if _, err := decode(tt.keys); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v", tt.keys, err)
+		}
+	}
+}
+
+// Whose fault it is that a mail is not taken, for who sends it again.
+func TestRefusal(t *testing.T) {
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{nil, "<nil>"},
+		{&textproto.Error{Code: 450, Msg: "busy"}, "*textproto.Error"},
+		{&textproto.Error{Code: 552, Msg: "too long"}, "*sink.Reject"},
+		{fmt.Errorf("kim@x: %w", &textproto.Error{Code: 550, Msg: "no such user"}), "*sink.Refused"},
+		{&textproto.Error{Code: 535, Msg: "wrong password"}, "*sink.Refused"},
+		{&sink.Partly{Err: &textproto.Error{Code: 550, Msg: "one of two"}}, "*sink.Partly"},
+	}
+	for _, tt := range tests {
+		if got := fmt.Sprintf("%T", refusal(tt.err)); got != tt.want {
+			t.Errorf("%v: got %s, want %s", tt.err, got, tt.want)
 		}
 	}
 }

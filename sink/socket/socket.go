@@ -67,7 +67,7 @@ func open(env sink.DirectEnv, c Config, network, local string) *Handler {
 	if c.Port == nil {
 		network = local
 	}
-	return &Handler{network: network, address: c.address(), fields: format.NewLogRecord(env.Location, env.Started)}
+	return &Handler{network: network, address: c.address(), fields: format.NewLogRecord(env.Location, env.Started).Of(env.PID), pause: sink.Pause{Patience: env.Patience}}
 }
 
 // Handle sends one record. A connection that was lost is made anew once; what was

@@ -153,7 +153,9 @@ type Handler struct {
 	closed bool
 }
 
-func open(env sink.DirectEnv, c Config) sink.Writer { return &Handler{config: c, env: env} }
+func open(env sink.DirectEnv, c Config) sink.Writer {
+	return &Handler{config: c, env: env, pause: sink.Pause{Patience: env.Patience}}
+}
 
 // Handle sends one message. A connection that was lost is made anew once; with TCP
 // what was under way then may be lost without an error, as the protocol has no
