@@ -276,6 +276,9 @@ func AppendJSONFloat(dst []byte, f float64) []byte {
 			return out
 		}
 	}
+	if out, ok := appendShortest(dst, f); ok {
+		return out
+	}
 	format := byte('f')
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"math/big"
 	"strconv"
@@ -111,7 +112,7 @@ func (c *converter) asText(v *record.Value) []byte {
 
 // text is b by the rules for text; b itself where it keeps them.
 func (c *converter) text(b []byte) []byte {
-	if bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
+	if plainText(b) || bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
 		return b
 	}
 	start := len(c.buf)
@@ -124,6 +125,24 @@ func (c *converter) text(b []byte) []byte {
 		b = b[n:]
 	}
 	return c.since(start)
+}
+
+// plainText reports whether b is ASCII without NUL; it may say no where it is.
+func plainText(b []byte) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for len(b) >= 8 {
+		w := binary.LittleEndian.Uint64(b)
+		if (w|(w-ones))&high != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, c := range b {
+		if c-1 >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // copied is a text that does not lie in the batch, by the same rules.

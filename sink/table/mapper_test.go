@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,6 +186,28 @@ func TestRestInOneWalk(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("record %d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+// TestPlainText puts each byte at each place of texts of several lengths: what is
+// passed as plain keeps the rules for text.
+func TestPlainText(t *testing.T) {
+	m := mapper(t, "table: t\ncolumns: {message: message}\nrest: drop", table.Options{})
+	for _, size := range []int{1, 3, 8, 17} {
+		for at := range size {
+			for b := range 256 {
+				s := []byte(strings.Repeat("a", size))
+				s[at] = byte(b)
+				row, err := m.Row(batch(sinktest.Log(string(s))), 0, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := strings.ToValidUTF8(strings.ReplaceAll(string(s), "\x00", "\ufffd"), "\ufffd")
+				if string(row[0].Raw) != want {
+					t.Fatalf("byte %#x at %d of %d: got %q", b, at, size, row[0].Raw)
+				}
+			}
 		}
 	}
 }

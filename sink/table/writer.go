@@ -35,7 +35,7 @@ func (m *Mapper) NewWriter(wire Wire) *Writer {
 	w := &Writer{mapper: m, wire: wire, row: make([]Value, len(m.cols))}
 	for i := range m.cols {
 		by := m.cols[i].source.follows()
-		if n := len(w.parts) - 1; by != each && n >= 0 && w.parts[n].by == by {
+		if n := len(w.parts) - 1; by > rest && n >= 0 && w.parts[n].by == by {
 			w.parts[n].to = i + 1
 			continue
 		}
@@ -47,6 +47,10 @@ func (m *Mapper) NewWriter(wire Wire) *Writer {
 // follows says what the values of a source follow from.
 func (o origin) follows() follows {
 	switch o {
+	case fromAttr:
+		return attribute
+	case fromRest:
+		return rest
 	case fromText:
 		return nothing
 	case fromLevelName, fromLevelNo, fromSeverity:
@@ -65,7 +69,9 @@ func (o origin) follows() follows {
 type follows uint8
 
 const (
-	each follows = iota // differs from record to record
+	each      follows = iota // differs from record to record
+	rest                     // the same
+	attribute                // all NULL in most records
 	nothing
 	level
 	logger
@@ -100,13 +106,15 @@ func (w *Writer) Append(dst []byte, b *sink.Batch, i int) ([]byte, error) {
 		return dst, err
 	}
 	for k := range w.parts {
-		p := &w.parts[k]
-		if p.by != each {
-			dst, err = w.shared(dst, p, b, i)
-		} else if m.cols[p.from].source <= fromRest {
-			dst, err = w.wire.AppendValue(dst, p.from, &w.row[p.from])
-		} else {
+		switch p := &w.parts[k]; {
+		case p.by == each:
 			dst, err = w.column(dst, p.from, b, i)
+		case p.by == rest:
+			dst, err = w.wire.AppendValue(dst, p.from, &w.row[p.from])
+		case p.by == attribute && w.filled:
+			dst, err = w.attributes(dst, p)
+		default:
+			dst, err = w.shared(dst, p, b, i)
 		}
 		if err != nil {
 			return dst, err
@@ -115,8 +123,20 @@ func (w *Writer) Append(dst []byte, b *sink.Batch, i int) ([]byte, error) {
 	return dst, nil
 }
 
-// column appends a value that is not an attribute.
+// attributes appends a part of attributes.
+func (w *Writer) attributes(dst []byte, p *part) (_ []byte, err error) {
+	for j := p.from; j < p.to && err == nil; j++ {
+		dst, err = w.wire.AppendValue(dst, j, &w.row[j])
+	}
+	return dst, err
+}
+
+// column appends a value that is not an attribute, or an attribute that is NULL.
 func (w *Writer) column(dst []byte, j int, b *sink.Batch, i int) ([]byte, error) {
+	if w.mapper.cols[j].source == fromAttr {
+		w.head = Value{}
+		return w.wire.AppendValue(dst, j, &w.head)
+	}
 	if err := w.mapper.fixed(&w.head, &w.mapper.cols[j], b, i); err != nil {
 		return dst, err
 	}
