@@ -1,6 +1,9 @@
 package record
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // IDLength is the length of a record's id, in characters.
 const IDLength = 26
@@ -58,23 +61,25 @@ func (v *View) AppendAgain(dst, payload []byte, mask uint64, run RunID, at Place
 // appendULID appends 48, 16 and 64 bits as 26 digits of 5 bits, two at a time. The
 // 48 have two bits before them that are 0, so that they are ten digits.
 func appendULID(dst []byte, ms uint64, hi uint16, lo uint64) []byte {
-	var b [IDLength]byte
+	n := len(dst)
+	dst = slices.Grow(dst, IDLength)[:n+IDLength]
+	b := dst[n:]
 	for i := range 5 {
-		copy(b[2*i:2*i+2], digits32[ms>>(40-10*i)&1023][:])
+		binary.LittleEndian.PutUint16(b[2*i:], digits32[ms>>(40-10*i)&1023])
 	}
-	copy(b[10:12], digits32[hi>>6][:])
-	copy(b[12:14], digits32[uint64(hi)<<4&1023|lo>>60][:])
+	binary.LittleEndian.PutUint16(b[10:], digits32[hi>>6])
+	binary.LittleEndian.PutUint16(b[12:], digits32[uint64(hi)<<4&1023|lo>>60])
 	for i := range 6 {
-		copy(b[14+2*i:16+2*i], digits32[lo>>(50-10*i)&1023][:])
+		binary.LittleEndian.PutUint16(b[14+2*i:], digits32[lo>>(50-10*i)&1023])
 	}
-	return append(dst, b[:]...)
+	return dst
 }
 
-// digits32 are all pairs of digits.
-var digits32 = func() (t [1024][2]byte) {
+// digits32 are all pairs of digits, the first in the lower byte.
+var digits32 = func() (t [1024]uint16) {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	for i := range t {
-		t[i] = [2]byte{digits[i>>5], digits[i&31]}
+		t[i] = uint16(digits[i>>5]) | uint16(digits[i&31])<<8
 	}
 	return t
 }()

@@ -30,9 +30,9 @@ func TestAppendShortest(t *testing.T) {
 			}
 		}
 	}
-	n := 2000
+	n := 500
 	if testing.Short() {
-		n = 200
+		n = 100
 	}
 	for exp := -12; exp <= 52; exp++ {
 		at := math.Ldexp(1, exp)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 )
 
@@ -27,7 +28,7 @@ type Writer struct {
 	row    []Value // what is not from the header
 	filled bool    // of row something beside the rest
 	head   Value
-	level  [4]byte
+	key    [4]byte
 }
 
 // NewWriter makes a writer for the columns that m has now.
@@ -84,8 +85,9 @@ type part struct {
 	from, to int
 	by       follows
 
-	origin *sink.Origin      // what last was made for
-	key    []byte            // the same
+	origin *sink.Origin // what last was made for
+	level  record.Level
+	key    []byte
 	last   []byte            // nil: nothing was made
 	known  map[string][]byte // by key
 }
@@ -145,22 +147,28 @@ func (w *Writer) column(dst []byte, j int, b *sink.Batch, i int) ([]byte, error)
 
 // shared appends a part that other records have too.
 func (w *Writer) shared(dst []byte, p *part, b *sink.Batch, i int) ([]byte, error) {
-	v := &w.mapper.view
+	v, same := &w.mapper.view, p.last != nil
 	var key []byte
 	switch p.by {
 	case level:
-		binary.LittleEndian.PutUint32(w.level[:], uint32(v.Level))
-		key = w.level[:]
+		if same = same && p.level == v.Level; !same {
+			p.level = v.Level
+			key = binary.LittleEndian.AppendUint32(w.key[:0], uint32(v.Level))
+		}
+	case process:
+		if of := b.Origin(i); p.origin != of {
+			p.origin, same = of, false
+		}
 	case logger:
 		key = v.Logger
+		same = same && bytes.Equal(p.key, key)
 	case call:
 		key = v.EncodedCaller()
+		same = same && bytes.Equal(p.key, key)
 	}
-	if of := b.Origin(i); p.by == process && p.origin != of {
-		p.origin, p.last = of, nil
-	}
-	if p.last == nil || !bytes.Equal(p.key, key) {
+	if !same {
 		if err := w.make(p, key, b, i); err != nil {
+			p.last = nil
 			return dst, err
 		}
 	}
