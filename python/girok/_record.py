@@ -128,7 +128,7 @@ class Encoder:
         return self._payload(r, utf8(message), attributes, cut)
 
     def _payload(self, r: logging.LogRecord, message: bytes, attributes: List[bytes], cut: List[int]) -> Tuple[bytes, int]:
-        name, cut_name = _bounded(utf8(r.name), MAX_KEY)
+        name, cut_name = _bounded(b"" if r.name == "root" else utf8(r.name), MAX_KEY)
         message, cut_message = _bounded(message, MAX_TEXT)
         caller = self._caller(r)
         seconds = int(r.created // 1)
