@@ -173,3 +173,56 @@ func TestCallWithSource(t *testing.T) {
 		t.Errorf("got %q %v", out, ok)
 	}
 }
+
+// JsonFormatter writes a call as it writes the frame.
+func TestPyJSONCallIsTheFrame(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var all []*PyJSON
+	for _, keys := range []string{"", ", format: '%(asctime)s %(levelname)s %(name)s %(message)s %(created)f'", ", static_fields: {a: 1}, timestamp: true", ", version: 4.2, json_ensure_ascii: false, prefix: p"} {
+		all = append(all, made(t, `"()": `+classJSON2+keys).(*PyJSON))
+	}
+	quick := 0
+	for range 20_000 {
+		data := make([]byte, 20+rng.IntN(200))
+		for i := range data {
+			data[i] = byte(rng.Uint32())
+		}
+		c := &choices{data}
+		j := all[c.n(len(all))]
+		call := record.Call{Level: record.Level(c.n(70) - 10), Logger: []string{"", "shop", c.text()}[c.n(3)], Record: slog.NewRecord(c.time(), 0, c.text(), 0)}
+		if c.n(4) == 0 {
+			call.Bound = call.Bound.With(c.attrs(0, 3), nil)
+		}
+		if c.n(3) == 0 {
+			call.Record.AddAttrs(c.wildAttrs(9)...)
+		} else {
+			for i := range c.n(7) {
+				call.Record.AddAttrs(slog.Attr{Key: []string{"user", "order", "a", "score", "이름", "name", "b"}[(c.n(7)+i)%7], Value: c.value(6)})
+			}
+		}
+		got, ok := j.AppendCall([]byte("before"), &call)
+		if !ok {
+			if string(got) != "before" {
+				t.Fatalf("data %q: something is left: %s", data, got)
+			}
+			continue
+		}
+		quick++
+		e := record.NewEncoder(nil)
+		e.Begin(&record.Header{Level: call.Level, Time: call.Record.Time, Logger: call.Logger, Message: call.Record.Message})
+		call.Record.Attrs(func(a slog.Attr) bool { e.Attr(a); return true })
+		var v record.View
+		if err := v.Parse(e.Finish()); err != nil {
+			t.Fatal(err)
+		}
+		if want := j.Append([]byte("before"), &v); !bytes.Equal(want, got) {
+			t.Fatalf("data %q\nframe %.500s\ncall  %.500s", data, want, got)
+		}
+		e.Release()
+	}
+	if quick < 2000 {
+		t.Errorf("only %d without a frame", quick)
+	}
+}

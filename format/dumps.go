@@ -54,7 +54,9 @@ var plainJSON = func() (t [256]bool) {
 }()
 
 // string appends a text.
-func (l *jsonLayout) string(dst, s []byte) []byte {
+func (l *jsonLayout) string(dst, s []byte) []byte { return appendPyString(dst, s, l.ascii) }
+
+func appendPyString[T string | []byte](dst []byte, s T, ascii bool) []byte {
 	dst = append(dst, '"')
 	plain := 0
 	for plain < len(s) && plainJSON[s[plain]] {
@@ -63,14 +65,14 @@ func (l *jsonLayout) string(dst, s []byte) []byte {
 	dst = append(dst, s[:plain]...)
 	for i := plain; i < len(s); {
 		if b := s[i]; b < utf8.RuneSelf {
-			dst = l.ascii1(dst, b)
+			dst = appendPyASCII(dst, b, ascii)
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRune(s[i:])
+		r, n := decodeRune(s[i:])
 		i += n
 		switch {
-		case !l.ascii:
+		case !ascii:
 			dst = utf8.AppendRune(dst, r)
 		case r > 0xffff:
 			r -= 0x10000
@@ -82,12 +84,18 @@ func (l *jsonLayout) string(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
-// ascii1 appends one character of ASCII.
-func (l *jsonLayout) ascii1(dst []byte, b byte) []byte {
+// decodeRune is the first rune of a text.
+func decodeRune[T string | []byte](s T) (rune, int) {
+	var b [utf8.UTFMax]byte
+	return utf8.DecodeRune(b[:copy(b[:], s)])
+}
+
+// appendPyASCII appends one character of ASCII.
+func appendPyASCII(dst []byte, b byte, ascii bool) []byte {
 	switch {
 	case b == '"' || b == '\\':
 		return append(dst, '\\', b)
-	case b >= ' ' && (b != 0x7f || !l.ascii):
+	case b >= ' ' && (b != 0x7f || !ascii):
 		return append(dst, b)
 	}
 	switch b {
