@@ -18,7 +18,9 @@ const maxLine = 78
 func (h *Handler) mail(v *record.View) []byte {
 	encoding, body := encodeBody(h.env.Append(nil, v))
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "From: %s\nTo: %s\nSubject: %s\n", header(h.config.From), header(strings.Join(h.config.To, ",")), header(h.config.Subject))
+	for _, h := range [][2]string{{"From", h.config.From}, {"To", strings.Join(h.config.To, ",")}, {"Subject", h.config.Subject}} {
+		b.WriteString(strings.TrimSuffix(h[0]+": "+header(h[1]), " ") + "\n")
+	}
 	fmt.Fprintf(&b, "Date: %s\n", v.Time().In(h.env.Location).Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	fmt.Fprintf(&b, "Content-Type: text/plain; charset=\"utf-8\"\nContent-Transfer-Encoding: %s\nMIME-Version: 1.0\n\n", encoding)
 	b.Write(body)

@@ -87,6 +87,9 @@ func (h *Handler) message(v *record.View) []byte {
 	p := pickler{b: make([]byte, 4, 1024)}
 	p.dict(func() {
 		h.fields.Each(v, func(name []byte, val *record.Value, _ []byte) {
+			if string(name) == "message" { // it is msg
+				return
+			}
 			p.text(name)
 			switch string(name) {
 			case "args", "exc_info": // the message has them merged; an error is its text
