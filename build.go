@@ -193,13 +193,17 @@ func (b *blueprint) sinceStart(f format.Formatter) format.Formatter {
 	if b.now == nil || !ok {
 		return f
 	}
-	start := b.now()
+	return t.Of(os.Getpid(), b.began())
+}
+
+// began is when the process began by its clock, if that is a test's.
+func (b *blueprint) began() time.Time {
 	for _, o := range b.opts {
 		if s, ok := o.(began); ok {
-			start = time.Time(s)
+			return time.Time(s)
 		}
 	}
-	return t.Of(os.Getpid(), start)
+	return b.now()
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

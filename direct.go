@@ -106,7 +106,7 @@ func (n *network) place() (where, guarantee string) {
 func (n *network) open(b *blueprint, h *handlerPlan, _ report) tree.Direct {
 	env := sink.DirectEnv{Append: h.format.Append, Location: b.location}
 	if b.now != nil {
-		env.Started = b.now()
+		env.Started = b.began()
 	}
 	return n.kind.Open(env, n.cfg)
 }

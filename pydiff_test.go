@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,12 +34,13 @@ var (
 //
 //	go test . -run TestAgainstPython -pydiff 10000
 func TestAgainstPython(t *testing.T) {
-	py := pydiff.Start(t)
+	py, reader := pydiff.Start(t), pydiff.Start(t)
 	noSpool(t)
 	type both struct {
-		c   *pydiff.Case
-		out *pydiff.Outcome
-		err error
+		c    *pydiff.Case
+		out  *pydiff.Outcome
+		sent map[string][]string
+		err  error
 	}
 	counts := pydiff.Counts{}
 	ready := make(chan both, 16) // CPython is so far ahead
@@ -49,9 +51,12 @@ func TestAgainstPython(t *testing.T) {
 		defer close(ready)
 		for i := range uint64(*pydiffRuns) {
 			c := pydiff.Draw(seeds+i, counts)
-			out, err := py.Play(c)
+			b := both{c: c}
+			if len(c.Services) == 0 { // servers would look at the zone that the other goroutine sets
+				b.out, b.err = py.Play(c)
+			}
 			select {
-			case ready <- both{c, out, err}:
+			case ready <- b:
 			case <-done:
 				return
 			}
@@ -61,11 +66,18 @@ func TestAgainstPython(t *testing.T) {
 	t.Cleanup(func() { time.Local = local })
 	seed, bad := seeds, 0
 	for b := range ready {
+		if b.out == nil && b.err == nil {
+			b.out, b.sent, b.err = playPython(t, reader, b.c)
+		}
 		if b.err != nil {
 			t.Fatalf("seed %d: %v", seed, b.err)
 		}
-		p := diffPlayer{t: t, c: b.c, want: b.out}
-		if diff := p.play(); diff != "" {
+		p := diffPlayer{t: t, c: b.c, want: b.out, wantSent: b.sent, reader: reader}
+		diff := p.play()
+		if diff != "" && len(b.c.Services) > 0 { // a call waits a second and no longer, whatever else the machine does
+			diff = p.play()
+		}
+		if diff != "" {
 			if bad++; bad <= 20 {
 				t.Errorf("seed %d: %s\n%s%s", seed, diff, b.c.Config, p.told())
 			}
@@ -81,6 +93,37 @@ func TestAgainstPython(t *testing.T) {
 	fmt.Printf("CPython %s: %d cases, %d differ\n", py.Version, *pydiffRuns, bad)
 }
 
+// playPython plays a case with CPython, with servers of its own, and gives what came
+// to them by kind.
+func playPython(t *testing.T, py *pydiff.Python, c *pydiff.Case) (*pydiff.Outcome, map[string][]string, error) {
+	served := serveAll(t, c.Services)
+	out, err := py.Play(withPorts(c, served))
+	return out, served.end(), err
+}
+
+// withPorts is a case with the ports of servers in it.
+func withPorts(c *pydiff.Case, r *receivers) *pydiff.Case {
+	if len(c.Services) == 0 {
+		return c
+	}
+	with := *c
+	with.Config = string(r.ports([]byte(c.Config)))
+	with.Steps = slices.Clone(c.Steps)
+	for i := range with.Steps {
+		with.Steps[i].Config = string(r.ports([]byte(c.Steps[i].Config)))
+	}
+	return &with
+}
+
+// end stops the servers and gives what came to them.
+func (r *receivers) end() map[string][]string {
+	for _, stop := range r.stop {
+		stop()
+	}
+	r.talks.Wait()
+	return r.got
+}
+
 // mustBeDrawn: keys, which have no space in them, and what their values are that
 // change most. Of all others it is enough that they are drawn.
 func mustBeDrawn(what string) bool {
@@ -93,6 +136,7 @@ func mustBeDrawn(what string) bool {
 var differences = []struct {
 	why    string
 	config string
+	needs  []string // servers
 	steps  []pydiff.Step
 }{
 	{
@@ -135,6 +179,17 @@ var differences = []struct {
 	{
 		why:    "MemoryHandler under (): CPython leaves the target a text, and every record raises",
 		config: "version: 1\nhandlers: {m: {(): logging.handlers.MemoryHandler, capacity: 1, target: out}, out: {class: logging.StreamHandler}}\nroot: {handlers: [m]}",
+		steps:  []pydiff.Step{call(30, "")},
+	},
+	{
+		why:    "SysLogHandler under (): CPython leaves the address a list, which its socket does not take",
+		config: "version: 1\nhandlers: {m: {(): logging.handlers.SysLogHandler, address: [127.0.0.1, @SYSLOG_UDP_PORT@]}}\nroot: {handlers: [m]}",
+		needs:  []string{"syslog_udp"},
+		steps:  []pydiff.Step{call(30, "")},
+	},
+	{
+		why:    "a url of HTTPHandler with a space: CPython fails at every record, girok refuses it",
+		config: "version: 1\nhandlers: {h: {class: logging.handlers.HTTPHandler, host: localhost, url: /a b}}\nroot: {handlers: [h]}",
 		steps:  []pydiff.Step{call(30, "")},
 	},
 	{
@@ -200,12 +255,12 @@ func TestDifferences(t *testing.T) {
 	t.Cleanup(func() { time.Local = local })
 	for _, d := range differences {
 		t.Run(d.why, func(t *testing.T) {
-			c := &pydiff.Case{Zone: "UTC", Start: 1_000_000_000e9, Config: d.config, Steps: d.steps, Files: map[string]string{}, Look: []string{""}}
-			out, err := py.Play(c)
+			c := &pydiff.Case{Services: d.needs, Zone: "UTC", Start: 1_000_000_000e9, Config: d.config, Steps: d.steps, Files: map[string]string{}, Look: []string{""}}
+			out, sent, err := playPython(t, py, c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := diffPlayer{t: t, c: c, want: out}
+			p := diffPlayer{t: t, c: c, want: out, wantSent: sent}
 			diff := p.play()
 			if diff == "" {
 				t.Error("there is none any more: take it off the list, and let the generator draw it")
@@ -222,6 +277,9 @@ type diffPlayer struct {
 	want *pydiff.Outcome
 	now  time.Time
 	logs *Logs
+
+	wantSent map[string][]string // what came to the servers of CPython
+	reader   *pydiff.Python      // of pickles
 }
 
 // play says how what comes out differs from what CPython made of the case.
@@ -245,7 +303,11 @@ func (p *diffPlayer) play() string {
 	defer func(o, e *os.File) { os.Stdout, os.Stderr = o, e }(os.Stdout, os.Stderr)
 	os.Stdout, os.Stderr = stdout, stderr
 	refused := map[int]error{}
-	p.logs, err = OpenBytes("config.yaml", []byte(p.c.Config), clock(func() time.Time { return p.now }), began(p.now), python.Kinds)
+	served := serveAll(t, p.c.Services)
+	sent := sync.OnceValue(served.end)
+	defer sent()
+	c := withPorts(p.c, served)
+	p.logs, err = OpenBytes("config.yaml", []byte(c.Config), clock(func() time.Time { return p.now }), began(p.now), python.Kinds)
 	if diff := p.sameRefusal(-1, err); diff != "" || err != nil {
 		if p.logs != nil {
 			p.logs.Close()
@@ -253,8 +315,8 @@ func (p *diffPlayer) play() string {
 		return diff
 	}
 	p.setTimes(false)
-	for i := range p.c.Steps {
-		s := &p.c.Steps[i]
+	for i := range c.Steps {
+		s := &c.Steps[i]
 		p.now = time.Unix(0, s.Time)
 		if err := p.step(s); err != nil {
 			refused[i] = err
@@ -275,12 +337,58 @@ func (p *diffPlayer) play() string {
 	if diff := p.sameBytes(stdout, stderr); diff != "" {
 		return diff
 	}
+	if diff := p.sameSent(sent()); diff != "" {
+		return diff
+	}
 	for _, name := range p.c.Look {
 		if got, want := states[name], p.want.States[name]; !reflect.DeepEqual(got, want) {
 			return fmt.Sprintf("logger %q:\n got %+v\nwant %+v", name, got, want)
 		}
 	}
 	return ""
+}
+
+// date is the line of a mail that says when it was written.
+var date = regexp.MustCompile(`(?m)^Date: .*\r\n`)
+
+// sameSent wants the same to have come to the servers.
+func (p *diffPlayer) sameSent(got map[string][]string) string {
+	full := func(texts []string) []string { // CPython connects before there is anything to send
+		return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	}
+	for kind, want := range p.wantSent {
+		have, want := full(got[kind]), full(want)
+		if len(have) != len(want) {
+			return fmt.Sprintf("%s: got %d, want %d:\n got %.1000q\nwant %.1000q", kind, len(have), len(want), have, want)
+		}
+		if kind == "pickle" {
+			have, want = p.unpickled(have), p.unpickled(want)
+		}
+		for i := range want {
+			a, b := date.ReplaceAllString(have[i], ""), date.ReplaceAllString(want[i], "")
+			if a != b {
+				return differ(fmt.Sprintf("%s %d", kind, i), []byte(a), []byte(b))
+			}
+		}
+	}
+	if len(got) > len(p.wantSent) {
+		return fmt.Sprintf("only girok has sent %.500q", got)
+	}
+	return ""
+}
+
+func (p *diffPlayer) unpickled(texts []string) []string {
+	q := struct {
+		Pickles [][]byte `json:"pickles"`
+	}{}
+	for _, text := range texts {
+		q.Pickles = append(q.Pickles, []byte(text))
+	}
+	var a struct{ Records []string }
+	if err := p.reader.Ask(q, &a); err != nil {
+		p.t.Fatal(err)
+	}
+	return a.Records
 }
 
 // states are what loggers are like.

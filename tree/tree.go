@@ -193,7 +193,12 @@ func (t *Tree) Apply(cfg Config) {
 			case cfg.Others == ResetOthers && !seen[n]:
 				n.filters = l.Filters
 			default: // Python adds to those that the logger has
-				n.filters = append(slices.Clip(n.filters), l.Filters...)
+				n.filters = slices.Clip(n.filters)
+				for _, f := range l.Filters {
+					if !seen[n] || !slices.Contains(n.filters, f) {
+						n.filters = append(n.filters, f)
+					}
+				}
 			}
 		}
 		seen[n] = true

@@ -19,6 +19,8 @@ type Case struct {
 	Steps  []Step            `json:"steps"`
 	Look   []string          `json:"look"` // loggers to look at in the end
 
+	Services []string `json:"-"` // that handlers of the case write to; see network
+
 	Mistake string `json:"-"` // what was made wrong in the configuration; "" if nothing
 	Misfits bool   `json:"-"` // a format asks for fields that records lack
 }
@@ -133,6 +135,7 @@ func (d *drawer) config(c *Case, again bool) *node {
 	for i := range 1 + d.r.IntN(3) {
 		handlers.set(fmt.Sprintf("h%d", i), d.handler(c, formatters, filters))
 	}
+	d.network(c, handlers, formatters, filters)
 	d.memory(handlers, filters)
 	names := slices.Clone(loggerNames)
 	d.r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })

@@ -187,7 +187,7 @@ def unpickle(texts):
         data = base64.b64decode(text)
         while data:
             n = struct.unpack(">L", data[:4])[0]
-            records.append(repr(pickle.loads(data[4:4 + n])))
+            records.append(repr(sorted(pickle.loads(data[4:4 + n]).items())))
             data = data[4 + n:]
     return {"records": records}
 

@@ -1,0 +1,113 @@
+package pydiff
+
+import "fmt"
+
+// network adds a handler that writes to a server, of those that the case then needs.
+// What stands for a port in its keys is replaced before the configuration is read.
+func (d *drawer) network(c *Case, handlers, formatters, filters *node) {
+	if c.Misfits || len(c.Services) > 0 || !d.chance(14) {
+		return
+	}
+	class := d.one("class", "logging.handlers.HTTPHandler", "logging.handlers.SysLogHandler", "logging.handlers.SMTPHandler",
+		"logging.handlers.SocketHandler", "logging.handlers.DatagramHandler")
+	h := newMap()
+	if class == "logging.handlers.SysLogHandler" || class == "logging.handlers.SMTPHandler" {
+		h.set("class", d.text(class)) // a factory of CPython's gets a list where it wants a tuple
+	} else {
+		d.class(h, class)
+	}
+	d.common(h, formatters, filters)
+	switch class {
+	case "logging.handlers.HTTPHandler":
+		c.Services = []string{"http"}
+		d.http(h)
+	case "logging.handlers.SysLogHandler":
+		d.syslog(c, h)
+	case "logging.handlers.SMTPHandler":
+		c.Services = []string{"smtp"}
+		d.smtp(h)
+	case "logging.handlers.SocketHandler":
+		c.Services = []string{"pickle_tcp"}
+		d.set(h, "SocketHandler.host", d.text("127.0.0.1"))
+		d.set(h, "SocketHandler.port", scalar("@TCP_PORT@"))
+	default:
+		c.Services = []string{"pickle_udp"}
+		d.set(h, "DatagramHandler.host", d.text("127.0.0.1"))
+		d.set(h, "DatagramHandler.port", scalar("@UDP_PORT@"))
+	}
+	handlers.set(fmt.Sprintf("n%d", d.r.IntN(2)), h)
+}
+
+// set sets a key and counts it; what is before its dot is the class.
+func (d *drawer) set(h *node, key string, v *node) {
+	d.count(key)
+	for i := range key {
+		if key[i] == '.' {
+			h.set(key[i+1:], v)
+			return
+		}
+	}
+}
+
+func (d *drawer) http(h *node) {
+	d.set(h, "HTTPHandler.host", d.text("127.0.0.1:@HTTP_PORT@"))
+	d.set(h, "HTTPHandler.url", d.text(d.one("url", "/log", "/log?a=1", "/", "/log?")))
+	if d.has(70, "HTTPHandler.method") {
+		h.set("method", d.text(d.one("method", "GET", "POST", "post", "get")))
+	}
+	if d.has(35, "HTTPHandler.secure") {
+		h.set("secure", d.truth(false))
+	}
+	if d.has(35, "HTTPHandler.credentials") {
+		h.set("credentials", scalar("null"))
+	}
+	if d.has(35, "HTTPHandler.context") {
+		h.set("context", scalar("null"))
+	}
+}
+
+func (d *drawer) syslog(c *Case, h *node) {
+	token, tcp := "@SYSLOG_UDP_PORT@", d.chance(30)
+	c.Services = []string{"syslog_udp"}
+	if tcp {
+		c.Services, token = []string{"syslog_tcp"}, "@SYSLOG_TCP_PORT@"
+	}
+	d.set(h, "SysLogHandler.address", newList(d.text("127.0.0.1"), scalar(token)))
+	if d.has(60, "SysLogHandler.facility") {
+		h.set("facility", scalar(d.one("facility", "local0", "user", "daemon", "23", "0x3", "kern", "authpriv", "ext://logging.handlers.SysLogHandler.LOG_LOCAL7")))
+	}
+	switch {
+	case tcp:
+		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_STREAM", "1")))
+	case d.chance(40):
+		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_DGRAM", "2", "~")))
+	}
+	if d.has(50, "SysLogHandler..") {
+		dot := newMap()
+		dot.set("ident", d.text(d.one("ident", "app: ", "", "앱 ")))
+		if d.chance(50) {
+			dot.set("append_nul", d.truth(d.chance(50)))
+		}
+		h.set(".", dot)
+	}
+}
+
+func (d *drawer) smtp(h *node) {
+	d.set(h, "SMTPHandler.mailhost", newList(d.text("127.0.0.1"), scalar("@SMTP_PORT@")))
+	d.set(h, "SMTPHandler.fromaddr", d.text("app@example.com"))
+	to := d.text("ops@example.com")
+	if d.chance(50) {
+		to = newList(to, d.text("dev@example.com"))
+	}
+	d.set(h, "SMTPHandler.toaddrs", to)
+	d.set(h, "SMTPHandler.subject", d.text(d.one("subject", "shop is in trouble", "한글 제목", "")))
+	if d.has(50, "SMTPHandler.timeout") {
+		h.set("timeout", scalar(d.one("timeout", "1.0", "5", "~")))
+	}
+	if d.has(40, "SMTPHandler.credentials") {
+		h.set("credentials", scalar("null"))
+	}
+	if d.has(40, "SMTPHandler.secure") {
+		h.set("secure", scalar("null"))
+	}
+}
