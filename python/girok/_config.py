@@ -191,8 +191,7 @@ def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, 
     if len(spooled) > MAX_HANDLERS:
         raise ValueError("handlers: a program can have %d spooled handlers, got %d" % (MAX_HANDLERS, len(spooled)))
     keys = _mapping(raw, "spool")
-    service = raw.get("service") or os.path.splitext(os.path.basename(sys.argv[0] or "python"))[0]
-    service = _expanded(str(service), "service")
+    service = _expanded(str(raw["service"]), "service") if raw.get("service") else _program_name()
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}", service):
         raise ValueError("service: want letters, digits and _ . @ -, got %r" % service)
     config: Dict[str, Any] = {"service": service, "dir": folder, "handlers": []}
@@ -208,6 +207,12 @@ def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, 
     hidden = redact.get("keys") or []
     encoder = Encoder(Redactor(list(hidden), redact.get("with") or "mask") if hidden else None)
     return Writer(_spool_folder(keys, folder), config, encoder, _size(keys.get("max_bytes")), durable)
+
+
+def _program_name() -> str:
+    """The program's file name, of what a service may be called."""
+    name = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
+    return re.sub("[^A-Za-z0-9_.@-]+", "-", name).strip("-.@")[:128] or "python"
 
 
 def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any], folder: str, file: Optional[str]) -> Dict[str, Any]:

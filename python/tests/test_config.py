@@ -1,0 +1,152 @@
+"""What becomes of a config.yaml."""
+import builtins
+import io
+import json
+import logging
+import logging.config
+import os
+import re
+import unittest
+from typing import Any, Dict, List, Tuple
+from unittest import mock
+
+import girok
+from girok._config import KINDS
+
+from .support import PACKAGE, folder, runs, write
+
+
+def handlers_of(spool: str, service: str) -> Dict[str, Dict[str, Any]]:
+    """The handlers that the only run was written for, by name."""
+    (run,) = runs(spool, service)
+    with open(os.path.join(spool, service, "runs", run, "config"), encoding="utf-8") as f:
+        config = json.load(f)
+    return {"": config, **{h["name"]: h for h in config["handlers"]}}
+
+
+class Configuring(unittest.TestCase):
+    def setUp(self) -> None:
+        logging.config.dictConfig({"version": 1})
+        self.addCleanup(logging.config.dictConfig, {"version": 1})
+
+    def test_secrets_stay_where_they_are(self) -> None:
+        with folder() as d:
+            file = write(os.path.join(d, "c#1.json"), json.dumps({
+                "version": 1, "service": "${SERVICE:-shop}", "timezone": "Asia/Seoul",
+                "handlers": {
+                    "p": {"class": "postgres", "host": "${DB_HOST}", "password": "pa$$word", "dsn": "${DSN}", "table": "logs", "batch": {"age": "2s"}},
+                    "q": {"class": "postgres", "password": "${file:key.txt}", "table": "t"},
+                    "k": {"class": "kafka", "api_token": "t0p", "topic": "logs"},
+                },
+                "root": {"level": "INFO", "handlers": ["p", "q", "k"]}, "spool": {"dir": "spool"},
+            }))
+            with mock.patch.dict(os.environ, DB_HOST="db.example.org", DSN="never"):
+                girok.dictConfig(file)
+            logging.getLogger("x").info("m")
+            got = handlers_of(os.path.join(d, "spool"), "shop")
+            self.assertEqual(got["p"]["keys"], {
+                "class": "postgres", "host": "db.example.org", "password": "${key:%s/c%%231.json#/handlers/p/password}" % d,
+                "dsn": "${DSN}", "table": "logs", "batch": {"age": "2s"},
+            })
+            self.assertEqual(got["q"]["keys"]["password"], "${file:%s/key.txt}" % d)
+            self.assertEqual(got["k"]["keys"]["api_token"], "${key:%s/c%%231.json#/handlers/k/api_token}" % d)
+            self.assertEqual((got[""]["timezone"], got[""]["dir"]), ("Asia/Seoul", d))
+            with self.assertRaisesRegex(ValueError, r"handlers.p.password: is not stored"):
+                girok.dictConfig({"version": 1, "handlers": {"p": {"class": "postgres", "password": "x"}}})
+
+    def test_which_keys_are_secret(self) -> None:
+        with open(os.path.join(os.path.dirname(PACKAGE), "docs", "config.md"), encoding="utf-8") as f:
+            sections = re.split(r"^## ", f.read(), flags=re.MULTILINE)
+        known = dict.fromkeys(KINDS, ())
+        for s in sections:
+            m = re.match(r"handlers\.&lt;name>, class: (\w+)(?:, spooled: true)?\n", s)
+            if m and m.group(1) in KINDS:
+                known[m.group(1)] = tuple(re.findall(r"^\| `(\w+)` \| a secret", s, re.MULTILINE))
+        self.assertEqual(known, KINDS)
+
+    def test_python_keeps_its_own(self) -> None:
+        out = io.StringIO()
+        made: List[Tuple[str, int]] = []
+
+        class Mine(logging.NullHandler):
+            def __init__(self, colour: str, size: int) -> None:
+                super().__init__()
+                made.append((colour, size))
+
+        with folder() as d:
+            girok.dictConfig({
+                "version": 1, "disable_existing_loggers": False, "service": "shop",
+                "formatters": {"j": {"class": "json"}, "s": {"format": "%(levelname)s %(message)s"}},
+                "filters": {"odd": {"()": lambda: lambda r: r.n % 2 == 1}},
+                "handlers": {
+                    "c": {"class": "console", "stream": out, "formatter": "j", "mode": "drop"},
+                    "f": {"class": "file", "filename": os.path.join(d, "f.log"), "formatter": "s"},
+                    "mine": {"()": Mine, "colour": "red", "size": 3},
+                    "w": {"class": "sqlite", "path": "cfg://extra.path", "table": "t", "filters": ["odd"], "level": "WARNING"},
+                },
+                "extra": {"path": "x.db"},
+                "loggers": {"shop": {"level": "INFO", "handlers": ["c", "f", "mine", "w"], "propagate": False}},
+                "spool": {"dir": d},
+            })
+            log = logging.getLogger("shop")
+            for n in range(4):
+                log.log(logging.WARNING if n else logging.INFO, "m", extra={"n": n, "t": (1, None)})
+            self.assertEqual(made, [("red", 3)])
+            lines = [json.loads(line) for line in out.getvalue().splitlines()]
+            self.assertEqual([(r["msg"], r["n"], r["t"]) for r in lines], [("m", n, [1, None]) for n in range(4)])
+            with open(os.path.join(d, "f.log"), encoding="utf-8") as f:
+                self.assertEqual(f.read(), "INFO m\n" + "WARNING m\n" * 3)
+            self.assertEqual(handlers_of(d, "shop")["w"]["keys"]["path"], "x.db")
+            self.assertEqual([type(h).__name__ for h in log.handlers].count("Handler"), 1)
+
+    def test_mistakes(self) -> None:
+        for config, said in (
+            ({"version": 1, "handlers": []}, "handlers: want a mapping"),
+            ({"version": 1, "service": "a/b", "handlers": {"w": {"class": "sqlite"}}}, "service: want letters"),
+            ({"version": 1, "handlers": {"w": {"class": "sqlite", "path": "${NO_SUCH}"}}}, r"handlers.w.path: the variable NO_SUCH is not set"),
+            ({"version": 1, "handlers": {"w": {"class": "sqlite"}}, "spool": {"max_bytes": "much"}}, "spool.max_bytes: want a size"),
+            ({"version": 1, "handlers": {"w": {"class": "file", "spooled": True, "filename": "x", "formatter": "no"}}}, "there is no formatter 'no'"),
+            ({"version": 1, "handlers": {"w": {"class": "sqlite"}}, "redact": {"keys": ["a"], "with": "hide"}}, "redact.with: want mask"),
+            ({"version": 1, "handlers": {"w": {"class": "no.such.Handler"}}}, "Unable to configure handler 'w'"),
+            ({"version": 2}, "Unsupported version"),
+        ):
+            with self.subTest(said), self.assertRaisesRegex(ValueError, said):
+                girok.dictConfig(config)
+
+    def test_extends(self) -> None:
+        with folder() as d:
+            write(os.path.join(d, "base.json"), json.dumps({"version": 1, "service": "shop", "handlers": {"w": {"class": "sqlite", "path": "a.db", "table": "t"}}, "spool": {"dir": "spool"}}))
+            girok.dictConfig(write(os.path.join(d, "c.json"), json.dumps({"extends": "base.json", "handlers": {"w": {"path": "b.db"}}, "root": {"level": "INFO", "handlers": ["w"]}})))
+            logging.info("m")
+            self.assertEqual(handlers_of(os.path.join(d, "spool"), "shop")["w"]["keys"], {"class": "sqlite", "path": "b.db", "table": "t"})
+
+    def test_without_pyyaml(self) -> None:
+        real = builtins.__import__
+
+        def without(name: str, *args: Any, **keys: Any) -> Any:
+            if name == "yaml":
+                raise ImportError(name)
+            return real(name, *args, **keys)
+
+        with folder() as d, mock.patch("builtins.__import__", without):
+            with self.assertRaisesRegex(ImportError, "YAML is read by PyYAML, which is not installed"):
+                girok.dictConfig(write(os.path.join(d, "c.yaml"), "version: 1\n"))
+
+    def test_the_logger_of_the_source(self) -> None:
+        with folder() as d:
+            base = {"version": 1, "service": "ml", "handlers": {"console": {"class": "logging.NullHandler"}}, "loggers": {"MLLogger": {"level": "INFO", "handlers": ["console"]}}, "spool": {"dir": "spool"}}
+            file = write(os.path.join(d, "c.json"), json.dumps(base))
+            log = girok.get_ml_logger(file, None, None)
+            log.info("without a key")
+            self.assertFalse(os.path.exists(os.path.join(d, "spool")))
+            log = girok.get_ml_logger(file, os.path.join(d, "key.json"), "project.online_serving_logs.mask_classification")
+            self.assertEqual(log.name, "MLLogger")
+            log.info("hello world")
+            got = handlers_of(os.path.join(d, "spool"), "ml")["bigquery"]
+            self.assertEqual((got["class"], got["keys"]["key_file"], got["keys"]["table"]), ("bigquery", d + "/key.json", "project.online_serving_logs.mask_classification"))
+            with self.assertRaisesRegex(ValueError, "want table_ref"):
+                girok.get_ml_logger(file, "key.json", "")
+
+
+if __name__ == "__main__":
+    unittest.main()

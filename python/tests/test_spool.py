@@ -1,0 +1,200 @@
+"""Runs on the disk: rolling, faults, forks, signals."""
+import json
+import logging
+import os
+import sys
+import threading
+import unittest
+from typing import Any, Dict, List, Tuple
+
+from girok import Handler, stats
+from girok._record import Encoder
+from girok._spool import LEAST_SEGMENT, Writer
+
+from .support import child, folder, runs
+from .test_record import read_spool
+
+CONFIG: Dict[str, Any] = {"service": "shop", "handlers": [{"bit": 0, "name": "h", "class": "sqlite", "keys": {}}]}
+
+
+def read(spool: str) -> List[Dict[str, Any]]:
+    """The records of all runs, oldest run first."""
+    folder, created = os.path.join(spool, "shop", "runs"), {}
+    for d in runs(spool, "shop"):
+        with open(os.path.join(folder, d, "config"), encoding="utf-8") as f:
+            created[d] = json.load(f)["created"]
+    return [r for d in sorted(created, key=lambda d: created[d]) for r in read_spool.read_run(os.path.join(folder, d))]
+
+
+def logger(spool: str, **keys: Any) -> Tuple[logging.Logger, Writer]:
+    w = Writer(spool, CONFIG, Encoder(), **keys)
+    log = logging.Logger("shop", logging.DEBUG)
+    log.addHandler(Handler(w, 0))
+    return log, w
+
+
+class OnTheDisk(unittest.TestCase):
+    def test_rights_and_what_is_empty(self) -> None:
+        with folder() as d:
+            spool = os.path.join(d, "a", "spool")
+            log, w = logger(spool)
+            self.assertFalse(os.path.exists(spool))  # who logs nothing makes nothing
+            log.info("one")
+            for place, _, files in os.walk(os.path.join(spool, "shop")):
+                self.assertEqual(os.stat(place).st_mode & 0o777, 0o700, place)
+                for name in files:
+                    self.assertEqual(os.stat(os.path.join(place, name)).st_mode & 0o777, 0o600, name)
+            w.close()
+            w.close()
+            log.info("two")  # a handler can be used after close
+            w.close()
+            self.assertEqual([r["message"] for r in read(spool)], ["one", "two"])
+            self.assertEqual(len(runs(spool, "shop")), 2)
+
+    def test_a_full_run_makes_room_for_the_next(self) -> None:
+        with folder() as d:
+            log, w = logger(d, max_bytes=8 * LEAST_SEGMENT)
+            for n in range(30):
+                log.info("x" * 100_000, extra={"n": n})
+            self.assertEqual([r["attributes"][0][2] for r in read(d)], list(range(30)))
+            self.assertEqual(len(runs(d, "shop")), 3)
+            w.close()
+
+    def test_nobody_delivers(self) -> None:
+        with folder() as d:
+            log, w = logger(d, max_bytes=3 * LEAST_SEGMENT)
+            for n in range(60):
+                log.info("x" * 100_000)
+            self.assertEqual(w.written + w.dropped, 60)
+            self.assertGreater(w.dropped, 0)
+            for run in sorted(runs(d, "shop")):  # as who delivers does
+                path = os.path.join(d, "shop", "runs", run)
+                for name in os.listdir(path):
+                    os.unlink(os.path.join(path, name))
+                os.rmdir(path)
+            dropped, w._again = w.dropped, 0.0
+            log.info("there is room")
+            got = read(d)
+            self.assertEqual([r["logger"] for r in got], ["girok.gap", "shop"])
+            self.assertTrue(got[0]["message"].startswith("%d records were dropped: " % dropped), got[0]["message"])
+            w.close()
+
+    def test_threads(self) -> None:
+        with folder() as d:
+            log, w = logger(d)
+            threads = [threading.Thread(target=lambda t=t: [log.info("m", extra={"n": t * 1000 + n}) for n in range(500)]) for t in range(4)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            w.close()
+            self.assertEqual(sorted(r["attributes"][0][2] for r in read(d)), [t * 1000 + n for t in range(4) for n in range(500)])
+
+    def test_the_folder_is_a_file(self) -> None:
+        with folder() as d:
+            place = os.path.join(d, "spool")
+            open(place, "w").close()
+            log, w = logger(place)
+            log.info("into nothing")
+            log.info("into nothing")
+            self.assertEqual((w.written, w.dropped), (0, 2))
+
+    def test_a_child_leaves_the_run_to_its_parent(self) -> None:
+        with folder() as d:
+            log, w = logger(d)
+            log.info("parent")
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    open_files = [os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)]
+                    log.info("child")
+                    os._exit(1 if any(".seg" in f or f.endswith("/write") for f in open_files) or stats()["written"] != 1 else 0)
+                except BaseException:
+                    os._exit(2)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+            log.info("parent again")
+            w.close()
+            self.assertEqual(sorted(r["message"] for r in read(d)), ["child", "parent", "parent again"])
+
+    def test_a_signal_handler_logs_in_the_middle_of_a_call(self) -> None:
+        code = """
+import logging, signal, sys, threading, time
+from girok._record import Encoder
+from girok._spool import Writer
+from girok import Handler
+w = Writer(sys.argv[1], {"service": "shop", "handlers": [{"bit": 0, "name": "h", "class": "sqlite", "keys": {}}]}, Encoder())
+log = logging.Logger("shop"); log.addHandler(Handler(w, 0))
+hits = 0
+def on(signum, frame):
+    global hits
+    hits += 1
+    log.info("signal", extra={"n": hits})
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+signal.signal(signal.SIGALRM, on)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
+n = 0
+while hits < 200:
+    n += 1
+    log.info("call", extra={"n": n})
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(n, hits)
+"""
+        with folder() as d:
+            done = child(code, d, d)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            calls, hits = map(int, done.stdout.split())
+            got = read(d)
+            self.assertEqual(sorted(r["attributes"][0][2] for r in got if r["message"] == "call"), list(range(1, calls + 1)))
+            self.assertEqual(sorted(r["attributes"][0][2] for r in got if r["message"] == "signal"), list(range(1, hits + 1)))
+
+    def test_the_disk_is_full(self) -> None:
+        with folder() as d:
+            code = """
+import logging, resource, signal, sys
+from girok._record import Encoder
+from girok._spool import Writer
+from girok import Handler
+w = Writer(sys.argv[1], {"service": "shop", "handlers": [{"bit": 0, "name": "h", "class": "sqlite", "keys": {}}]}, Encoder())
+log = logging.Logger("shop"); log.addHandler(Handler(w, 0))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+for n in range(10):
+    log.info("x" * 10_000, extra={"n": n})
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+w._again = 0.0
+log.info("room", extra={"n": 10})
+print(w.written, w.dropped)
+"""
+            done = child(code, d, d)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            written, dropped = map(int, done.stdout.split())
+            self.assertEqual(written + dropped, 11)
+            self.assertIn("records are dropped", done.stderr)
+            got = read(d)
+            self.assertEqual(len([r for r in got if r["logger"] == "shop"]), written)
+            self.assertEqual(got[-1]["message"], "room")
+            self.assertEqual([r["logger"] for r in got].count("girok.gap"), 1)
+
+    def test_a_full_pipe_for_messages_holds_nobody_up(self) -> None:
+        log, w = logger("/dev/null/spool")
+        stderr, sys.stderr = sys.stderr, None  # type: ignore[assignment]
+        try:
+            log.info("m")
+        finally:
+            sys.stderr = stderr
+        self.assertEqual(w.dropped, 1)
+
+    def test_configuration_of_a_run(self) -> None:
+        with folder() as d:
+            log, w = logger(d)
+            log.info("m")
+            (run,) = runs(d, "shop")
+            with open(os.path.join(d, "shop", "runs", run, "config"), encoding="utf-8") as f:
+                config = json.load(f)
+            self.assertEqual((config["format"], config["service"], config["pid"], config["handlers"]), (1, "shop", os.getpid(), CONFIG["handlers"]))
+            self.assertTrue(run.endswith("-" + config["id"]))
+            w.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
