@@ -18,6 +18,7 @@ var road = []struct {
 	why      string
 }{
 	{"internal/pgtest", "a real PostgreSQL for tests; nothing but tests imports it"},
+	{"internal/bqtest", "an emulator of BigQuery for tests, and TLS before one; nothing but tests imports it"},
 	{"internal/pydiff", "a real CPython for tests, and what to ask it"},
 	{"internal/crash internal/disk", "names of windows for the kill test, which compile to nothing; what puts a file on the disk"},
 	{"record config", "what everything else speaks of: whoever imports these links nothing else of ours"},

@@ -83,6 +83,13 @@ func Open(path string, opts ...Option) (*Logs, error) {
 	return open(func() (*config.Document, error) { return config.Load(path) }, opts)
 }
 
+// OpenOver is Open for a program that adds to its configuration: over gets what was
+// read and gives YAML that is laid over it, as by extends, also at each reload. name
+// stands for that text in errors.
+func OpenOver(path, name string, over func(*config.Document) []byte, opts ...Option) (*Logs, error) {
+	return open(func() (*config.Document, error) { return config.LoadOver(path, name, over) }, opts)
+}
+
 // OpenFS is Open for a configuration in a file system, such as an embedded one.
 // Relative paths of spool and handlers are relative to the working folder.
 func OpenFS(fsys fs.FS, path string, opts ...Option) (*Logs, error) {

@@ -57,6 +57,22 @@ func load(src *source) (*Document, error) {
 	return document(root, src, ps)
 }
 
+// LoadOver is [Load] for a configuration that a program adds to: what over gives for
+// the document that was read, YAML, is laid over it as a file is over what it extends.
+// name is what problems call that text; it can't extend files itself.
+func LoadOver(path, name string, over func(*Document) []byte) (*Document, error) {
+	doc, err := Load(path)
+	if err != nil || doc.Root.Kind() != Map {
+		return doc, err
+	}
+	added, err := Parse(name, over(doc))
+	if err != nil {
+		return nil, err
+	}
+	doc.Root = mergeNodes(doc.Root, added.Root)
+	return doc, nil
+}
+
 // Parse reads a configuration from memory; name is what problems call it. Such a
 // configuration can't extend files.
 func Parse(name string, data []byte) (*Document, error) {
