@@ -19,6 +19,7 @@ type Config struct {
 	Handlers   map[string]Keys   `json:"handlers,omitempty"`
 	Loggers    map[string]Logger `json:"loggers,omitempty"`
 	Root       *Logger           `json:"root,omitempty"`
+	Stack      string            `json:"stack,omitempty"` // a level's name, as ERROR
 	Redact     Keys              `json:"redact,omitempty"`
 	Spool      Keys              `json:"spool,omitempty"`
 }

@@ -50,3 +50,22 @@ func TestStacksOfAConfiguration(t *testing.T) {
 		t.Errorf("after the reload:\n%s", got)
 	}
 }
+
+// The same, said in Go.
+func TestStacksOfAConfig(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	logs, err := girok.OpenConfig(girok.Config{
+		Stack:      "ERROR",
+		Formatters: map[string]girok.Keys{"j": {"class": "json"}},
+		Handlers:   map[string]girok.Keys{"f": {"class": "file", "filename": path, "formatter": "j"}},
+		Root:       &girok.Logger{Handlers: []string{"f"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer logs.Close()
+	logs.Logger("shop").Error("failed")
+	if b, err := os.ReadFile(path); err != nil || !strings.Contains(string(b), `"stack":"github.com/girok/girok_test.TestStacksOfAConfig(...)`) {
+		t.Errorf("%s %v", b, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log"
 	"log/slog"
 	"os"
 	"strings"
@@ -19,7 +20,7 @@ import (
 
 // Nothing configured: WARNING and above on standard error, as in Python.
 func Example_default() {
-	os.Stderr = os.Stdout // for the example
+	defer stderrIsStdout()() // for the example
 	logs, err := girok.Open("")
 	if err != nil {
 		panic(err)
@@ -79,6 +80,18 @@ func TestTaskAssertion(t *testing.T) {
 	logs.Logger("shop").Error("no seat", "user", "kim")
 	if !records.Has(slog.LevelError, "no seat", "user", "kim") {
 		t.Errorf("not logged; there is\n%s", records)
+	}
+}
+
+// stderrIsStdout shows in an example's output what goes to standard error; what it
+// returns puts that, and slog's default, back.
+func stderrIsStdout() (back func()) {
+	stderr, def := os.Stderr, slog.Default()
+	os.Stderr = os.Stdout
+	return func() {
+		os.Stderr = stderr
+		slog.SetDefault(def)
+		log.SetOutput(stderr) // SetDefault has led log's functions to slog
 	}
 }
 

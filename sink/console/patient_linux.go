@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// wholePiece is what a pipe takes whole that takes something, in bytes.
+const wholePiece = 4096
+
 // openAgain opens what a descriptor leads to once more, with flags of its own.
 func openAgain(fd int) (io.Writer, error) {
 	again, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", fd), syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)

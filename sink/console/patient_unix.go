@@ -62,9 +62,8 @@ type patient struct {
 func (p *patient) of() *os.File { return p.file }
 
 // Write asks whether the stream takes something. A pipe that does takes a piece of
-// atomic at once.
+// wholePiece bytes at once.
 func (p *patient) Write(b []byte) (written int, err error) {
-	const atomic = 512 // what POSIX promises of a pipe
 	for written < len(b) {
 		ready := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLOUT}}
 		if n, err := unix.Poll(ready, 0); err != nil || n == 0 {
@@ -73,7 +72,7 @@ func (p *patient) Write(b []byte) (written int, err error) {
 			}
 			return written, err
 		}
-		n, err := p.piece(b[written:min(len(b), written+atomic)])
+		n, err := p.piece(b[written:min(len(b), written+wholePiece)])
 		written += max(n, 0)
 		if err != nil {
 			return written, err
