@@ -9,6 +9,7 @@ import (
 // addedNames are the names that AddLevelName has given. What the pointer leads to
 // never changes.
 type addedNames struct {
+	times uint64 // that AddLevelName was called
 	name  map[Level]string
 	level map[string]Level
 }
@@ -28,9 +29,20 @@ func AddLevelName(l Level, name string) {
 	if old := added.Load(); old != nil {
 		maps.Copy(next.name, old.name)
 		maps.Copy(next.level, old.level)
+		next.times = old.times
 	}
+	next.times++
 	next.name[l], next.level[name] = name, l
 	added.Store(next)
+}
+
+// LevelNames tells the names that levels have apart from those that they had: it is
+// another number after each AddLevelName, and 0 before the first.
+func LevelNames() uint64 {
+	if a := added.Load(); a != nil {
+		return a.times
+	}
+	return 0
 }
 
 // AddedName is the name that AddLevelName has given a level.

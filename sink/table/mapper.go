@@ -305,13 +305,13 @@ func (m *Mapper) textOf(o origin, b *sink.Batch, i int) []byte {
 
 // level is a level's name.
 func (m *Mapper) level(l record.Level) []byte {
-	if n := int(l) / 10; l%10 == 0 && n >= 0 && n < len(levelNames) {
+	if n := int(l) / 10; l%10 == 0 && n >= 0 && n < len(levelNames) && record.LevelNames() == 0 {
 		return levelNames[n]
 	}
 	return m.copied(l.String())
 }
 
-// levelNames are the names of the levels that have one.
+// levelNames are the names of the levels that have one, unless names were added.
 var levelNames = func() (names [record.Critical/10 + 1][]byte) {
 	for i := range names {
 		names[i] = []byte(record.Level(i * 10).String())

@@ -85,11 +85,12 @@ type part struct {
 	from, to int
 	by       follows
 
-	origin *sink.Origin // what last was made for
-	level  record.Level
-	key    []byte
-	last   []byte            // nil: nothing was made
-	known  map[string][]byte // by key
+	origin *sink.Origin                   // what last was made for
+	key    []byte                         // the same
+	last   []byte                         // nil: nothing was made
+	known  map[string][]byte              // by key
+	named  [record.Critical/10 + 1][]byte // by level
+	names  uint64                         // that levels had then
 }
 
 // maxKnown bounds the memory of a writer that reads many programs.
@@ -151,10 +152,14 @@ func (w *Writer) shared(dst []byte, p *part, b *sink.Batch, i int) ([]byte, erro
 	var key []byte
 	switch p.by {
 	case level:
-		if same = same && p.level == v.Level; !same {
-			p.level = v.Level
-			key = binary.LittleEndian.AppendUint32(w.key[:0], uint32(v.Level))
+		if names := record.LevelNames(); names != p.names {
+			p.names, p.known = names, nil
+			clear(p.named[:])
 		}
+		if n := v.Level / 10; v.Level%10 == 0 && n >= 0 && int(n) < len(p.named) && p.named[n] != nil {
+			return append(dst, p.named[n]...), nil
+		}
+		key, same = binary.LittleEndian.AppendUint32(w.key[:0], uint32(v.Level)), false
 	case process:
 		if of := b.Origin(i); p.origin != of {
 			p.origin, same = of, false
@@ -195,5 +200,8 @@ func (w *Writer) make(p *part, key []byte, b *sink.Batch, i int) (err error) {
 		p.known = map[string][]byte{}
 	}
 	p.known[string(key)] = made
+	if l := w.mapper.view.Level; p.by == level && l%10 == 0 && l >= 0 && int(l/10) < len(p.named) {
+		p.named[l/10] = made
+	}
 	return nil
 }

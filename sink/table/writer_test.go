@@ -147,3 +147,29 @@ type quiet struct{}
 func (quiet) AppendValue(dst []byte, _ int, v *table.Value) ([]byte, error) {
 	return append(dst, v.Raw...), nil
 }
+
+// TestNamesOfLevels gives levels other names while rows are made.
+func TestNamesOfLevels(t *testing.T) {
+	const yaml = "table: t\ncolumns: {l: levelname}\nrest: drop"
+	m, plain := mapper(t, yaml, table.Options{}), mapper(t, yaml, table.Options{})
+	w, b := m.NewWriter(quiet{}), batch(sinktest.Record{Level: 20}, sinktest.Record{Level: 25})
+	want := func(names ...string) {
+		t.Helper()
+		for i, name := range names {
+			got, err := w.Append(nil, b, i)
+			if err != nil || string(got) != name {
+				t.Errorf("a writer writes %q, %v; want %s", got, err, name)
+			}
+			row, err := plain.Row(b, i, nil)
+			if err != nil || string(row[0].Raw) != name {
+				t.Errorf("a row has %q, %v; want %s", row[0].Raw, err, name)
+			}
+		}
+	}
+	want("INFO", "Level 25")
+	t.Cleanup(func() { record.AddLevelName(20, "INFO"); record.AddLevelName(25, "Level 25") })
+	record.AddLevelName(25, "NOTICE")
+	want("INFO", "NOTICE")
+	record.AddLevelName(20, "FYI")
+	want("FYI", "NOTICE")
+}
