@@ -181,7 +181,7 @@ func (a *arena) live(life int) {
 			times = 1 + a.rng.IntN(2000)
 		case crash.BatchRead, crash.Sent, crash.Answered, crash.Noted, crash.Journaled, crash.Torn:
 			times = 1 + a.rng.IntN(15)
-		case crash.Reload, crash.Roll, crash.Rolled, crash.LetterWritten, crash.Renamed, crash.Begun, crash.Packed:
+		case crash.Reload, crash.Roll, crash.LetterWritten, crash.Renamed, crash.Begun, crash.Packed:
 			times = 1 + a.rng.IntN(3)
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
