@@ -96,7 +96,8 @@ def _extended(file: str, above: Tuple[str, ...]) -> Dict[str, Any]:
     base: Dict[str, Any] = {}
     for other in [under] if isinstance(under, str) else under:
         base = _merged(base, _extended(os.path.join(os.path.dirname(file), other), (*above, file)))
-    return _merged(base, raw)
+    merged: Dict[str, Any] = _merged(base, raw)
+    return merged
 
 
 def _merged(base: Any, over: Any) -> Any:
@@ -317,6 +318,5 @@ def _size(v: Any) -> int:
     if not m:
         raise ValueError("spool.max_bytes: want a size, as 512KiB or 1GiB, got %r" % (v,))
     unit = m.group(2)
-    if unit in ("", "B"):
-        return int(m.group(1))
-    return int(m.group(1)) * (1024 if "i" in unit else 1000) ** ("KMGT".index(unit[0].upper()) + 1)
+    factor: int = 1 if unit in ("", "B") else (1024 if "i" in unit else 1000) ** ("KMGT".index(unit[0].upper()) + 1)
+    return int(m.group(1)) * factor

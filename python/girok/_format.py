@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
 from ._record import STANDARD, Encoder
 
@@ -21,7 +21,7 @@ class JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
         time = datetime.datetime.fromtimestamp(record.created).astimezone()
-        out: dict = {"time": time.isoformat(timespec="microseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage()}
+        out: Dict[str, Any] = {"time": time.isoformat(timespec="microseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage()}
         if self._source:
             out["source"] = {"function": record.funcName, "file": record.pathname, "line": record.lineno}
         out.update((k, v) for k, v in record.__dict__.items() if k not in STANDARD)

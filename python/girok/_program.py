@@ -59,7 +59,8 @@ def serve(config: Config, stay: bool = False) -> Optional[Server]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
-        server = Server(subprocess.Popen([program(), "run", "--spool", spool], stdin=subprocess.DEVNULL, pass_fds=(lock,), start_new_session=True))
+        command = [program(), "run", "--spool", spool]
+        server = Server(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(lock,), start_new_session=True))
     finally:
         os.close(lock)
     _served.append(server)

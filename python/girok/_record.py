@@ -343,7 +343,7 @@ def plain(v: Any) -> Any:
         return "[%s, whose str() fails: %s]" % (type(v).__name__, type(e).__name__)
 
 
-class _AnyError(dict):
+class _AnyError(Dict[type, Callable[..., bytes]]):
     """The makers of values by type, for which each exception is one."""
 
     def __missing__(self, t: Any) -> Callable[..., bytes]:
