@@ -41,9 +41,8 @@ func (dest *destination) ownProgress() (sum uint64, waits bool) {
 	for _, l := range dest.all() {
 		for _, c := range l.all() {
 			if c.run.Own() {
-				at := c.slot().Delivered()
-				sum += at
-				waits = waits || at < c.run.Tail()
+				sum += c.slot().Delivered()
+				waits = waits || c.run.Waiting(c.bit, c.run.Tail()) > 0
 			}
 		}
 	}
