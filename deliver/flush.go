@@ -42,6 +42,12 @@ func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
 		r.Counters().WantFlush(ends[r])
 	}
 	d.scan()
+	for _, l := range d.lanes() {
+		if slices.Contains(names, l.handler) {
+			l.asked.Add(1)
+			defer l.asked.Add(-1)
+		}
+	}
 	d.wakeLanes()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -141,6 +147,11 @@ func (l *lane) slow() bool {
 	}
 	return false
 }
+
+// unasked reports whether a Flush of this process leaves the lane's batch open: it
+// is slow, and nobody has named it. Else a program that flushes often would have
+// many small files.
+func (l *lane) unasked() bool { return l.asked.Load() == 0 && l.slow() }
 
 func (l *lane) cause() string {
 	if p := l.stats.cause.Load(); p != nil {

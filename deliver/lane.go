@@ -32,7 +32,8 @@ type lane struct {
 	pauses  int                          // how often in turn every row was refused alike
 	doubt   doubt
 	alike   alike
-	swept   time.Time // when positions were swept last
+	asked   atomic.Int32 // Flushes that name the handler
+	swept   time.Time    // when positions were swept last
 	b       builder
 	ownLost uint64 // what Stats told of the own runs
 
@@ -65,6 +66,7 @@ type cursor struct {
 	reader    *spool.Reader
 	claimedOn sink.Sink    // the sink that knows this process as the owner
 	stored    record.Place // where the destination stands
+	had       uint64       // where the destination stood before it was put back; 0: it was not
 	lostTold  uint64       // how many lost records of the run were told
 	gapTo     uint64       // the end of the gap that was told last
 	ended     bool         // the reader has come to the end of a dead run

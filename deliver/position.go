@@ -55,6 +55,9 @@ func (l *lane) own(ctx context.Context, s sink.Sink, runs []*cursor) error {
 		return err
 	}
 	for i, c := range todo {
+		if known, ok := l.state.next(c.run.ID); ok && at[i].Compare(known) < 0 {
+			c.had = max(c.had, known.Position)
+		}
 		if c.claimed() && c.stored != at[i] {
 			err = errRecut
 		}

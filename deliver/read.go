@@ -40,7 +40,7 @@ func (l *lane) hurry(g []*cursor) bool {
 	}
 	dead := true
 	for _, c := range g {
-		if w := c.run.Counters().FlushWanted(); w > c.slot().Delivered() && !c.ended {
+		if w := c.run.Counters().FlushWanted(); w > c.slot().Delivered() && !c.ended && !(c.run.Own() && l.unasked()) {
 			return true
 		}
 		dead = dead && c.ended
@@ -174,6 +174,10 @@ func (l *lane) gap(c *cursor) {
 	}
 	c.gapTo = c.reader.GapTo
 	l.state.lost(c.run.ID, c.reader.GapFrom, c.reader.GapTo)
+	if to := min(c.had, c.reader.GapTo); c.reader.GapFrom < to {
+		l.dest.d.opts.Log.Error("the destination had records that it has lost and that the spool no longer has",
+			"handler", l.handler, "run", c.run.ID.String(), "bytes", to-c.reader.GapFrom, "from", c.reader.GapFrom, "to", to)
+	}
 	l.sayLost(c)
 }
 

@@ -126,6 +126,7 @@ func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.
 		l.setState(g, spool.Refused, err)
 		l.dropSink(used) // opened anew: secrets are read again
 		own := g[0].rows
+		l.dest.d.scan() // the run of the mended configuration may have begun just now
 		if n := l.newest(); n != nil && l.instead[own] == nil && n.rows != used.rows {
 			l.instead[own] = n
 			return 0
