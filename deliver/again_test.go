@@ -17,9 +17,9 @@ func refused(t *testing.T, dir string, s *store, n int) string {
 	t.Helper()
 	s.reject = func(msg string) (string, bool) { return "no seat", strings.HasPrefix(msg, "m") }
 	p := start(t, dir, 0, one(s), "a")
-	p.d.Start()
-	p.append(1, "good") // so that it is not the table
+	p.append(1, "good") // in the same batch: so it is not the table
 	p.appendN(1, n)
+	p.d.Start()
 	p.flush()
 	p.stop()
 	s.set(func() { s.reject = nil })
