@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,7 +48,14 @@ func (f *forms) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // what is refused for itself is set aside. Its password is not in the spool.
 func TestSpooledNetworkHandler(t *testing.T) {
 	web := &forms{busy: 2}
-	server := httptest.NewServer(web)
+	var conns atomic.Int64
+	server := httptest.NewUnstartedServer(web)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	server.Start()
 	defer server.Close()
 	dir := t.TempDir()
 	yaml := fmt.Sprintf(`version: 1
@@ -95,6 +103,9 @@ spool: {dir: %q}
 	defer web.mu.Unlock()
 	if !slices.Equal(web.got, want) || web.format != fmt.Sprint(os.Getpid(), " WARNING kim") {
 		t.Errorf("got %q, %q", web.got, web.format)
+	}
+	if n := conns.Load(); n > 3 { // one, and others after its answers of 503
+		t.Errorf("%d connections", n)
 	}
 	if s.Letters != 1 || s.Records != 19 || s.Retries < 1 {
 		t.Errorf("%+v", s)

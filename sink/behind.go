@@ -135,7 +135,7 @@ func (s *behind) writer(o *Origin) Writer {
 		}); ok {
 			f = p.Of(o.PID, o.Started)
 		}
-		w = s.kind.Open(DirectEnv{Append: f.Append, Location: s.env.Location, Started: o.Started, PID: o.PID, Patience: patient}, s.config.Direct)
+		w = s.kind.Open(DirectEnv{Append: f.Append, Location: s.env.Location, Started: o.Started, PID: o.PID, Patience: patient, Keep: true}, s.config.Direct)
 		s.writers[o] = w
 	}
 	return w

@@ -48,6 +48,7 @@ type DirectEnv struct {
 	Started  time.Time      // of the program; zero: as the package format knows it
 	PID      int            // of the program; 0: this one
 	Patience time.Duration  // how long one record may take; 0: Patience
+	Keep     bool           // more records come soon: a connection that can serve several is kept
 }
 
 // DefineDirect makes a kind. class is its name in Python. open touches nothing

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -69,10 +70,13 @@ type Handler struct {
 	pause   sink.Pause
 	tls     *tls.Config
 	address string
+	keep    bool
+	conn    net.Conn // that was kept; nil: none
+	reader  *bufio.Reader
 }
 
 func open(env sink.DirectEnv, c Config) sink.Writer {
-	h := &Handler{config: c, fields: format.NewLogRecord(env.Location, env.Started).Of(env.PID), address: c.Host, pause: sink.Pause{Patience: env.Patience}}
+	h := &Handler{config: c, fields: format.NewLogRecord(env.Location, env.Started).Of(env.PID), address: c.Host, pause: sink.Pause{Patience: env.Patience}, keep: env.Keep}
 	host, _, err := net.SplitHostPort(c.Host)
 	if err != nil {
 		host = strings.Trim(c.Host, "[]")
@@ -142,42 +146,113 @@ func (h *Handler) form(v *record.View) []byte {
 	return b
 }
 
+// send sends a request, and once more where the server had closed a connection that
+// was kept.
 func (h *Handler) send(request []byte, deadline time.Time) error {
+	if h.conn != nil {
+		_ = h.conn.SetDeadline(deadline)
+		if answered, err := h.exchange(request); answered {
+			return err
+		}
+		_ = h.drop()
+	}
+	if err := h.dial(deadline); err != nil {
+		return err
+	}
+	answered, err := h.exchange(request)
+	if !answered || !h.keep {
+		_ = h.drop()
+	}
+	return err
+}
+
+func (h *Handler) dial(deadline time.Time) (err error) {
 	d := net.Dialer{Deadline: deadline}
-	var conn net.Conn
-	var err error
 	if h.config.Secure {
-		conn, err = tls.DialWithDialer(&d, "tcp", h.address, h.tls)
+		h.conn, err = tls.DialWithDialer(&d, "tcp", h.address, h.tls)
 	} else {
-		conn, err = d.Dial("tcp", h.address)
+		h.conn, err = d.Dial("tcp", h.address)
 	}
 	if err != nil {
+		h.conn = nil
 		return err
 	}
-	defer conn.Close()
-	_ = conn.SetDeadline(deadline) // fails only for a closed one, and then the write tells
-	if _, err := conn.Write(request); err != nil {
-		return err
+	_ = h.conn.SetDeadline(deadline) // fails only for a closed one, and then the write tells
+	h.reader = bufio.NewReader(h.conn)
+	return nil
+}
+
+func (h *Handler) drop() error {
+	if h.conn == nil {
+		return nil
 	}
-	return answer(bufio.NewReader(conn))
+	c := h.conn
+	h.conn, h.reader = nil, nil
+	return c.Close()
+}
+
+// Close closes a connection that was kept.
+func (h *Handler) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.drop()
+}
+
+// exchange writes a request and reads the answer. answered is false if none came.
+func (h *Handler) exchange(request []byte) (answered bool, err error) {
+	if _, err := h.conn.Write(request); err != nil {
+		return false, err
+	}
+	answered, err = answer(h.reader)
+	if answered && h.keep && !skipBody(h.reader) {
+		_ = h.drop() // the next answer could not be found
+	}
+	return answered, err
 }
 
 // answer reads the status line.
-func answer(r *bufio.Reader) error {
+func answer(r *bufio.Reader) (answered bool, err error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("the server did not answer: %w", err)
+		return false, fmt.Errorf("the server did not answer: %w", err)
 	}
 	proto, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	code, _, _ := strings.Cut(rest, " ")
 	status, err := strconv.Atoi(code)
 	switch {
 	case err != nil || !strings.HasPrefix(proto, "HTTP/"):
-		return fmt.Errorf("the server does not speak HTTP: %.80q", line)
+		return false, fmt.Errorf("the server does not speak HTTP: %.80q", line)
 	case status >= 400:
-		return refusal(status, fmt.Errorf("the server did not take the record: %s", rest))
+		return true, refusal(status, fmt.Errorf("the server did not take the record: %s", rest))
 	}
-	return nil
+	return true, nil
+}
+
+// skipBody reads the rest of an answer; false if its end can't be told, or if the
+// server closes the connection behind it.
+func skipBody(r *bufio.Reader) bool {
+	const most = 64 << 10
+	length := int64(-1)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return false
+		}
+		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(line)), ":")
+		switch value = strings.TrimSpace(value); {
+		case name == "" && (length < 0 || length > most):
+			return false
+		case name == "":
+			_, err := io.CopyN(io.Discard, r, length)
+			return err == nil
+		case name == "connection" && value == "close", name == "transfer-encoding":
+			return false
+		case name == "content-length":
+			if length, err = strconv.ParseInt(value, 10, 64); err != nil || length < 0 {
+				return false
+			}
+		}
+	}
 }
 
 // refusal says whose fault it is that the server does not take a record.

@@ -86,8 +86,10 @@ type Handler struct {
 	env    sink.DirectEnv
 	roots  *x509.CertPool // nil: the system's
 
-	mu    sync.Mutex // one mail at a time
-	pause sink.Pause
+	mu     sync.Mutex // one mail at a time
+	pause  sink.Pause
+	conn   net.Conn     // that was kept
+	client *smtp.Client // on it; nil: none
 }
 
 func open(env sink.DirectEnv, c Config) sink.Writer {
@@ -108,26 +110,71 @@ func (h *Handler) Handle(v *record.View) error {
 }
 
 func (h *Handler) send(m []byte, deadline time.Time) error {
+	if h.client != nil {
+		_ = h.conn.SetDeadline(deadline)
+		err := deliver(h.client, h.config.From, h.config.To, m)
+		if answer, partly := (*textproto.Error)(nil), (*sink.Partly)(nil); err == nil || errors.As(err, &partly) {
+			return err
+		} else if h.hangUp(); errors.As(err, &answer) && answer.Code != closing {
+			return refusal(err)
+		}
+		// The server has ended what was kept. Whether it took the mail before nobody knows.
+	}
+	if err := h.dial(deadline); err != nil {
+		return err
+	}
+	err := deliver(h.client, h.config.From, h.config.To, m)
+	if err != nil || !h.env.Keep {
+		h.hangUp() // the mail is with the server, or not
+	}
+	return refusal(err)
+}
+
+// closing is what a server says that ends the connection.
+const closing = 421
+
+// dial opens a connection and logs in.
+func (h *Handler) dial(deadline time.Time) error {
 	host, address := h.config.server()
 	d := net.Dialer{Deadline: deadline}
 	conn, err := d.Dial("tcp", address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	_ = conn.SetDeadline(deadline) // fails only for a closed one, and then the next step tells
 	c, err := smtp.NewClient(conn, host)
 	if err != nil {
+		conn.Close()
 		return err
 	}
 	if h.config.Credentials.Given() {
 		if err := h.login(c, host); err != nil {
+			conn.Close()
 			return refusal(err)
 		}
 	}
-	err = deliver(c, h.config.From, h.config.To, m)
-	_ = c.Quit() // the mail is with the server, or not
-	return refusal(err)
+	h.conn, h.client = conn, c
+	return nil
+}
+
+// hangUp ends the connection.
+func (h *Handler) hangUp() {
+	if h.client != nil {
+		_ = h.client.Quit()
+		_ = h.conn.Close()
+		h.client, h.conn = nil, nil
+	}
+}
+
+// Close ends a connection that was kept.
+func (h *Handler) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.client != nil {
+		_ = h.conn.SetDeadline(time.Now().Add(sink.Patience))
+		h.hangUp()
+	}
+	return nil
 }
 
 // refusal says whose fault it is that the server does not take a mail: one that is too
