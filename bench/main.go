@@ -66,6 +66,7 @@ var lines = []line{
 	{"rows", "rows a CPU second into SQLite from a dead run", rowsLine},
 	{"rows/duckdb", "rows a CPU second into DuckDB from a dead run", duckdbLine},
 	{"rows/postgres", "rows a CPU second into PostgreSQL from a dead run", postgresLine},
+	{"rows/bigquery", "rows a CPU second into a fake of BigQuery from a dead run", bigqueryLine},
 	{"neighbours", "two good destinations beside one that is down and a slow one: age and rate of their records", neighboursLine},
 	{"arrive", "from the call to the row in PostgreSQL at 1,000 a second; own process and girok run", arriveLine},
 	{"predict", "/predict of a service: what logging a prediction takes, and loses when the service is killed", predictLine},

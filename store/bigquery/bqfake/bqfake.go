@@ -168,6 +168,8 @@ func (s *Server) serve(_ any, call grpc.ServerStream) error {
 		return s.unary(call, s.create)
 	case name == "FinalizeWriteStream":
 		return s.unary(call, s.finalize)
+	case name == "GetWriteStream": // girok does not ask; Google's clients do
+		return s.unary(call, s.get)
 	}
 	return status.Errorf(codes.Unimplemented, "unknown method %s", method)
 }
@@ -205,6 +207,23 @@ func (s *Server) create(in []byte) ([]byte, error) {
 	name := fmt.Sprintf("%s/streams/fake%d", table, s.made)
 	s.streams[name] = &stream{table: table}
 	return protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name), nil
+}
+
+// get tells of a stream its name and that it is COMMITTED: WriteStream,
+// https://cloud.google.com/bigquery/docs/reference/storage/rpc/google.cloud.bigquery.storage.v1#writestream
+func (s *Server) get(in []byte) ([]byte, error) {
+	m, err := parse(in)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := string(m.bytes[1])
+	if st := s.streams[name]; st == nil || s.tables[st.table] == nil {
+		return nil, status.Errorf(codes.NotFound, "Requested entity was not found: %s", name)
+	}
+	out := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
+	return protowire.AppendVarint(protowire.AppendTag(out, 2, protowire.VarintType), 1), nil
 }
 
 // finalize ends a stream, again if it is ended: "row_count: Number of rows in the
