@@ -140,8 +140,11 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	}
 	h.formatText += "\n" + b.location.String()
 	h.outputText = outputText(h)
-	if t, ok := h.format.(*format.Text); ok {
-		h.tree.Shows = t
+	switch h.format.(type) {
+	case *format.Text, *format.PyJSON:
+		if h.formats() {
+			h.tree.Shows = h.format
+		}
 	}
 	switch out := h.out.(type) {
 	case *fileHandlerKeys:
@@ -158,6 +161,19 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	default:
 		h.tree.Caller = h.format.NeedsCaller()
 	}
+}
+
+// formats reports whether the handler makes lines of records. CPython's that don't
+// leave nothing in the record, whatever their formatter.
+func (h *handlerPlan) formats() bool {
+	switch h.out.(type) {
+	case *nullKeys, *memoryKeys:
+		return false
+	case *network:
+		name := className(h.class)
+		return name == "SysLogHandler" || name == "SMTPHandler"
+	}
+	return true
 }
 
 // isTrue is Python's truth of a value: no, 0 and an empty text are not.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -89,6 +90,57 @@ func FuzzYAMLPython(f *testing.F) {
 // differs finds references, which are girok's own, and anchors that end in a colon,
 // which the two readers part in other places.
 var differs = regexp.MustCompile(`\$|&[^\s,\[\]{}]*:`)
+
+// FuzzReferencePython wants cfg:// to lead where it leads in CPython's configurator,
+// and nowhere where that fails.
+func FuzzReferencePython(f *testing.F) {
+	py := pydiff.Start(f)
+	const source = `mine:
+  names: {file: mine.log, "0": zero.log, 7: seven.log, a_b: 1}
+  list: [zero.log, one.log, [two.log, {deep: 0x14}]]
+  next: cfg://mine.list[1]
+  more: {x: 1}
+한글: {글: ok}
+top: 12:30
+`
+	for _, path := range []string{
+		"mine.names.file", "mine[names][file]", "mine . names [ file ]", "mine.list[2][0]", "mine.list[2][1].deep", "mine.next", "mine.names.0", "mine.names[0]", "mine.names[7]",
+		"mine.list[3]", "mine.list.x", "mine.list[-1]", "mine.names.file.x", "nope", "mine!a", "mine.", "", "top", "top.x", "mine.list[01]", "mine.list[ 1 ]x", "한글.글", "mine..x", "mine.names[a b]", " mine.next", "mine.names.a_b",
+	} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		if !utf8.ValidString(path) || len(path) > 80 || outsideOfASCII.MatchString(path) || strings.Contains(path, "it") {
+			return
+		}
+		var want pyYAML
+		if err := py.Ask(map[string]string{"config": source, "cfg": "cfg://" + path}, &want); err != nil {
+			t.Fatal(err)
+		}
+		quoted, err := json.Marshal("cfg://" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := Parse("f", []byte(source+"it: "+string(quoted)+"\n"))
+		switch {
+		case err != nil && want.Error != "":
+		case err != nil && utf8.RuneCountInString(want.Repr) == len("'z'"): // CPython counts off the letters of a text
+		case err != nil:
+			t.Errorf("cfg://%q: only girok refuses it: %v; CPython gives %s", path, err, want.Repr)
+		case want.Error != "":
+			t.Errorf("cfg://%q: only CPython refuses it: %s; girok gives %s", path, want.Error, pyRepr(doc.Root.Get("it")))
+		default:
+			if got := pyRepr(doc.Root.Get("it")); got != want.Repr {
+				t.Errorf("cfg://%q: got %s, want %s", path, got, want.Repr)
+			}
+		}
+	})
+}
+
+// outsideOfASCII finds what the two languages may take for letters and digits each
+// in its own way, line ends, behind which a text is no reference, and $, with which
+// girok's own begin.
+var outsideOfASCII = regexp.MustCompile(`[^\x20-\x7e한글]|\$`)
 
 // pyRepr is Python's repr() of a configuration.
 func pyRepr(n *Node) string {

@@ -104,13 +104,25 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 		str = AppendStr(str[:0], &val)
 		f(key, &val, str)
 	}
-	if t, ok := v.Shown.(*Text); ok { // as CPython's formatters leave them in the record
+	if t, time := shownBy(v); t != nil { // as CPython's formatters leave them in the record
 		f([]byte("message"), &record.Value{Type: record.String, Raw: v.Message}, v.Message)
-		if t.ShowsTime() {
+		if time {
 			str = t.appendTime(str[:0], v)
 			f([]byte("asctime"), &record.Value{Type: record.String, Raw: str}, str)
 		}
 	}
+}
+
+// shownBy is what reads the fields of the formatter that has shown the record before,
+// and whether that has asctime; nil if none has.
+func shownBy(v *record.View) (t *Text, time bool) {
+	switch s := v.Shown.(type) {
+	case *Text:
+		return s, s.ShowsTime()
+	case *PyJSON:
+		return s.text, slices.ContainsFunc(s.required, func(p piece) bool { return p.field == fieldAscTime })
+	}
+	return nil, false
 }
 
 func mayBeNone(name string) bool {

@@ -72,6 +72,7 @@ type drawer struct {
 	places map[string]bool
 	held   bool // there is a MemoryHandler
 	once   bool // there is a file of mode x
+	plain  bool // no record has an error: HTTPHandler sends Python's objects
 }
 
 // Draw draws a case. The same seed gives the same case.

@@ -50,6 +50,7 @@ func (d *drawer) set(h *node, key string, v *node) {
 }
 
 func (d *drawer) http(h *node) {
+	d.plain = true
 	d.set(h, "HTTPHandler.host", d.text("127.0.0.1:@HTTP_PORT@"))
 	d.set(h, "HTTPHandler.url", d.text(d.one("url", "/log", "/log?a=1", "/", "/log?")))
 	if d.has(70, "HTTPHandler.method") {

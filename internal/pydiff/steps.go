@@ -116,7 +116,7 @@ func (d *drawer) log(misfits bool) Step {
 	if misfits {
 		return s
 	}
-	if d.has(8, "exc_info") {
+	if !d.plain && d.has(8, "exc_info") {
 		s.Exc = &Exc{Type: d.one("exception", "ValueError", "KeyError", "OSError", "RuntimeError"), Message: d.one("exception text", "boom", "", "한글", "two\nlines")}
 		if s.Exc.Type == "KeyError" {
 			s.Exc.Message = "boom" // it shows more than its text
