@@ -74,11 +74,8 @@ func (f *field) like() table.ColumnType {
 }
 
 // takes reports whether a value's number is right as it is for a column that takes a
-// number.
-func (f *field) takes(v table.Type) bool {
-	like := f.like().Type
-	return v == like || like == table.Timestamp && v == table.DateTime
-}
+// number. A wall clock's is not that of a moment.
+func (f *field) takes(v table.Type) bool { return v == f.like().Type }
 
 func (f *field) misfit(v *table.Value) error {
 	return fmt.Errorf("column %s: %s takes no %s", f.Name, f.Type, v.Type)
