@@ -194,6 +194,19 @@ var differences = []struct {
 		steps:  []pydiff.Step{failing()},
 	},
 	{
+		why:    "an error and a handler with JsonFormatter before a SocketHandler: CPython sends no exc_text, girok the error's text",
+		config: "version: 1\nformatters: {j: {(): pythonjsonlogger.jsonlogger.JsonFormatter}}\nhandlers: {s: {class: logging.handlers.SocketHandler, formatter: j, host: 127.0.0.1, port: @TCP_PORT@}}\nroot: {handlers: [s]}",
+		needs:  []string{"pickle_tcp"},
+		steps:  []pydiff.Step{failing()},
+	},
+	{
+		why: "asctime of a handler that is not the last one before a SocketHandler: CPython sends it, girok that of the last one",
+		config: "version: 1\nformatters: {t: {format: '%(asctime)s'}}\nhandlers: {a: {class: logging.StreamHandler, formatter: t}, b: {class: logging.StreamHandler},\n" +
+			"  s: {class: logging.handlers.SocketHandler, host: 127.0.0.1, port: @TCP_PORT@}}\nroot: {handlers: [a, b, s]}",
+		needs: []string{"pickle_tcp"},
+		steps: []pydiff.Step{call(30, "")},
+	},
+	{
 		why:    "a url of HTTPHandler with a space: CPython fails at every record, girok refuses it",
 		config: "version: 1\nhandlers: {h: {class: logging.handlers.HTTPHandler, host: localhost, url: /a b}}\nroot: {handlers: [h]}",
 		steps:  []pydiff.Step{call(30, "")},
@@ -272,7 +285,7 @@ func TestDifferences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := diffPlayer{t: t, c: c, want: out, wantSent: sent}
+			p := diffPlayer{t: t, c: c, want: out, wantSent: sent, reader: py}
 			diff := p.play()
 			if diff == "" {
 				t.Error("there is none any more: take it off the list, and let the generator draw it")

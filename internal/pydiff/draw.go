@@ -70,9 +70,10 @@ type drawer struct {
 	extra  []fieldType // what every record of the case has
 	times  int64       // the time of the next step
 	places map[string]bool
-	held   bool // there is a MemoryHandler
-	once   bool // there is a file of mode x
-	plain  bool // no record has an error: HTTPHandler sends Python's objects
+	held   bool   // there is a MemoryHandler
+	once   bool   // there is a file of mode x
+	sends  string // class of the handler that writes to a network; "" if there is none
+	plain  bool   // no record has an error, and no format asctime
 }
 
 // Draw draws a case. The same seed gives the same case.
@@ -84,6 +85,7 @@ func Draw(seed uint64, counts Counts) *Case {
 	d.times = c.Start
 	d.extra = d.drawExtra()
 	c.Misfits = d.chance(10)
+	d.networkClass(c)
 	root := d.config(c, false)
 	if !c.Misfits && d.chance(25) {
 		c.Mistake = d.mistake(root)

@@ -86,8 +86,10 @@ func (d *drawer) fields(misfits bool) (list []fieldType) {
 	for range 1 + d.r.IntN(5) {
 		if len(d.extra) > 0 && d.chance(25) {
 			list = append(list, d.extra[d.r.IntN(len(d.extra))])
+		} else if f := recordFields[d.r.IntN(len(recordFields))]; !d.plain || f.name != "asctime" {
+			list = append(list, f)
 		} else {
-			list = append(list, recordFields[d.r.IntN(len(recordFields))])
+			list = append(list, fieldType{"message", isText})
 		}
 	}
 	if misfits {

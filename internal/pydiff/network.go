@@ -5,11 +5,10 @@ import "fmt"
 // network adds a handler that writes to a server, of those that the case then needs.
 // What stands for a port in its keys is replaced before the configuration is read.
 func (d *drawer) network(c *Case, handlers, formatters, filters *node) {
-	if c.Misfits || len(c.Services) > 0 || !d.chance(14) {
+	class := d.sends
+	if class == "" || len(c.Services) > 0 {
 		return
 	}
-	class := d.one("class", "logging.handlers.HTTPHandler", "logging.handlers.SysLogHandler", "logging.handlers.SMTPHandler",
-		"logging.handlers.SocketHandler", "logging.handlers.DatagramHandler")
 	h := newMap()
 	if class == "logging.handlers.SysLogHandler" || class == "logging.handlers.SMTPHandler" {
 		h.set("class", d.text(class)) // a factory of CPython's gets a list where it wants a tuple
@@ -49,8 +48,19 @@ func (d *drawer) set(h *node, key string, v *node) {
 	}
 }
 
+// networkClass draws the class of a case's handler that writes to a network; most
+// have none.
+func (d *drawer) networkClass(c *Case) {
+	if c.Misfits || !d.chance(14) {
+		return
+	}
+	d.sends = d.one("class", "logging.handlers.HTTPHandler", "logging.handlers.SysLogHandler", "logging.handlers.SMTPHandler",
+		"logging.handlers.SocketHandler", "logging.handlers.DatagramHandler")
+	// These send the record as the handlers before them have left it.
+	d.plain = d.sends != "logging.handlers.SysLogHandler" && d.sends != "logging.handlers.SMTPHandler"
+}
+
 func (d *drawer) http(h *node) {
-	d.plain = true
 	d.set(h, "HTTPHandler.host", d.text("127.0.0.1:@HTTP_PORT@"))
 	d.set(h, "HTTPHandler.url", d.text(d.one("url", "/log", "/log?a=1", "/", "/log?")))
 	if d.has(70, "HTTPHandler.method") {
