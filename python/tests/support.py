@@ -72,6 +72,10 @@ def deliver(spool: str, service: str) -> None:
     p = deliverer(spool)
     try:
         until(lambda: not left & runs(spool, service), "all runs are delivered and removed")
+    except AssertionError as e:
+        assert PROGRAM
+        waits = subprocess.run([PROGRAM, "spool", "ls", "-d", spool], capture_output=True, text=True)
+        raise AssertionError("%s\n%s%s" % (e, waits.stdout, waits.stderr)) from None
     finally:
         p.terminate()
         p.wait()
