@@ -2,8 +2,10 @@ package bigquery
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -100,5 +102,22 @@ func TestLookWithoutRight(t *testing.T) {
 	got := look(t, strings.Replace(p.keys(), "insecure: true", "key_file: "+key, 1))
 	if !strings.HasPrefix(got, "wrong! ") || strings.Contains(got, "secret") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestAddKeepsColumns: what a column has that girok knows nothing of is there after
+// another one was added.
+func TestAddKeepsColumns(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "columns: {message: message}\nrest: drop\nnew_columns: add\n")
+	path := "datasets/" + c.p.dataset + "/tables/logs"
+	column := map[string]any{"name": "message", "type": "STRING", "maxLength": "10", "defaultValueExpression": "'x'", "policyTags": map[string]any{"names": []any{"tag"}}}
+	if code := c.p.call(t, http.MethodPatch, path, map[string]any{"schema": map[string]any{"fields": []any{column}}}, nil); code != http.StatusOK {
+		t.Fatal(code)
+	}
+	c.send(sinktest.Batch("warehouse", c.run.Part(sinktest.Log("a", slog.Int("n", 1)))))
+	fields := f.Table(project, c.p.dataset, "logs").Resource["schema"].(map[string]any)["fields"].([]any)
+	if len(fields) != 2 || !reflect.DeepEqual(fields[0], any(column)) {
+		t.Errorf("the columns are now %v", fields)
 	}
 }

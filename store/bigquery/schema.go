@@ -2,6 +2,7 @@ package bigquery
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -23,10 +24,7 @@ type field struct {
 }
 
 // there is what is known of the table.
-type there struct {
-	fields []field
-	etag   string
-}
+type there struct{ fields []field }
 
 // named is the column of this name, in any case of letters: BigQuery makes none.
 func (t *there) named(name string) (field, bool) {
@@ -153,13 +151,12 @@ func (s *store) look(ctx context.Context) error {
 
 func (s *store) get(ctx context.Context) (*there, error) {
 	var out struct {
-		Etag   string `json:"etag"`
 		Schema struct {
 			Fields []field `json:"fields"`
 		} `json:"schema"`
 	}
 	err := s.call(ctx, http.MethodGet, s.ref.path(), nil, &out)
-	return &there{out.Schema.Fields, out.Etag}, err
+	return &there{out.Schema.Fields}, err
 }
 
 // make makes the dataset and the table, and a view of how many records there are a
@@ -307,24 +304,41 @@ func (s *store) alteration(cols []table.Column) string {
 }
 
 // add adds columns: the table gets the list of before with these at its end, unless
-// somebody else has changed it meanwhile.
+// somebody else has changed it meanwhile. What a column of before has stays as it is,
+// also what girok knows nothing of.
 func (s *store) add(ctx context.Context, cols []table.Column) error {
 	for try := 0; ; try++ {
-		t, err := s.get(ctx)
-		if err != nil {
+		var now struct {
+			Etag   string `json:"etag"`
+			Schema struct {
+				Fields []json.RawMessage `json:"fields"`
+			} `json:"schema"`
+		}
+		if err := s.call(ctx, http.MethodGet, s.ref.path(), nil, &now); err != nil {
 			return err
 		}
-		list := t.fields
-		for _, c := range cols {
-			if _, ok := t.named(c.Name); !ok {
-				list = append(list, newField(c))
+		list := now.Schema.Fields
+		before := there{fields: make([]field, len(list))}
+		for i := range list {
+			if err := json.Unmarshal(list[i], &before.fields[i]); err != nil {
+				return err
 			}
 		}
-		if len(list) == len(t.fields) {
+		for _, c := range cols {
+			if _, ok := before.named(c.Name); ok {
+				continue
+			}
+			text, err := json.Marshal(newField(c))
+			if err != nil {
+				return err
+			}
+			list = append(list, text)
+		}
+		if len(list) == len(before.fields) {
 			return nil
 		}
 		in := map[string]any{"schema": map[string]any{"fields": list}}
-		err = s.callIf(ctx, http.MethodPatch, s.ref.path(), t.etag, in, nil)
+		err := s.callIf(ctx, http.MethodPatch, s.ref.path(), now.Etag, in, nil)
 		if try == 3 || !isCode(err, http.StatusPreconditionFailed) {
 			return err
 		}
