@@ -221,13 +221,34 @@ func (l *letters) resume(run record.RunID, next record.Place) error {
 	return err
 }
 
+// letterFiles lists the files of the letters in the folders of dead. It does without
+// filepath.Glob: the path of a spool may hold brackets.
+func letterFiles(dead string) (files []string, err error) {
+	folders, err := os.ReadDir(dead)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, folder := range folders {
+		if !folder.IsDir() {
+			continue
+		}
+		entries, err := os.ReadDir(filepath.Join(dead, folder.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), letterSuffix) {
+				files = append(files, filepath.Join(dead, folder.Name(), e.Name()))
+			}
+		}
+	}
+	return files, nil
+}
+
 // Letters lists a service's dead letters, oldest first. dir is the service's
 // folder in the spool.
 func Letters(dir string) (list []Letter, err error) {
-	if _, err := os.ReadDir(filepath.Join(dir, "dead")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err // Glob would say that there are none
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "dead", "*", "*"+letterSuffix))
+	files, err := letterFiles(filepath.Join(dir, "dead"))
 	if err != nil {
 		return nil, err
 	}
