@@ -58,7 +58,7 @@ func FuzzLetter(f *testing.F) {
 		err = Replay(service, cfg, []*Letter{&list[0]})
 		_, gone := os.Stat(list[0].File)
 		runs, _ := os.ReadDir(filepath.Join(service, "runs"))
-		if (err == nil) != os.IsNotExist(gone) || (err == nil) != (len(runs) == 1) {
+		if (err == nil) != os.IsNotExist(gone) || (err == nil) != (len(runs) == 1 && runs[0].Name()[0] != '.') {
 			t.Errorf("given back with the error %v: the letter is there: %v, runs: %v", err, gone == nil, runs)
 		}
 		whole()

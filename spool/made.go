@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,22 +132,38 @@ func (m *Made) Discard() { os.RemoveAll(m.hidden()) }
 // is false if there is none: it was published, or never sealed.
 func PublishMade(service string, id record.RunID) (found bool, err error) {
 	runs := filepath.Join(service, "runs")
-	list, err := filepath.Glob(filepath.Join(runs, madePrefix+"*-"+id.String()))
-	if err != nil || len(list) == 0 {
+	names, err := madeIn(runs)
+	i := slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, "-"+id.String()) })
+	if err != nil || i < 0 {
 		return false, err
 	}
-	m := &Made{runs: runs, name: strings.TrimPrefix(filepath.Base(list[0]), madePrefix)}
+	m := &Made{runs: runs, name: strings.TrimPrefix(names[i], madePrefix)}
 	return true, m.Publish()
 }
 
 // DiscardMade removes the runs that processes left hidden. Nobody may be making
 // one.
 func DiscardMade(service string) error {
-	list, err := filepath.Glob(filepath.Join(service, "runs", madePrefix+"*"))
-	for _, path := range list {
-		if rerr := os.RemoveAll(path); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+	runs := filepath.Join(service, "runs")
+	names, err := madeIn(runs)
+	for _, name := range names {
+		if rerr := os.RemoveAll(filepath.Join(runs, name)); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
 			err = errors.Join(err, rerr)
 		}
 	}
 	return err
+}
+
+// madeIn names the hidden runs in a folder.
+func madeIn(runs string) (names []string, err error) {
+	entries, err := os.ReadDir(runs)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), madePrefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }

@@ -72,12 +72,16 @@ func (p *program) services(w place) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "runs")); err == nil {
 		return []string{dir}, nil
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "*", "runs"))
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("%s is no folder of a spool: want one that holds runs/, or services that do", dir)
+	var found []string
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		service := filepath.Join(dir, e.Name())
+		if _, err := os.Stat(filepath.Join(service, "runs")); err == nil {
+			found = append(found, service)
+		}
 	}
-	for i := range found {
-		found[i] = filepath.Dir(found[i])
+	if len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		err = fmt.Errorf("%s is no folder of a spool: want one that holds runs/, or services that do", dir)
 	}
 	return found, err
 }
