@@ -35,6 +35,9 @@ var (
 //	go test . -run TestAgainstPython -pydiff 10000
 func TestAgainstPython(t *testing.T) {
 	py, reader := pydiff.Start(t), pydiff.Start(t)
+	if !strings.HasPrefix(py.Version, "3.11.") {
+		t.Skip("NOT TESTED, needs CPython 3.11, whose rules of rotation girok has; GIROK_PYTHON may name one: that girok does what it does with random configurations")
+	}
 	noSpool(t)
 	type both struct {
 		c    *pydiff.Case
@@ -220,6 +223,11 @@ var differences = []struct {
 		why:    "a second configuration, and a logger that keeps a file of mode x: CPython raises at its next record, girok goes on writing",
 		config: toFile + "  f: {class: logging.FileHandler, mode: x, filename: app.log}\nroot: {handlers: [f]}",
 		steps:  []pydiff.Step{{Op: "configure", Time: 1_000_000_000e9, Config: "version: 1\ndisable_existing_loggers: false"}, call(30, "")},
+	},
+	{
+		why:    "a second configuration, and a logger that keeps a RotatingFileHandler of mode w without maxBytes: CPython empties the file at its next record, girok goes on writing",
+		config: toFile + "  f: {class: logging.handlers.RotatingFileHandler, mode: w, filename: app.log}\nroot: {handlers: [f]}",
+		steps:  []pydiff.Step{call(30, ""), {Op: "configure", Time: 1_000_000_000e9, Config: "version: 1\ndisable_existing_loggers: false"}, call(30, "")},
 	},
 	{
 		why:    "a second configuration without disable_existing_loggers: for girok it is all there is, for CPython loggers that it does not name are silent",

@@ -71,7 +71,7 @@ type drawer struct {
 	times  int64       // the time of the next step
 	places map[string]bool
 	held   bool   // there is a MemoryHandler
-	once   bool   // there is a file of mode x
+	once   bool   // there is a file that CPython can't open twice, or empties then
 	sends  string // class of the handler that writes to a network; "" if there is none
 	plain  bool   // no record has an error, and no format asctime
 }
@@ -305,7 +305,7 @@ func (d *drawer) file(h *node, class string, c *Case) {
 			mode = "a"
 		}
 		h.set("mode", d.text(mode))
-		d.once = d.once || mode == "x"
+		d.once = d.once || mode == "x" || mode == "w" && class == "RotatingFileHandler"
 		late = late && (mode == "a" || class != "WatchedFileHandler") // CPython opens it anew with the second record
 	}
 	if d.has(40, class+".encoding") {
