@@ -435,7 +435,7 @@ func (p *diffPlayer) states() map[string]pydiff.State {
 		set := n.Settings()
 		st := pydiff.State{
 			Level: int(set.Level), Effective: int(n.Level()), Disabled: n.Disabled(), Propagate: set.Propagate || name == "",
-			Handlers: []string{}, Levels: []int{}, Filters: len(set.Filters), Enabled: []int{},
+			Handlers: []string{}, Levels: []int{}, Filters: min(len(set.Filters), 1), Enabled: []int{},
 		}
 		for _, h := range set.Handlers {
 			st.Handlers, st.Levels = append(st.Handlers, h.Name), append(st.Levels, int(h.Level))

@@ -109,7 +109,7 @@ def state(name):
     l = logging.getLogger(name)
     return {
         "level": int(l.level), "effective": int(l.getEffectiveLevel()), "disabled": bool(l.disabled), "propagate": bool(l.propagate) or l is logging.root,
-        "handlers": [h.name for h in l.handlers], "levels": [int(h.level) for h in l.handlers], "filters": len(l.filters),
+        "handlers": [h.name for h in l.handlers], "levels": [int(h.level) for h in l.handlers], "filters": min(len(l.filters), 1),
         "enabled": [n for n in (5, 10, 20, 25, 30, 40, 50, 60) if l.isEnabledFor(n)],
     }
 

@@ -106,7 +106,7 @@ type State struct {
 	Disabled, Propagate bool
 	Handlers            []string
 	Levels              []int
-	Filters             int
+	Filters             int // 1 if it has any: two that are alike are one here
 	Enabled             []int
 }
 
