@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -222,7 +221,7 @@ func (l *Logs) spoolEvent(e spool.Event) {
 
 func (l *Logs) handlerFailed(name string, err error) {
 	l.failures.Add(1)
-	if l.ended() && (errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed)) {
+	if l.ended() && errors.Is(err, os.ErrClosed) {
 		l.sayEnded()
 		return
 	}

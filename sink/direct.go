@@ -3,8 +3,8 @@ package sink
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/girok/girok/config"
@@ -123,7 +123,13 @@ func (a *Address) FromNode(n *config.Node, ps *config.Problems) {
 func (Address) DescribeType() string { return "a text, or a list of a host and a port" }
 
 // HostPort is the pair as package net has it.
-func (a Address) HostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+func (a Address) HostPort() string {
+	host := a.Host
+	if strings.Contains(host, ":") { // of IPv6
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(a.Port)
+}
 
 // Credentials are a name and a password.
 type Credentials []config.Secret

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"os"
 	"time"
 
 	"github.com/girok/girok/record"
@@ -20,14 +20,14 @@ const dialTime = 5 * time.Second
 
 // client is a connection for one request. It is not safe for concurrent use.
 type client struct {
-	conn net.Conn
+	conn *os.File
 	dec  *json.Decoder
 	stop func() bool // lets ctx go
 }
 
 // ask connects and sends a request. When ctx ends the connection is closed.
 func ask(ctx context.Context, socket string, req request) (*client, error) {
-	conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "unix", socket)
+	conn, err := dial(ctx, socket, dialTime)
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,12 @@
 package control
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,7 +35,7 @@ const (
 )
 
 // listen makes a socket in the first folder that can be used.
-func listen() (net.Listener, place, error) {
+func listen() (*listener, place, error) {
 	var errs error
 	for _, dir := range folders() {
 		l, p, err := listenIn(dir)
@@ -61,7 +61,7 @@ func folders() (dirs []string) {
 }
 
 // listenIn tries again where a program that ends has just removed the folder.
-func listenIn(dir string) (l net.Listener, p place, err error) {
+func listenIn(dir string) (l *listener, p place, err error) {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	p = place{dir: dir, socket: filepath.Join(dir, hex.EncodeToString(id[:])+suffix)}
@@ -72,7 +72,7 @@ func listenIn(dir string) (l net.Listener, p place, err error) {
 		if err = ownFolder(dir); err != nil {
 			return nil, p, err
 		}
-		l, err = net.Listen("unix", p.socket)
+		l, err = listenAt(p.socket)
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -124,7 +124,7 @@ func (p place) sweep() {
 			continue
 		}
 		path := filepath.Join(p.dir, e.Name())
-		c, err := net.DialTimeout("unix", path, 100*time.Millisecond)
+		c, err := dial(context.Background(), path, 100*time.Millisecond)
 		if err == nil {
 			c.Close()
 		} else if errors.Is(err, syscall.ECONNREFUSED) { // nobody listens, and nobody ever will

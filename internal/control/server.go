@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -15,7 +15,7 @@ import (
 // Server answers at a socket of its own. Its methods are safe for concurrent
 // use.
 type Server struct {
-	listener net.Listener
+	listener *listener
 	place    place
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -23,7 +23,7 @@ type Server struct {
 	work     sync.WaitGroup
 
 	mu     sync.Mutex
-	conns  map[net.Conn]bool
+	conns  map[*os.File]bool
 	closed bool
 }
 
@@ -34,7 +34,7 @@ func Listen() (*Server, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Server{listener: l, place: p, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxClients), conns: map[net.Conn]bool{}}, nil
+	return &Server{listener: l, place: p, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxClients), conns: map[*os.File]bool{}}, nil
 }
 
 // Path is where the socket lies.
@@ -76,7 +76,7 @@ func (s *Server) accept(a Answers) {
 	for {
 		c, err := s.listener.Accept()
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil {
+			if errors.Is(err, os.ErrClosed) || s.ctx.Err() != nil {
 				return
 			}
 			time.Sleep(100 * time.Millisecond) // out of file descriptors, perhaps
@@ -96,14 +96,14 @@ func (s *Server) accept(a Answers) {
 }
 
 // refuse tells one client too many, as far as that goes without waiting.
-func refuse(c net.Conn) {
+func refuse(c *os.File) {
 	_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
 	_, _ = io.WriteString(c, `{"error":"too many clients at a time: try again"}`+"\n")
 	c.Close()
 }
 
 // keep notes a connection, for Close; false: the server is closed.
-func (s *Server) keep(c net.Conn) bool {
+func (s *Server) keep(c *os.File) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
@@ -112,7 +112,7 @@ func (s *Server) keep(c net.Conn) bool {
 	return !s.closed
 }
 
-func (s *Server) client(c net.Conn, a Answers) {
+func (s *Server) client(c *os.File, a Answers) {
 	defer c.Close()
 	if !s.keep(c) {
 		return
@@ -152,11 +152,11 @@ func readRequest(c io.Reader) (req request, err error) {
 }
 
 // patient gives each write its time: a client that does not read is let go.
-type patient struct{ net.Conn }
+type patient struct{ *os.File }
 
 func (p patient) Write(b []byte) (int, error) {
 	_ = p.SetWriteDeadline(time.Now().Add(writeTime))
-	return p.Conn.Write(b)
+	return p.File.Write(b)
 }
 
 // answer writes the lines of one answer.

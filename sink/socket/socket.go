@@ -5,11 +5,13 @@ package socket
 import (
 	"encoding/binary"
 	"net"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/internal/peer"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 )
@@ -77,7 +79,7 @@ func (h *Handler) Handle(v *record.View) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return net.ErrClosed
+		return os.ErrClosed
 	}
 	return h.pause.Do(func(deadline time.Time) error { return h.send(b, deadline) })
 }
@@ -111,7 +113,7 @@ func (h *Handler) message(v *record.View) []byte {
 }
 
 func (h *Handler) send(b []byte, deadline time.Time) error {
-	if h.conn != nil && !sink.Alive(h.conn) {
+	if h.conn != nil && !peer.Alive(h.conn) {
 		_ = h.shut() // the other side has closed it already
 	}
 	if h.conn == nil {

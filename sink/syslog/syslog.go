@@ -5,6 +5,7 @@ package syslog
 import (
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/internal/peer"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 )
@@ -164,7 +166,7 @@ func (h *Handler) Handle(v *record.View) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return net.ErrClosed
+		return os.ErrClosed
 	}
 	b := append(h.buf[:0], '<')
 	b = strconv.AppendInt(b, int64(h.config.Facility)*8+priority(v.Level), 10)
@@ -182,7 +184,7 @@ func (h *Handler) Handle(v *record.View) error {
 
 // send writes a message, and once more where a connection of before was lost.
 func (h *Handler) send(b []byte, deadline time.Time) error {
-	if h.conn != nil && isStream(h.conn) && !sink.Alive(h.conn) {
+	if h.conn != nil && isStream(h.conn) && !peer.Alive(h.conn) {
 		_ = h.shut() // the daemon has closed it already
 	}
 	had := h.conn != nil

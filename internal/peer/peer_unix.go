@@ -1,6 +1,7 @@
 //go:build unix
 
-package sink
+// Package peer tells of the other side of a connection.
+package peer
 
 import (
 	"net"
