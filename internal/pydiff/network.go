@@ -66,13 +66,13 @@ func (d *drawer) http(h *node) {
 	if d.has(70, "HTTPHandler.method") {
 		h.set("method", d.text(d.one("method", "GET", "POST", "post", "get")))
 	}
-	if d.has(35, "HTTPHandler.secure") {
+	if d.has(60, "HTTPHandler.secure") {
 		h.set("secure", d.truth(false))
 	}
-	if d.has(35, "HTTPHandler.credentials") {
+	if d.has(60, "HTTPHandler.credentials") {
 		h.set("credentials", scalar("null"))
 	}
-	if d.has(35, "HTTPHandler.context") {
+	if d.has(60, "HTTPHandler.context") {
 		h.set("context", scalar("null"))
 	}
 }
@@ -93,7 +93,7 @@ func (d *drawer) syslog(c *Case, h *node) {
 	case d.chance(40):
 		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_DGRAM", "2", "~")))
 	}
-	if d.has(50, "SysLogHandler..") {
+	if d.has(65, "SysLogHandler..") {
 		dot := newMap()
 		dot.set("ident", d.text(d.one("ident", "app: ", "", "앱 ")))
 		if d.chance(50) {
@@ -112,13 +112,13 @@ func (d *drawer) smtp(h *node) {
 	}
 	d.set(h, "SMTPHandler.toaddrs", to)
 	d.set(h, "SMTPHandler.subject", d.text(d.one("subject", "shop is in trouble", "한글 제목", "")))
-	if d.has(50, "SMTPHandler.timeout") {
+	if d.has(65, "SMTPHandler.timeout") {
 		h.set("timeout", scalar(d.one("timeout", "1.0", "5", "~")))
 	}
-	if d.has(40, "SMTPHandler.credentials") {
+	if d.has(65, "SMTPHandler.credentials") {
 		h.set("credentials", scalar("null"))
 	}
-	if d.has(40, "SMTPHandler.secure") {
+	if d.has(65, "SMTPHandler.secure") {
 		h.set("secure", scalar("null"))
 	}
 }
