@@ -4,13 +4,12 @@
 // # How a batch is recognised
 //
 // A handler has one committed stream. Its rows are visible at once, and the server
-// counts them: an append says at which row of the stream it begins. Before a batch
-// is sent, the stream and that row stand in the journal. A batch that is sent again,
-// as after an answer that was lost, is refused by the server with "already exists",
-// which says that it is in. A stream that can't be written any more is finalized
-// first: that fences whoever may still write it, and tells how many rows it has. Only
-// when the server does not know the stream any more, as after days without a record,
-// is the table asked, by the column that holds record_id.
+// counts them: an append says at which row of the stream it begins. Before a batch is
+// sent, the stream and that row stand in the journal. When it is not known whether a
+// batch is in, as after an answer that was lost, its stream is finalized: that fences
+// whoever may still write it, and tells how many rows it has. Only when the server does
+// not know the stream any more, as after days without a record, is the table asked, by
+// the column that holds record_id.
 //
 // # Types
 //
@@ -133,15 +132,16 @@ func (c *Config) typeOf(column string) table.Type {
 	return c.List()[i].Type.Type
 }
 
-// Endpoint is the project and where it is reached: all handlers of it share an
-// owner.
+// Endpoint is where the project is reached: all handlers of it share an owner.
 func (c Config) Endpoint(sink.Env) string {
-	r := c.reference()
-	return fmt.Sprintf("bigquery %s %s.%s", c.GRPCEndpoint, r.project, r.dataset)
+	return strings.TrimSpace(fmt.Sprintf("bigquery %s %s", c.GRPCEndpoint, c.reference().project))
 }
 
-// Target is the table.
-func (c Config) Target() string { return c.Table }
+// Target is the table, in the same words however it is written.
+func (c Config) Target() string {
+	r := c.reference()
+	return r.dataset + "." + r.table
+}
 
 // Limits is when batches are cut.
 func (c Config) Limits() sink.Limits { return c.Batch }

@@ -264,6 +264,34 @@ func TestTwoCopiesOfOneSpool(t *testing.T) {
 	c.want("a", "b")
 }
 
+// The same after an answer that was lost: rows of somebody else are not taken for the
+// batch's own.
+func TestTwoCopiesAndALostAnswer(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "")
+	c.send(c.batch("a"))
+	other := *c
+	other.open("")
+	b := c.batch("b", "c")
+	once(f, bqfake.ErrBroken)
+	if c.try(b) == nil {
+		t.Fatal("nothing went wrong")
+	}
+	other.send(c.batch("x"))
+	var fenced *sink.Fenced
+	err := c.try(b)
+	for range 3 {
+		if errors.As(err, &fenced) {
+			break
+		}
+		err = c.try(b)
+	}
+	if fenced == nil {
+		t.Errorf("got %v", err)
+	}
+	c.want("a", "x")
+}
+
 // Bad rows are named by the server; nothing of their append is in.
 func TestBadRows(t *testing.T) {
 	f := fake(t)

@@ -31,15 +31,12 @@ type store struct {
 	there *there // nil: to be looked at
 	wire  *wire
 
-	conn *connection // nil: none is open
-	// doubt: the stream of the batch in the journal takes nothing more, and whether
-	// the batch is in has to be found out.
-	doubt bool
+	conn    *connection // nil: none is open
+	refused string      // the mark of a batch of which an answer said that it is not in
 
 	// The batch that is prepared:
 	name    string
 	mark    mark
-	again   bool   // it was perhaps sent before
 	in      bool   // it is in, as was found out
 	payload []byte // its rows
 	room    []byte // where they are made
@@ -80,7 +77,7 @@ func (s *store) ready(ctx context.Context) error {
 // Prepare implements sink.Journaled: it makes the rows, and finds the stream and the
 // row of it where they go.
 func (s *store) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sink.Mark, error) {
-	s.name, s.payload, s.in, s.again = "", nil, false, false
+	s.name, s.payload, s.in = "", nil, false
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -137,10 +134,9 @@ func (s *store) isOurs(stream string) bool {
 	return len(stream) > len(prefix) && stream[:len(prefix)] == prefix
 }
 
-// resume is the mark of a batch that was perhaps sent: the same as long as its stream
-// can answer for it.
+// resume is the mark of a batch that was perhaps sent. Its stream is ended, which says
+// whether it is in; if not, it goes to another one.
 func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (mark, error) {
-	s.again = true
 	if m.Rows == 0 || m.Stream == "" {
 		s.in = m.Rows == 0
 		return m, nil
@@ -149,31 +145,49 @@ func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (mark, error)
 		s.in = true
 		return m, nil
 	}
-	if !s.doubt && !b.Partial && s.isOurs(m.Stream) && m.Rows == int64(b.Len()) {
-		return m, nil
+	if s.refused == string(b.Mark) && !b.Partial && s.isOurs(m.Stream) && m.Rows == int64(b.Len()) {
+		return m, nil // surely nothing of it is in
 	}
-	rows, err := s.finalize(ctx, m.Stream)
+	in, err := s.settle(ctx, b, m)
 	if status.Code(err) == codes.NotFound || status.Code(err) == codes.InvalidArgument {
-		if s.in, err = s.holds(ctx, b, m); err != nil {
-			return m, err
-		}
-	} else if err != nil {
-		return m, err
-	} else if rows < m.Offset {
-		return m, &sink.Refused{
-			Err:    fmt.Errorf("BigQuery has acknowledged %d rows of the stream %s and has %d", m.Offset, m.Stream, rows),
-			Remedy: "rows are lost in BigQuery: ask its support, with the name of the stream",
-		}
-	} else {
-		s.in = rows > m.Offset
+		in, err = s.holds(ctx, b, m)
 	}
-	s.doubt = false
+	if err != nil {
+		return m, err
+	}
+	s.in = in
 	s.leave()
 	if s.in {
 		m.Ended = true
 		return m, nil
 	}
 	return s.begin(ctx, int64(b.Len()))
+}
+
+// settle ends the stream of a batch that was perhaps sent, and reports whether the
+// batch is in: the stream's end is where the batch begins, or where it ends. Anything
+// else is somebody else's.
+func (s *store) settle(ctx context.Context, b *sink.Batch, m mark) (in bool, err error) {
+	rows, err := s.finalize(ctx, m.Stream)
+	switch {
+	case err != nil:
+		return false, err
+	case rows == m.Offset:
+		return false, nil
+	case rows == m.Offset+m.Rows:
+		return true, nil
+	case rows < m.Offset:
+		return false, &sink.Refused{
+			Err:    fmt.Errorf("BigQuery has acknowledged %d rows of the stream %s and has %d", m.Offset, m.Stream, rows),
+			Remedy: "rows are lost in BigQuery: ask its support, with the name of the stream",
+		}
+	}
+	return false, s.fenced(b)
+}
+
+// fenced says that somebody else has written to the stream.
+func (s *store) fenced(b *sink.Batch) error {
+	return &sink.Fenced{Run: b.Moves[0].Run, Owner: "whoever else writes to its stream", Next: b.Moves[0].From}
 }
 
 // holds asks the table whether it has a batch whose stream BigQuery does not know any
@@ -221,7 +235,6 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 		s.leave()
 		s.room = nil // the library may still have it
 		if status.Code(err) == codes.NotFound {
-			s.doubt = true
 			if gone := s.gone(ctx); gone != nil {
 				return gone
 			}
@@ -242,6 +255,11 @@ func (s *store) gone(ctx context.Context) error {
 	return &sink.Refused{Err: fmt.Errorf("the table %s is gone", s.ref.sql()), Remedy: "make it again; create: true does"}
 }
 
+// isThere reports whether an append is refused since the stream has rows there.
+func isThere(e *appendError) bool {
+	return e.storage == offsetAlreadyExists || e.code == codes.AlreadyExists
+}
+
 // answered is what an answer to an append means.
 func (s *store) answered(ctx context.Context, b *sink.Batch, a answer) error {
 	e := a.failed
@@ -257,28 +275,24 @@ func (s *store) answered(ctx context.Context, b *sink.Batch, a answer) error {
 			reject.Rows = append(reject.Rows, sink.RowError{Index: int(r.index), Reason: withoutValues(r.message)})
 		}
 		return reject
-	case e.storage == offsetAlreadyExists || e.code == codes.AlreadyExists:
-		if s.again {
-			return nil // it was in, and the answer was lost
-		}
-		return &sink.Fenced{Run: b.Moves[0].Run, Owner: "whoever else writes the stream " + s.mark.Stream, Next: b.Moves[0].From}
+	case isThere(e):
+		return s.fenced(b)
 	}
 	s.leave()
 	if e.code == codes.NotFound || e.code == codes.InvalidArgument {
 		if gone := s.gone(ctx); gone != nil {
-			s.doubt = true
 			return gone
 		}
 	}
 	switch {
 	case e.storage == streamFinalized, e.storage == streamNotFound, e.storage == invalidStreamState, e.storage == offsetOutOfRange, e.code == codes.OutOfRange:
-		s.doubt = true // the next Prepare finds out
-		return &sink.Retry{Err: e}
-	case e.storage == extraFields:
+		return &sink.Retry{Err: e} // the next Prepare finds out
+	case e.code == codes.InvalidArgument && e.storage != extraFields:
+		return &sink.Reject{Err: errors.New(withoutValues(e.message))}
+	}
+	if s.refused = string(b.Mark); e.storage == extraFields { // the table has changed
 		s.there = nil
 		return &sink.Retry{Err: e}
-	case e.code == codes.InvalidArgument:
-		return &sink.Reject{Err: errors.New(withoutValues(e.message))}
 	}
 	return s.failed(ctx, e)
 }
