@@ -415,12 +415,12 @@ func (f *braceSpec) number(dst []byte, negative bool, prefix string, digits []by
 	zeros := 0
 	if inside && (f.fill == '0' || f.fill == 0 && f.zero) {
 		room := f.width - (head - mark) - (len(digits) - whole)
-		for zeros+whole+f.separators(zeros+whole, every) < room {
+		for zeros+whole+f.separators(zeros+whole, every) < room || whole == 0 && zeros < room { // inf and nan have no groups
 			zeros++
 		}
 	}
 	for i := range zeros + whole {
-		if left := zeros + whole - i; i > 0 && f.group != 0 && left%every == 0 {
+		if left := zeros + whole - i; i > 0 && whole > 0 && f.group != 0 && left%every == 0 {
 			dst = append(dst, f.group)
 		}
 		if i < zeros {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 func TestStyles(t *testing.T) {
 	v := viewOf(t, record.Header{Level: record.Warning, Time: time.Unix(1709646306, 123456000), Logger: "shop", Message: "m"},
 		slog.Int("n", -1234567), slog.Float64("f", 3.14159), slog.String("s", "경고"), slog.Bool("b", true), slog.Any("nil", nil),
-		slog.Group("req", slog.String("method", "GET")), slog.Any("tags", []string{"a", "b"}), slog.Int("w", 6))
+		slog.Group("req", slog.String("method", "GET")), slog.Any("tags", []string{"a", "b"}), slog.Int("w", 6), slog.Float64("i", math.Inf(-1)), slog.Float64("nan", math.NaN()))
 	for _, tt := range []struct {
 		style        byte
 		format, want string
@@ -23,6 +24,7 @@ func TestStyles(t *testing.T) {
 		{'{', "{levelname} {name:>6}|{s:·^6}|{s!r:6}|{s!a}", "WARNING   shop|··경고··|'경고'  |'\\uacbd\\uace0'"},
 		{'{', "{n:,} {n:_} {n:+d} {n:012,d} {n:x} {n:#X} {n:>10}|{n:<10}|{n:=+12}|", "-1,234,567 -1_234_567 -1234567 -001,234,567 -12d687 -0X12D687   -1234567|-1234567  |-    1234567|"},
 		{'{', "{f:.2f} {f:8.3} {f:e} {f:%} {f:010.1f} {f:g} {f}", "3.14     3.14 3.141590e+00 314.159000% 00000003.1 3.14159 3.14159"},
+		{'{', "{i:013_f} {i:013,} {nan:010_} {i:_f}|{i:012,.1f}", "-000000000inf -000000000inf 0000000nan -inf|-00000000inf"},
 		{'{', "{b} {b:d} {nil} {req[method]} {tags[1]} {w:{w}}|", "True 1 None GET b      6|"},
 		{'{', "{{{n:.2}}} {nil:>5} {nope}", "{<n is not :.2: -1234567>} <nil is not :>5: None> <no nope>"},
 		{'$', "$levelname ${n}x $$ ${s}", "WARNING -1234567x $ 경고"},
