@@ -54,11 +54,25 @@ func (c *Counters) grown(off int) uint64 {
 	if n >= known {
 		return n
 	}
-	if n == 0 {
-		c.mend(c.page.Load(), false) // the rest of the page is gone too, without a fault
+	if n == 0 && c.isCut(off) {
+		c.mend(c.page.Load(), false)
 	}
 	c.raise(off, known)
 	return known
+}
+
+// isCut reports whether a page that has no number at off, which this process knows,
+// was cut off: then its beginning or other numbers are gone too, without a fault. A
+// number that is alone may be on its way.
+func (c *Counters) isCut(off int) (cut bool) {
+	kept := c.kept.Load()
+	c.touch(0, func(w *atomic.Uint64) { cut = w.Load() == 0 })
+	for i := range kept {
+		if 8*i != off && !cut && kept[i].Load() != 0 {
+			c.touch(8*i, func(w *atomic.Uint64) { cut = w.Load() == 0 })
+		}
+	}
+	return cut
 }
 
 // known is the number as this process keeps it; 0 if it does not.
