@@ -122,6 +122,9 @@ func (c *carer) pack(ctx context.Context, path string) error {
 		return nil // with the next
 	}
 	from, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was put aside once more; with the next
+	}
 	if err != nil {
 		return err
 	}
