@@ -7,6 +7,9 @@
 //	go run ./bench -only call,file -rounds 31
 //	go run ./bench -write docs/measurements.md
 //
+// Several lines are measured in a process each, so that none finds the heap that
+// another left: the figures are those of each line alone.
+//
 // A figure is a ratio of a round: what is measured and its control take turns
 // in the same process (or, for rows and starts, child after child), so that
 // what else the machine does hits both. The table has the medians of the rounds'
@@ -33,7 +36,8 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "seven short rounds, less data, 5 s of idling: to see that it works, not for figures")
 	flag.StringVar(&o.write, "write", "", "also write the page with the figures to this file")
 	flag.StringVar(&o.dir, "dir", "", "folder for spools, files and databases, on the disk to be measured; the system's for temporary files if absent")
-	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of all that this process does to this file")
+	flag.StringVar(&o.answer, "answer", "", "write what came of it to this file, for the process that asked, and print nothing")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of all that this process does to this file; of one line")
 	list := flag.Bool("list", false, "list the lines")
 	flag.Parse()
 	if *list {
@@ -101,14 +105,17 @@ func run(o *options) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	wanted := slices.DeleteFunc(slices.Clone(lines), func(l line) bool { return !o.wants(l.name) })
 	var rows []row
 	var failed error
-	for _, l := range lines {
-		if !o.wants(l.name) {
-			continue
+	for _, l := range wanted {
+		measure := l.measure
+		if len(wanted) > 1 {
+			measure = l.apart
+		} else {
+			fmt.Fprintln(os.Stderr, "bench:", l.name)
 		}
-		fmt.Fprintln(os.Stderr, "bench:", l.name)
-		r, err := l.measure(b)
+		r, err := measure(b)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", l.name, err))
 			continue
@@ -121,6 +128,9 @@ func run(o *options) error {
 	if len(rows) == 0 && failed == nil {
 		return fmt.Errorf("no line is named %s; -list shows them", o.only)
 	}
+	if o.answer != "" {
+		return errors.Join(failed, writeAnswer(o.answer, rows, b.sections))
+	}
 	fmt.Print(markdown(rows))
 	for _, s := range b.sections {
 		fmt.Print("\n", s)
@@ -132,9 +142,9 @@ func run(o *options) error {
 }
 
 type options struct {
-	only, write, dir, profile string
-	rounds                    int
-	quick                     bool
+	only, write, dir, profile, answer string
+	rounds                            int
+	quick                             bool
 }
 
 func (o *options) wants(name string) bool {
