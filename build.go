@@ -17,6 +17,7 @@ import (
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/filter"
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/file"
@@ -36,6 +37,7 @@ type blueprint struct {
 	stack    record.Level    // from which on logs have their stack
 	stoodIn  config.Problems // classes that can't be had, and that something stands for
 	keys     fileKeys
+	group    int // that the spool is shared with; 0: none
 	location *time.Location
 	redact   *record.Redactor
 	named    map[string]filter.Name // the filters
@@ -88,6 +90,7 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	b.writeOnly = has[writeOnly](opts) || b.keys.Spool.Deliver == "never" && !b.delivers
 	b.stack = levelOf(b.keys.Stack, &ps)
 	b.service(&ps)
+	b.shared(&ps)
 	b.redaction()
 	formatters := b.formatters(&ps)
 	b.filters(&ps)
@@ -135,6 +138,18 @@ func (b *blueprint) service(ps *config.Problems) {
 	if s := b.keys.Service; strings.ContainsAny(s, "/\\\x00") || strings.HasPrefix(s, ".") || len(s) > 200 {
 		n := b.doc.Root.Get("service")
 		ps.Add(n.Pos(), "service", "names a folder in the spool: want no / and no leading dot, got %q", s)
+	}
+}
+
+// shared finds the group of the spool.
+func (b *blueprint) shared(ps *config.Problems) {
+	if b.keys.Spool.Group == "" {
+		return
+	}
+	var err error
+	if b.group, err = rights.Lookup(b.keys.Spool.Group); err != nil {
+		n := b.doc.Root.Get("spool").Get("group")
+		ps.Add(n.Pos(), n.Path(), "%v", err)
 	}
 }
 

@@ -62,6 +62,16 @@ type CheckedLogger struct {
 // touches nothing else: no folder is made, no file opened.
 func Check(path string, opts ...Option) (*Checked, error) {
 	doc, err := config.Load(path)
+	return check(doc, err, opts)
+}
+
+// CheckOver is Check for what OpenOver opens.
+func CheckOver(path, name string, over func(*config.Document) []byte, opts ...Option) (*Checked, error) {
+	doc, err := config.LoadOver(path, name, over)
+	return check(doc, err, opts)
+}
+
+func check(doc *config.Document, err error, opts []Option) (*Checked, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ type spoolKeys struct {
 	Sync       config.Duration `yaml:"sync" doc:"with durability: process, put records on the disk this often in the background; 0: when the system does, within half a minute or so"`
 	Deliver    string          `yaml:"deliver" enum:"auto|never" doc:"never: the program only writes its spool, and girok run beside it delivers"`
 	MaxBytes   config.Size     `yaml:"max_bytes" doc:"the most that waiting records may take; beyond it the oldest go; the smaller of 1GiB and a tenth of the disk if absent"`
+	Group      string          `yaml:"group" doc:"a group, by number or by its name in /etc/group, whose members share the spool: programs of several users write it, and one of them delivers for all; this user's alone if absent"`
 	Require    bool            `yaml:"require" doc:"a spool folder that can't be used is an error of Open; otherwise records stay in memory, said loudly"`
 	Trust      bool            `yaml:"trust" doc:"use a mapping on network file systems too, which girok does not trust with one"`
 }

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,10 +142,14 @@ func (l *Logs) openSpool(b *blueprint) error {
 	if err != nil || len(rc.Handlers) == 0 && !b.delivers {
 		return err
 	}
+	with, err := rowsWith(l.opts)
+	if err != nil {
+		return err
+	}
 	keys := b.keys.Spool
 	socket := l.openControl()
 	s, err := spool.Open(spool.Options{
-		Dir: b.spoolDir(), Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
+		Dir: b.spoolDir(), Group: b.group, Config: rc, MaxBytes: int64(keys.MaxBytes), Trust: keys.Trust, Report: l.spoolEvent,
 		SyncEvery: time.Duration(keys.Sync), Control: socket, WriteOnly: b.writeOnly,
 		Wake: func() {
 			if d := l.deliver.Load(); d != nil {
@@ -162,10 +167,28 @@ func (l *Logs) openSpool(b *blueprint) error {
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
 	if !b.writeOnly {
-		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: deliverable(l.opts), Log: l.report, Control: socket, Want: b.delivers}))
+		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: deliverable(l.opts), Log: l.report, Control: socket, Want: b.delivers, With: with}))
 	}
 	l.spool.Store(s)
 	return nil
+}
+
+// rowsWith is what DeliverWith names; nil if it is not among the options.
+func rowsWith(opts []Option) (*spool.RunConfig, error) {
+	i := slices.IndexFunc(opts, func(o Option) bool { _, ok := o.(deliverWith); return ok })
+	if i < 0 {
+		return nil, nil
+	}
+	doc, err := config.Load(string(opts[i].(deliverWith)))
+	if err != nil {
+		return nil, err
+	}
+	b, err := read(doc, opts)
+	if err != nil {
+		return nil, err
+	}
+	rc, err := b.runConfig()
+	return &rc, err
 }
 
 // spoolDir is where the spool lies: as configured, or the first place that can

@@ -62,18 +62,26 @@ func sourceKindsOf(opts []Option) (kinds []source.Kind) {
 // configuration says the same by `spool: {deliver: never}`.
 func WriteOnly() Option { return writeOnly{} }
 
+// DeliverWith is an Option of Open for a program that delivers: of all that waits in
+// the spool, rows are written and stores are connected to as the configuration at
+// path says, for handlers that have the same name, kind and place there. A batch that
+// was begun before stays as it was.
+func DeliverWith(path string) Option { return deliverWith(path) }
+
 // Deliver is an Option of Open for a program that delivers whatever spool.deliver
 // says, and what others of its service leave even if its own configuration has no
 // spooled handler.
 func Deliver() Option { return delivers{} }
 
 type (
-	writeOnly struct{}
-	delivers  struct{}
+	writeOnly   struct{}
+	delivers    struct{}
+	deliverWith string
 )
 
-func (writeOnly) GirokOption() {}
-func (delivers) GirokOption()  {}
+func (writeOnly) GirokOption()   {}
+func (delivers) GirokOption()    {}
+func (deliverWith) GirokOption() {}
 
 func has[O Option](opts []Option) bool {
 	return slices.ContainsFunc(opts, func(o Option) bool { _, ok := o.(O); return ok })

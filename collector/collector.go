@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/config"
 	"github.com/girok/girok/source"
 	"github.com/girok/girok/source/stdin"
 )
@@ -24,9 +25,14 @@ type Options struct {
 	// programs have written there, by their own configurations; ConfigPath and
 	// Stdin are not looked at. Service limits it to one.
 	Spool, Service string
-	Kinds          []girok.Option // sink and source kinds
-	Stdin          io.Reader      // nil: there is none
-	Stderr         io.Writer      // what is to be told
+	// Over, if set, lays YAML over the configuration, as girok.OpenOver does.
+	Over func(*config.Document) []byte
+	// With, if set, is the configuration that rows are written with and stores are
+	// connected to, in the place of those that the records were logged with.
+	With   string
+	Kinds  []girok.Option // sink and source kinds
+	Stdin  io.Reader      // nil: there is none
+	Stderr io.Writer      // what is to be told
 	// Drain is how long to wait for delivery when the sources have ended;
 	// whoever stops Run waits at most 5 s.
 	Drain time.Duration
@@ -70,7 +76,11 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 		}
 		defer listener.Close()
 	}
-	logs, err := girok.Open(opts.ConfigPath, append(slices.Clone(opts.Kinds), girok.Deliver())...)
+	options := append(slices.Clone(opts.Kinds), girok.Deliver())
+	if opts.With != "" {
+		options = append(options, girok.DeliverWith(opts.With))
+	}
+	logs, err := opts.open(options)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +96,13 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 	c.close()
 	c.out.clear()
 	return c.summary(time.Since(begun)), err
+}
+
+func (o *Options) open(options []girok.Option) (*girok.Logs, error) {
+	if o.Over != nil {
+		return girok.OpenOver(o.ConfigPath, "the program", o.Over, options...)
+	}
+	return girok.Open(o.ConfigPath, options...)
 }
 
 // read runs the sources.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/internal/rights"
 )
 
 // lookForServices is how often services are looked for that have come.
@@ -35,8 +36,7 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 			if open[service] != nil {
 				continue
 			}
-			logs, err := girok.OpenBytes("--spool", fmt.Appendf(nil, "version: 1\nservice: %q\nspool: {dir: %q}\n", service, dir),
-				append(slices.Clone(opts.Kinds), girok.Deliver())...)
+			logs, err := girok.OpenBytes("--spool", configOf(dir, service), append(slices.Clone(opts.Kinds), girok.Deliver())...)
 			if err != nil {
 				return nil, errors.Join(err, closeAll(open))
 			}
@@ -55,6 +55,16 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 	err = closeAll(open)
 	s.Took = time.Since(begun)
 	return s, err
+}
+
+// configOf is all that delivery for a service needs of a configuration. A folder that
+// is shared with a group of this process is used as it is: whoever names it knows it.
+func configOf(dir, service string) []byte {
+	shared := ""
+	if g := rights.Group(filepath.Join(dir, service)); g != 0 && rights.Member(g) {
+		shared = fmt.Sprintf(", group: %d", g)
+	}
+	return fmt.Appendf(nil, "version: 1\nservice: %q\nspool: {dir: %q%s}\n", service, dir, shared)
 }
 
 func closeAll(open map[string]*girok.Logs) (err error) {

@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"slices"
@@ -22,10 +21,9 @@ type builder struct {
 	items   []sink.Item
 	offsets []int // of the items' payloads in data
 	moves   []move
-	sum     digest // of data up to summed
-	summed  int
-	sorted  bool // the items are not in the order of data
-	cut     bool // take no more
+	sum     digest // of all items
+	resum   bool   // sum is not that of the items in their order
+	cut     bool   // take no more
 }
 
 // move is the range of one run that the batch covers.
@@ -38,7 +36,7 @@ type move struct {
 func (b *builder) reset(handler string, limits sink.Limits) {
 	b.handler, b.limits = handler, limits
 	b.data, b.items, b.offsets, b.moves, b.cut = b.data[:0], b.items[:0], b.offsets[:0], b.moves[:0], false
-	b.sum, b.summed, b.sorted = digest{}, 0, false
+	b.sum, b.resum = 0, false
 	if cap(b.data) > 2*int(limits.Bytes)+record.MaxPayload {
 		b.data = nil
 	}
@@ -65,8 +63,8 @@ func (b *builder) left() time.Duration {
 	return time.Until(b.first.Add(time.Duration(b.limits.Age)))
 }
 
-// add takes one record of a frame.
-func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte) {
+// add takes one record of a frame. sum is the CRC-32C of its payload.
+func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte, sum uint32) {
 	if len(b.items) == 0 {
 		b.first = time.Now()
 	}
@@ -78,9 +76,7 @@ func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte) {
 	m.to = record.Place{Position: ref.Next}
 	b.offsets = append(b.offsets, len(b.data))
 	b.data = append(b.data, payload...)
-	if len(b.data)-b.summed >= sumAt {
-		b.sumUp()
-	}
+	b.sum.add(uint64(sum))
 	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position, Index: index}})
 }
 
@@ -101,7 +97,7 @@ func (b *builder) cutAt(to record.Place) {
 	}
 	if n < len(b.items) {
 		b.data = b.data[:b.offsets[n]]
-		b.sum, b.summed = digest{}, 0
+		b.resum = true
 		b.items, b.offsets = b.items[:n], b.offsets[:n]
 	}
 }
@@ -130,7 +126,7 @@ func (b *builder) sortRuns() {
 	for i := range b.moves {
 		index[&b.moves[i].c.origin] = i
 	}
-	b.sorted = true
+	b.resum = true
 	slices.SortStableFunc(b.items, func(x, y sink.Item) int { return index[x.Origin] - index[y.Origin] })
 }
 
@@ -146,45 +142,33 @@ func (b *builder) seal() []sink.Item {
 	return b.items
 }
 
-// digest is that of a batch's frames and ranges: CRC-32C and CRC-32 IEEE.
-type digest struct{ a, b uint32 }
+// digest is that of a batch: of the checksums of its frames, in their order, and its
+// ranges.
+type digest uint64
 
-func (d *digest) add(p []byte) {
-	d.a = crc32.Update(d.a, castagnoli, p)
-	d.b = crc32.Update(d.b, crc32.IEEETable, p)
-}
-
-// sumAt is how much data is summed together, in bytes: less than the caches that
-// it has just come into.
-const sumAt = 16 << 10
-
-func (b *builder) sumUp() {
-	b.sum.add(b.data[b.summed:])
-	b.summed = len(b.data)
+func (d *digest) add(v uint64) {
+	h := (uint64(*d) ^ v) * 0x9E3779B97F4A7C15
+	*d = digest(h ^ h>>32)
 }
 
 // name is the name of a part of the batch: the handler, where the part begins, and
 // 16 hex digits of the digest of its frames and ranges.
 func (b *builder) name(moves []sink.Move, items []sink.Item) string {
-	var sum digest
-	if len(items) == len(b.items) && !b.sorted {
-		b.sumUp()
-		sum = b.sum
-	} else {
+	sum := b.sum
+	if len(items) != len(b.items) || b.resum {
+		sum = 0
 		for i := range items {
-			sum.add(items[i].Payload)
+			sum.add(uint64(crc32.Checksum(items[i].Payload, castagnoli)))
 		}
 	}
-	var buf [32]byte
 	for _, m := range moves {
-		binary.BigEndian.PutUint64(buf[:], uint64(m.Run))
-		binary.BigEndian.PutUint64(buf[8:], m.From.Position)
-		binary.BigEndian.PutUint32(buf[16:], m.From.Index)
-		binary.BigEndian.PutUint64(buf[20:], m.To.Position)
-		binary.BigEndian.PutUint32(buf[28:], m.To.Index)
-		sum.add(buf[:])
+		sum.add(uint64(m.Run))
+		sum.add(m.From.Position)
+		sum.add(uint64(m.From.Index))
+		sum.add(m.To.Position)
+		sum.add(uint64(m.To.Index))
 	}
-	return fmt.Sprintf("%s-%s-%d-%08x%08x", b.handler, moves[0].Run, moves[0].From.Position, sum.a, sum.b)
+	return fmt.Sprintf("%s-%s-%d-%016x", b.handler, moves[0].Run, moves[0].From.Position, uint64(sum))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -32,6 +32,10 @@ type Options struct {
 	Control string
 	// Want: other processes of the service that hold a destination let it go.
 	Want bool
+	// With, if set, shapes the rows of all runs, from the next batch that is cut on:
+	// of its handlers those that have the name, kind, endpoint and target of the
+	// run's. Service and Version of it are not looked at.
+	With *spool.RunConfig
 	// Pace is for tests; the zero value is that of operation.
 	Pace Pace
 }
@@ -284,7 +288,7 @@ func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final b
 	}
 	env := is.env
 	env.Service = r.Config.Service
-	c := &cursor{run: r, bit: h.Bit, rows: is.rows, kind: is.kind, cfg: is.cfg, env: env}
+	c := &cursor{run: r, bit: h.Bit, rows: is.rows, kind: is.kind, cfg: is.cfg, env: env, with: d.with(r, h, is)}
 	for {
 		dest, err := d.destination(is.kind, is.endpoint, r.Path() == "")
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
@@ -72,7 +73,7 @@ func (d *Deliverer) destination(kind sink.Kind, endpoint string, inMemory bool) 
 	}
 	dest := &destination{d: d, key: key, kind: kind.Name(), endpoint: endpoint, held: make(chan struct{}), tried: make(chan struct{}), yield: make(chan struct{})}
 	if dest.dir = dir; dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := rights.MkdirAll(dir); err != nil {
 			return nil, err
 		}
 	}

@@ -61,6 +61,7 @@ type cursor struct {
 	kind sink.Kind
 	cfg  sink.Config
 	env  sink.Env
+	with *cursor // has the configuration of Options.With; nil: none for it
 
 	origin    sink.Origin
 	reader    *spool.Reader

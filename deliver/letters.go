@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
@@ -117,7 +118,7 @@ func (l *letters) try(it sink.Item, reason string, durable bool) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+	if err := rights.MkdirAll(l.dir); err != nil {
 		return err
 	}
 	name := filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix)
@@ -139,7 +140,7 @@ func (l *letters) try(it sink.Item, reason string, durable bool) error {
 
 // writeFile is os.WriteFile, with the bytes on the disk if durable.
 func writeFile(name string, b []byte, durable bool) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := rights.OpenFile(name, os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
 		return err
 	}

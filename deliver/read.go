@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"encoding/binary"
+	"hash/crc32"
 	"math"
 
 	"github.com/girok/girok/record"
@@ -110,13 +111,13 @@ func (l *lane) addFrame(c *cursor, ref *spool.Ref) {
 	}
 	if !record.IsRequest(ref.Payload) {
 		if in == 0 {
-			l.b.add(c, ref, 0, ref.Payload)
+			l.b.add(c, ref, 0, ref.Payload, ref.Sum)
 		}
 		return
 	}
 	for i, p := range ref.Records() {
 		if i >= in && binary.LittleEndian.Uint64(p)&(1<<c.bit) != 0 {
-			l.b.add(c, ref, i, p)
+			l.b.add(c, ref, i, p, crc32.Checksum(p, castagnoli))
 		}
 	}
 }

@@ -105,8 +105,12 @@ func (l *lane) persist(ctx context.Context, g []*cursor, do func(sink.Sink) erro
 }
 
 // configOf is the run whose configuration g's rows are written with: its own, or
-// after a refusal that of a newer run.
+// after a refusal that of a newer run; or what Options.With says, but for a batch
+// that was begun before.
 func (l *lane) configOf(c *cursor) *cursor {
+	if c.with != nil && l.state.pending() == nil {
+		return c.with
+	}
 	if n := l.instead[c.rows]; n != nil {
 		return n
 	}
@@ -125,6 +129,9 @@ func (l *lane) failed(g []*cursor, used *cursor, err error, back *backoff) time.
 		l.stats.refused.Add(1)
 		l.setState(g, spool.Refused, err)
 		l.dropSink(used) // opened anew: secrets are read again
+		if used == g[0].with {
+			return back.refusal()
+		}
 		own := g[0].rows
 		l.dest.d.scan() // the run of the mended configuration may have begun just now
 		if n := l.newest(); n != nil && l.instead[own] == nil && n.rows != used.rows {

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/girok/girok/internal/disk"
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
@@ -170,8 +171,8 @@ func (s *state) writeCopy(number uint64, b []byte, synced bool) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) { // the first time; or somebody has removed the folder
 		made = true
-		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-			f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+		if err = rights.MkdirAll(filepath.Dir(path)); err == nil {
+			f, err = rights.OpenFile(path, os.O_WRONLY)
 		}
 	}
 	if err != nil {

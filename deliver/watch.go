@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/spool"
 )
 
@@ -83,7 +84,7 @@ func (dest *destination) relock() {
 	if st, err := os.Stat(path); err == nil && os.SameFile(st, ours) {
 		return
 	}
-	if os.MkdirAll(dest.dir, 0o700) != nil {
+	if rights.MkdirAll(dest.dir) != nil {
 		return // tried again by the next scan
 	}
 	if f, err := spool.TryLock(path); err == nil && f != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 )
 
@@ -19,7 +20,7 @@ func (s *Spool) birth(cfg RunConfig) (*Writer, error) {
 	if s.opts.Dir == "" {
 		return nil, errors.New("no folder for the spool can be written: set spool.dir")
 	}
-	runs, err := prepareDirs(s.dir)
+	runs, err := prepareDirs(s.dir, s.opts.Group)
 	if err != nil {
 		return nil, err
 	}
@@ -45,14 +46,22 @@ func (s *Spool) birth(cfg RunConfig) (*Writer, error) {
 	return w, nil
 }
 
-// prepareDirs makes the service's folders and looks at their rights.
-func prepareDirs(dir string) (runs string, err error) {
+// prepareDirs makes the service's folders, shared with a group if it is not 0, and
+// looks at their rights.
+func prepareDirs(dir string, group int) (runs string, err error) {
 	runs = filepath.Join(dir, "runs")
+	if group != 0 {
+		for _, d := range []string{filepath.Dir(dir), dir} {
+			if err := rights.Share(d, group); err != nil {
+				return "", err
+			}
+		}
+	}
 	for _, d := range []string{dir, runs, filepath.Join(dir, "to"), filepath.Join(dir, "dead")} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := rights.MkdirAll(d); err != nil {
 			return "", err
 		}
-		if err := checkRights(d); err != nil {
+		if err := rights.Check(d, group); err != nil {
 			return "", err
 		}
 	}
@@ -70,10 +79,10 @@ func (s *Spool) newWriter(cfg RunConfig, size uint64) *Writer {
 
 func (s *Spool) fillRun(w *Writer) error {
 	path := w.run.path
-	if err := os.Mkdir(path, 0o700); err != nil {
+	if err := rights.Mkdir(path); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFileName), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := rights.OpenFile(filepath.Join(path, lockFileName), os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -95,7 +104,7 @@ func (s *Spool) fillRun(w *Writer) error {
 		return err
 	}
 	tmp := filepath.Join(path, configFile+".new")
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+	if err := rights.WriteFile(tmp, append(b, '\n')); err != nil {
 		return err
 	}
 	s.adopt(w.run)

@@ -106,7 +106,7 @@ func TestOwnRunIsFreed(t *testing.T) {
 		pos := mustAppend(t, w, payload(1, 0, i, big))
 		passAll(w.Run(), pos)
 	}
-	for deadline := time.Now().Add(5 * time.Second); w.Run().Held() > 4*minSegment && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(30 * time.Second); w.Run().Held() > 4*minSegment && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if held := w.Run().Held(); held > 4*minSegment {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 )
 
@@ -33,17 +34,17 @@ func Make(service string, cfg RunConfig) (*Made, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	runs, err := prepareDirs(service)
+	runs, err := prepareDirs(service, rights.Group(service))
 	if err != nil {
 		return nil, err
 	}
 	m := &Made{ID: record.RunID(random64()), runs: runs, cfg: cfg}
 	m.cfg.Format, m.cfg.ID, m.cfg.Created, m.cfg.PID = formatVersion, m.ID.String(), time.Now(), os.Getpid()
 	m.name = m.cfg.Created.UTC().Format("20060102T150405Z") + "-" + m.cfg.ID
-	if err := os.Mkdir(m.hidden(), 0o700); err != nil {
+	if err := rights.Mkdir(m.hidden()); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(m.hidden(), lockFileName), nil, 0o600); err != nil {
+	if err := rights.WriteFile(filepath.Join(m.hidden(), lockFileName), nil); err != nil {
 		m.Discard()
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (m *Made) Seal() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(m.hidden(), configFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := rights.OpenFile(filepath.Join(m.hidden(), configFile), os.O_EXCL|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

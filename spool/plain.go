@@ -5,6 +5,8 @@ import (
 	"hash/crc32"
 	"os"
 	"sync"
+
+	"github.com/girok/girok/internal/rights"
 )
 
 // The plain writer is for systems where a mapping can't be had as it is needed:
@@ -15,7 +17,7 @@ import (
 // newPlainSegment makes segment h in a new file, which grows as it is written.
 func newPlainSegment(path string, h header) (*segment, error) {
 	s := &segment{header: h.renew(), path: path, walked: h.data()}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := rights.OpenFile(path, os.O_RDWR|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}

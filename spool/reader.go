@@ -3,6 +3,7 @@ package spool
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"iter"
 	"os"
@@ -28,6 +29,7 @@ type Ref struct {
 	Position uint64
 	Next     uint64 // position after the frame
 	Payload  []byte
+	Sum      uint32 // CRC-32C of Payload
 }
 
 // Records are the frame's records by their index in it; a request has several. A
@@ -198,10 +200,14 @@ func (r *Reader) look() (Ref, verdict) {
 		return Ref{}, short
 	}
 	payload := b[wordSize : wordSize+n : wordSize+n]
-	if r.cur.sum(payload)^mix(r.cur.salt, r.pos) != uint32(word>>32) {
+	sum := r.cur.sum(payload)
+	if sum^mix(r.cur.salt, r.pos) != uint32(word>>32) {
 		return Ref{}, bad
 	}
-	return Ref{Position: r.pos, Next: r.pos + frameSize(n), Payload: payload}, good
+	if r.cur.checksum != crc32c {
+		sum = crc32.Checksum(payload, castagnoli)
+	}
+	return Ref{Position: r.pos, Next: r.pos + frameSize(n), Payload: payload, Sum: sum}, good
 }
 
 // padChecks reports whether word is a PAD that belongs at pos.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 )
 
@@ -418,7 +419,7 @@ func (r *Run) SetAside(end uint64) (string, error) {
 		return "", nil
 	}
 	to := filepath.Join(filepath.Dir(filepath.Dir(r.path)), "damaged")
-	if err := os.MkdirAll(to, 0o700); err != nil {
+	if err := rights.MkdirAll(to); err != nil {
 		return "", err
 	}
 	to = filepath.Join(to, filepath.Base(r.path))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/rights"
 )
 
 // EventKind says what an Event tells of.
@@ -42,6 +43,9 @@ type Options struct {
 	Config   RunConfig
 	MaxBytes int64 // 0: the smaller of 1 GiB and a tenth of the disk
 	Trust    bool  // use a mapping on file systems that are not trusted with one
+	// Group is the group that the spool is shared with: programs of several users
+	// write it, and one delivers for all. 0: none.
+	Group int
 	// Plain writes segments with write(2) and not through a mapping, as is done
 	// where the system has no mapping that can be relied on.
 	Plain bool
@@ -324,7 +328,7 @@ func (s *Spool) RemoveOwn() (err error) {
 // TryLock opens a lock file and takes its lock without waiting; nil when another
 // process holds it. The lock lasts until the file is closed.
 func TryLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := rights.OpenFile(path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/girok/girok/internal/rights"
 )
 
 // mappable: segments are written with write(2). See sys_linux.go.
@@ -13,7 +15,7 @@ const mappable = false
 
 // createFile makes a file of size bytes.
 func createFile(path string, size int64) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := rights.OpenFile(path, os.O_RDWR|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/girok/girok/internal/rights"
 )
 
 // mappable: a file's pages can be made resident and writable ahead of the
@@ -13,7 +15,7 @@ const mappable = true
 
 // createFile makes a file of size bytes, allocated.
 func createFile(path string, size int64) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := rights.OpenFile(path, os.O_RDWR|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -118,10 +119,19 @@ func checkRuns(t *testing.T, dir string, rounds int) {
 
 func ask(t *testing.T, dir, sql string) string {
 	t.Helper()
+	out, err := askTable(dir, sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return out
+}
+
+// askTable asks the table of a program that may be writing it.
+func askTable(dir, sql string) (string, error) {
 	var out, told bytes.Buffer
 	p := &program{stdout: &out, stderr: &told, getenv: os.Getenv}
 	if code := p.main(context.Background(), []string{"query", "--format", "csv", "-d", filepath.Join(dir, "x.db"), sql}); code != exitOK {
-		t.Fatalf("%s: %s", sql, told.String())
+		return "", errors.New(told.String())
 	}
-	return out.String()
+	return out.String(), nil
 }

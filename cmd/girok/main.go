@@ -25,7 +25,7 @@ func commands() []command {
 		initCommand, runCommand, checkCommand, queryCommand,
 		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolDropCommand,
 		deadLsCommand, deadShowCommand, deadReplayCommand, deadDropCommand, topCommand, tailCommand, levelCommand,
-		ddlCommand, schemaCommand, completionCommand(), manCommand(), versionCommand,
+		crashTestCommand, ddlCommand, schemaCommand, completionCommand(), manCommand(), versionCommand,
 	}
 }
 

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("GIROK_LOSE_RECORDS") != "" {
 		loseRecords()
 	}
+	if os.Getenv("GIROK_WRITE_RECORDS") != "" {
+		writeRecords()
+	}
 	testscript.Main(m, map[string]func(){"girok": main})
 }
 

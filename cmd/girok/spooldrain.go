@@ -20,22 +20,29 @@ ended or were killed, until nothing of it waits. It reads no source. What living
 programs have is left to them. On a terminal it shows how much waits; elsewhere
 it says so every 10 s.
 
+With --with, rows are written as another file says: after a column was renamed, or
+a password was changed, say, and programs that know nothing of it have ended. It
+holds for handlers that have the same name, class and place in that file; a batch
+that was begun before stays as it was.
+
 It gives up when nothing has moved for --patience, or when every destination
 refuses; what is left stays in the spool.
 
 examples:
   girok spool drain
   girok spool drain -c /etc/shop/config.yaml --patience 5m && umount /var/spool/shop
+  girok spool drain -c /etc/shop/config.yaml --with mended.yaml
 
 exit codes: 0 nothing waits; 1 something is left, and why; or a mistake`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		path := configFlag(f)
 		patience := f.Duration("patience", 30*time.Second, "give up when nothing has moved for as long, `5m`")
+		with := f.String("with", "", "write rows as the configuration in `FILE` says")
 		return func(ctx context.Context, args []string) int {
 			if len(args) > 0 {
 				return p.misused("spool drain", "want no operands, got %q", args)
 			}
-			return p.drain(ctx, p.configPath(*path), *patience)
+			return p.drain(ctx, p.configPath(*path), *with, *patience)
 		}
 	},
 }
@@ -43,12 +50,12 @@ exit codes: 0 nothing waits; 1 something is left, and why; or a mistake`,
 // noLimit is a time that nobody waits.
 const noLimit = 10 * 365 * 24 * time.Hour
 
-func (p *program) drain(ctx context.Context, path string, patience time.Duration) int {
+func (p *program) drain(ctx context.Context, path, with string, patience time.Duration) int {
 	if _, err := p.services(place{config: path}); err != nil {
 		return p.failed(err)
 	}
 	s, err := collector.Run(ctx, collector.Options{
-		ConfigPath: path, Kinds: kinds, Stderr: p.stderr, DrainOnly: true, Drain: noLimit, Patience: patience,
+		ConfigPath: path, With: with, Kinds: kinds, Stderr: p.stderr, DrainOnly: true, Drain: noLimit, Patience: patience,
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
