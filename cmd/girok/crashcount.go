@@ -70,7 +70,7 @@ func countLines(place string) (map[crashKey]crashCount, error) {
 	for _, p := range paths {
 		if err == nil {
 			err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
+				if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") { // a hidden one is not whole
 					return err
 				}
 				return eachLine(path, func(k crashKey, at int64) {
