@@ -229,6 +229,8 @@ func (l *Logs) spoolEvent(e spool.Event) {
 		} else {
 			l.report.Error("records are lost: the spool can't keep them", "error", e.Err, "so_far", e.N)
 		}
+	case spool.EventMadeRoom:
+		l.report.Error("records of an earlier run are lost: the spool is full, and the oldest go first", "error", e.Err)
 	case spool.EventUnsynced:
 		l.report.Error("records are not on the disk: they survive the death of the process, but perhaps not a power cut", "error", e.Err)
 	case spool.EventUnreadable:

@@ -14,6 +14,9 @@ func (l *lane) passIdle(g []*cursor) {
 			continue
 		}
 		pos := c.reader.Position()
+		if c.ended { // its last segments may have gone to make room
+			pos = max(pos, c.run.Counters().Committed())
+		}
 		c.slot().SetDelivered(pos)
 		c.slot().SetFreeBelow(pos)
 		if c.ended {
@@ -27,7 +30,7 @@ func (l *lane) passIdle(g []*cursor) {
 
 // finish lets a drained run go.
 func (l *lane) finish(c *cursor) {
-	end, damaged := c.reader.FramesEnd(), c.reader.Damaged
+	end, damaged := max(c.reader.FramesEnd(), c.run.Counters().Committed()), c.reader.Damaged
 	c.reader.Close()
 	c.reader = nil
 	if damaged > 0 {

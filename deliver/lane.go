@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -282,8 +283,10 @@ func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 	}
 	crash.At(crash.BatchRead)
 	err := l.send(ctx, g)
-	for _, c := range g {
-		c.slot().Unpin()
+	if ctx.Err() == nil && !errors.Is(err, errYield) { // else it may be in, and whoever claims next finds out
+		for _, c := range g {
+			c.slot().Unpin()
+		}
 	}
 	if err != nil {
 		l.rewind(g)

@@ -61,16 +61,16 @@ type model struct {
 	n       int
 	sent    [modelHandlers]map[string]*program // by message: who appended it
 	failed  [modelHandlers]uint64              // appends that returned an error
-	lost    [modelHandlers]uint64              // counted in the pages of programs that are dead
+	pages   map[record.RunID]*spool.Counters   // mapped, and so readable when a run is gone
 	runs    map[record.RunID]*program
 	dropped map[*program]bool
-	died    bool // a program did not end in order
+	copied  bool // a program ended in the middle of what it did
 }
 
 func newModel(t *testing.T, seed uint64) *model {
 	m := &model{
 		T: t, rnd: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(),
-		stores: map[string]*store{"a": newStore(), "b": newStore()}, runs: map[record.RunID]*program{}, dropped: map[*program]bool{},
+		stores: map[string]*store{"a": newStore(), "b": newStore()}, runs: map[record.RunID]*program{}, pages: map[record.RunID]*spool.Counters{}, dropped: map[*program]bool{},
 	}
 	for i := range m.sent {
 		m.sent[i] = map[string]*program{}
@@ -103,7 +103,6 @@ func (m *model) step() {
 		m.start()
 	case n < 64:
 		m.note("one dies")
-		m.died = true
 		m.leave(p, (*program).die)
 	case n < 70:
 		m.note("one ends in order")
@@ -126,7 +125,8 @@ func (m *model) note(format string, args ...any) {
 func (m *model) start() {
 	m.Helper()
 	p := start(m.T, m.dir, 4<<20, m.stores, "a", "b")
-	m.runs[p.spool.Writer().Run().ID] = p
+	run := p.spool.Writer().Run()
+	m.runs[run.ID], m.pages[run.ID] = p, run.Counters()
 	p.d.Start()
 	m.live = append(m.live, p)
 	m.note("a program starts: run %s", p.spool.Writer().Run().ID)
@@ -169,27 +169,26 @@ func (p *program) closeSoon() {
 	p.spool.Release()
 }
 
-// leave ends a program, and notes what its run had lost: only its own process lets
-// records go.
+// leave ends a program.
 func (m *model) leave(p *program, how func(*program)) {
-	page := p.spool.Writer().Run().Counters()
 	how(p)
-	m.count(page)
 	m.live = slices.DeleteFunc(m.live, func(o *program) bool { return o == p })
 }
 
-func (m *model) count(page *spool.Counters) {
-	for h := range m.lost {
+// lost is what the pages of all runs count for a handler.
+func (m *model) lost(h int) (all uint64) {
+	for _, page := range m.pages {
 		n, _, _ := page.Slot(h).Lost()
-		m.lost[h] += n
+		all += n
 	}
+	return all
 }
 
 // crash ends all programs at once, in the middle of what they do: the folder is
 // copied as it is, and what comes after goes on in the copy.
 func (m *model) crash() {
 	m.note("all crash")
-	m.died = true
+	m.copied = true
 	for _, p := range m.live {
 		p.d.cancel()
 		<-p.d.done
@@ -204,16 +203,15 @@ func (m *model) crash() {
 			m.Fatal(err)
 		}
 	}
-	// The writers' backgrounds still make room: what is lost stands in the copy.
+	// The writers still make room in the folder of before: what counts is the copy.
 	copied, err := spool.List(filepath.Join(next, "svc"))
 	if err != nil {
 		m.Fatal(err)
 	}
+	for _, r := range copied {
+		m.pages[r.ID] = r.Counters()
+	}
 	for _, p := range m.live {
-		id := p.spool.Writer().Run().ID
-		if i := slices.IndexFunc(copied, func(r *spool.Run) bool { return r.ID == id }); i >= 0 {
-			m.count(copied[i].Counters())
-		}
 		p.d.unlock()
 		p.spool.Seal()
 		p.spool.Release()
@@ -329,10 +327,9 @@ func (m *model) compare(h int, s *store, letters []Letter) {
 			missing++
 		}
 	}
-	// What was lost of a run that was dropped later may be among either. When a
-	// process dies between the answer and its note, what the destination has may
-	// count as lost: nobody who is left knows better.
-	if lost := m.lost[h] - m.failed[h]; missing > lost || !m.died && missing+free < lost {
+	// What was lost of a run that was dropped later may be among either. A folder
+	// that is copied while segments go may have one that counts as lost.
+	if lost := m.lost(h) - m.failed[h]; missing > lost || !m.copied && missing+free < lost {
 		m.Errorf("h%d: %d of %d records are missing and %d were dropped, %d counted as lost", h, missing, len(m.sent[h]), free, lost)
 	}
 	if len(s.positions) != 0 && len(m.dropped) == 0 {

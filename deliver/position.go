@@ -23,6 +23,13 @@ func (l *lane) claim(ctx context.Context, c *cursor) bool {
 	}
 	c.reader.Close()
 	c.open()
+	// What the destination has is not lost when it goes. Until now the pin of the
+	// process that may have sent it, and not noted it, has kept it.
+	c.slot().SetDelivered(c.stored.Position)
+	c.slot().SetFreeBelow(c.stored.Position)
+	if l.state.pending() == nil {
+		c.slot().Unpin()
+	}
 	l.sayLost(c)
 	if err := l.letters.resume(c.run.ID, c.stored); err != nil {
 		l.dest.d.opts.Log.Warn("dead letters can't be settled; trying again at the next start", "handler", l.handler, "error", err)

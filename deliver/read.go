@@ -184,6 +184,7 @@ func (l *lane) gap(c *cursor) {
 
 // sayLost tells what a run lost because the spool was full.
 func (l *lane) sayLost(c *cursor) {
+	c.run.SettleLosses()
 	n, first, last := c.slot().Lost()
 	if n <= c.lostTold {
 		return

@@ -1,12 +1,9 @@
 package spool
 
 import (
-	"math/bits"
 	"os"
 	"slices"
 	"time"
-
-	"github.com/girok/girok/record"
 )
 
 const (
@@ -149,7 +146,7 @@ func (w *Writer) free(cur *segment) {
 			return
 		}
 		w.run.count.setFreeing(s.end())
-		if w.pinned(s) {
+		if w.run.pinned(&s.header) {
 			w.run.count.setFreeing(0)
 			return
 		}
@@ -213,96 +210,6 @@ func (w *Writer) unmapOld(cur *segment) {
 			mapped--
 		}
 	}
-}
-
-// makeRoom is the full rule of the own run: while a new segment would exceed the
-// service's limit, the oldest segment that nobody has pinned goes, and each
-// handler that was not past it loses its records there, counted. The caller
-// holds mu.
-func (w *Writer) makeRoom() error {
-	for w.spool.over(w.run, int64(w.size)) {
-		i, ok := w.victim()
-		if !ok {
-			return ErrFull
-		}
-		n := w.countLost(w.segs[i])
-		w.drop(i)
-		w.run.count.setFreeing(0)
-		if n > 0 {
-			w.spool.lost(ErrEvicted, n)
-		}
-	}
-	return nil
-}
-
-// victim chooses the segment to go: announce, then look at the pins. Whoever pins
-// looks at the announcement after it, and waits while it stands.
-func (w *Writer) victim() (int, bool) {
-	cur := w.cur.Load()
-	for i, s := range w.segs {
-		if s == cur {
-			break
-		}
-		w.run.count.setFreeing(s.end())
-		if !w.pinned(s) && (s.unmapped || s.walk(s.end(), &w.faults) == s.end()) {
-			return i, true
-		}
-	}
-	w.run.count.setFreeing(0)
-	return 0, false
-}
-
-// pinned reports whether a batch under way reads from the segment.
-func (w *Writer) pinned(s *segment) bool {
-	for _, h := range w.run.Config.Handlers {
-		from, to := w.run.count.Slot(h.Bit).pinned()
-		if from != 0 && from < s.end() && to > s.base {
-			return true
-		}
-	}
-	return false
-}
-
-// countLost counts what the handlers that are not past a segment lose with it,
-// and returns how many records some handler loses. The caller holds mu.
-func (w *Writer) countLost(s *segment) (n uint64) {
-	type loss struct{ n, first, last uint64 }
-	var lost [MaxHandlers]loss
-	var from [MaxHandlers]uint64
-	for _, h := range w.run.Config.Handlers {
-		from[h.Bit] = w.run.count.Slot(h.Bit).FreeBelow()
-	}
-	r := w.readerOf(s)
-	defer r.Close()
-	for {
-		f, st := r.Next()
-		if st != Frame {
-			break
-		}
-		record.Masks(f.Payload, func(mask uint64) {
-			any := false
-			for m := mask & w.run.Config.Mask(); m != 0; m &= m - 1 {
-				bit := bits.TrailingZeros64(m)
-				if f.Position < from[bit] {
-					continue
-				}
-				l := &lost[bit]
-				if l.n == 0 {
-					l.first = f.Position
-				}
-				l.n++
-				l.last = f.Position
-				any = true
-			}
-			if any {
-				n++
-			}
-		})
-	}
-	for bit, l := range lost {
-		w.run.count.Slot(bit).addLost(l.n, l.first, l.last)
-	}
-	return n
 }
 
 // readerOf reads a segment that is committed to its end, without asking for the

@@ -68,7 +68,11 @@ type Counters struct {
 	tell atomic.Pointer[func(error)]
 
 	mending sync.Mutex
+	alone   atomic.Bool // the page is kept in memory since its storage failed
 }
+
+// shared reports whether other processes see the page.
+func (c *Counters) shared() bool { return c.path != "" && !c.alone.Load() }
 
 // onFault says who is told when the page was made anew.
 func (c *Counters) onFault(tell func(error)) { c.tell.Store(&tell) }
@@ -242,6 +246,17 @@ func (s Slot) addLost(n, first, last uint64) {
 	s.c.lower(s.off+40, first)
 	s.c.raise(s.off+48, last)
 	s.c.add(s.off+32, n)
+}
+
+// raiseLost is addLost with the number of lost records as it is then: it may be done
+// twice.
+func (s Slot) raiseLost(n, first, last uint64) {
+	if n == 0 {
+		return
+	}
+	s.c.lower(s.off+40, first)
+	s.c.raise(s.off+48, last)
+	s.c.raise(s.off+32, n)
 }
 
 // State of a handler in a run.

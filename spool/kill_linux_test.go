@@ -62,7 +62,12 @@ func appendUntilKilled(dir string) {
 		fail(err)
 	}
 	plain := os.Getenv(killEnv+"_PLAIN") != ""
-	s, err := Open(Options{Dir: dir, Config: testConfig(), MaxBytes: 1 << 30, Plain: plain, Report: func(e Event) { fail(e.Err) }})
+	limit := int64(1 << 30)
+	report := func(e Event) { fail(e.Err) }
+	if os.Getenv(killEnv+"_FULL") != "" {
+		limit, report = killFull, func(Event) {}
+	}
+	s, err := Open(Options{Dir: dir, Config: testConfig(), MaxBytes: limit, Plain: plain, Report: report})
 	if err != nil {
 		fail(err)
 	}
@@ -96,7 +101,7 @@ type child struct {
 	path string
 }
 
-func startChild(t *testing.T, dir string, free, plain bool) *child {
+func startChild(t *testing.T, dir string, free, plain bool, env ...string) *child {
 	t.Helper()
 	must(t, os.WriteFile(filepath.Join(dir, "acks"), make([]byte, 4096), 0o600))
 	page, err := acks(filepath.Join(dir, "acks"))
@@ -105,7 +110,7 @@ func startChild(t *testing.T, dir string, free, plain bool) *child {
 	exe, err := os.Executable()
 	must(t, err)
 	c := &child{cmd: exec.Command(exe), page: page}
-	c.cmd.Env = append(os.Environ(), killEnv+"="+dir)
+	c.cmd.Env = append(append(os.Environ(), killEnv+"="+dir), env...)
 	if free {
 		c.cmd.Env = append(c.cmd.Env, killEnv+"_FREE=1")
 	}

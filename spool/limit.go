@@ -3,6 +3,7 @@ package spool
 import (
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // segmentSize is that of a full segment: an eighth of the limit at most.
@@ -43,22 +44,36 @@ func (s *Spool) over(own *Run, n int64) bool {
 // Account looks at what the service's other runs hold, and when no limit is
 // configured at the disk. Whoever delivers calls it now and then.
 func (s *Spool) Account() {
+	s.room.mu.Lock()
+	defer s.room.mu.Unlock()
+	s.account()
+}
+
+// account is Account for a caller that holds room.mu.
+func (s *Spool) account() {
 	if s.dir == "" || s.Degraded() {
 		return
 	}
+	begin := time.Now()
 	entries, _ := os.ReadDir(filepath.Join(s.dir, "runs"))
 	var held int64
+	own := s.Writer().run.path
 	for _, e := range entries {
 		path := filepath.Join(s.dir, "runs", e.Name())
-		if path != s.Writer().run.path {
+		if path != own {
 			held += heldIn(path)
 		}
 	}
 	s.others.Store(held)
+	if s.room.looked.IsZero() {
+		s.room.floor = held
+	}
+	s.room.looked = time.Now()
+	s.room.took = s.room.looked.Sub(begin)
 	if s.opts.MaxBytes == 0 {
 		if d, err := LookDisk(s.dir); err == nil {
 			limit := min(defaultLimit, int64(d.Free+uint64(held))/10)
-			s.limit.Store(max(limit, 4*fullSegment, held+2*fullSegment))
+			s.limit.Store(max(limit, 4*fullSegment, s.room.floor+2*fullSegment))
 		}
 	}
 }

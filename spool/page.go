@@ -189,6 +189,7 @@ func (c *Counters) mend(p *page, inMemory bool) {
 	}
 	fresh := &page{}
 	c.restore(fresh)
+	c.alone.Store(true)
 	c.page.Store(fresh)
 	c.say(fmt.Errorf("%s can't be read any more, its numbers are kept in memory: %w", c.path, err))
 }

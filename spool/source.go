@@ -109,11 +109,24 @@ func (r *Reader) StillThere(from, to uint64) bool {
 
 // awaitFreeing returns when nobody frees what lies at or above from. Whoever frees
 // announces it, and looks at the pins then. One that stands may have looked before
-// the pin was there; one that stands for long belongs to a writer that died
+// the pin was there; one that stands for long belongs to a process that died
 // meanwhile.
 func (r *Run) awaitFreeing(from uint64) {
 	const patience = 2 * time.Second
-	for begin := time.Now(); r.Alive() && r.Counters().load(freeingOffset) > from && time.Since(begin) < patience; {
+	for begin := time.Now(); r.Counters().load(freeingOffset) > from && r.mayBeFreed() && time.Since(begin) < patience; {
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// mayBeFreed reports whether somebody is there who frees segments of the run: its
+// writer, or for a dead one whoever holds the lock of the service's room.
+func (r *Run) mayBeFreed() bool {
+	if r.Alive() {
+		return true
+	}
+	if r.path == "" {
+		return false
+	}
+	held, err := Locked(r.roomLock())
+	return held && err == nil
 }

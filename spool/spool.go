@@ -27,6 +27,7 @@ const (
 	EventFault                       // storage failed under the mapping
 	EventDisk                        // a disk operation in the background failed
 	EventUnreadable                  // a run of somebody's can't be read
+	EventMadeRoom                    // records of dead runs went to make room: Err is *MadeRoom
 	EventUnsynced                    // records are not on the disk though they should be; a kill does not lose them
 )
 
@@ -34,7 +35,17 @@ const (
 type Event struct {
 	Kind EventKind
 	Err  error
-	N    uint64 // EventLost: how many records so far
+	N    uint64 // EventLost: how many records so far; EventMadeRoom: how many
+}
+
+// MadeRoom says that a segment of a dead run went since the spool was full.
+type MadeRoom struct {
+	Run     string // its folder
+	Records uint64 // that some handler loses
+}
+
+func (m *MadeRoom) Error() string {
+	return fmt.Sprintf("spool: full, the oldest %d records of %s went", m.Records, m.Run)
 }
 
 // Options of Open.
@@ -75,6 +86,7 @@ type Spool struct {
 	appender atomic.Pointer[Appender]
 	others   atomic.Int64 // bytes held by runs that are not this one
 	limit    atomic.Int64 // bytes that the service may hold
+	room     room
 
 	losses  atomic.Uint64
 	evicted atomic.Uint64 // of them, those that went to make room

@@ -259,6 +259,9 @@ func (w *Writer) takeBack(seg *segment) {
 // makeNext makes the segment after the last one; a full spool lets its oldest one
 // go for it if force. The caller holds mu.
 func (w *Writer) makeNext(force bool) error {
+	if w.run.path != "" {
+		w.spool.glance()
+	}
 	full := w.spool.over(w.run, int64(w.size))
 	if full && !force {
 		return ErrFull

@@ -46,6 +46,13 @@ const (
 	ReplayPublished                           // the run is there, and so are the letters
 	ReplayLetter                              // a letter is gone, the others are there
 	ReplayEnded                               // all letters are gone, the note is there
+	NumReplay
+)
+
+// The windows of a full spool, beside those above.
+const (
+	RoomNoted Window = NumReplay + iota // what is lost with a segment is written down, the segment is there
+	RoomMade                            // it is gone, the loss is not counted
 	NumAll
 )
 
@@ -54,6 +61,7 @@ var names = [NumAll]string{
 	"journaled", "torn", "renamed", "begun", "packed",
 	"handover", "handed",
 	"replay-made", "replay-noted", "replay-published", "replay-letter", "replay-ended",
+	"room-noted", "room-made",
 }
 
 func (w Window) String() string { return names[w] }

@@ -184,7 +184,7 @@ func giveBack(t *testing.T, dir string, b *base, good map[int]bool, bad map[int]
 	cfg := runConfig(b.class, keys)
 	aims := []string{""}
 	if crash.Enabled {
-		for w := crash.ReplayMade; w < crash.NumAll; w++ {
+		for w := crash.ReplayMade; w < crash.NumReplay; w++ {
 			aims = append([]string{w.String()}, aims...)
 		}
 	}
