@@ -104,6 +104,7 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 	}
 	c.open[y] = true
 	defer delete(c.open, y)
+	c.anchor(y)
 	c.collectionTag(y)
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -138,6 +139,14 @@ func (c *converter) tooMuch(y *yaml.Node, depth int) bool {
 	}
 	c.full = true
 	return true
+}
+
+// anchor refuses a name that PyYAML ends in the middle, and reads as more of the
+// value from there.
+func (c *converter) anchor(y *yaml.Node) {
+	if strings.ContainsAny(y.Anchor, ":?%@`") {
+		c.ps.AddHint(c.pos(y), "", `a text that begins with & must be quoted: "&…"`, "the name of an anchor has letters, digits, - and _")
+	}
 }
 
 func (c *converter) alias(y *yaml.Node, depth int) *Node {
@@ -208,6 +217,7 @@ func (c *converter) key(y *yaml.Node) (Key, bool) {
 	if y.Kind == yaml.AliasNode && y.Alias != nil {
 		y = y.Alias
 	}
+	c.anchor(y)
 	if y.Kind != yaml.ScalarNode {
 		c.ps.Add(k.Pos, "", "a key must be a text, not a list or a map")
 		return k, false

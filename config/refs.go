@@ -141,7 +141,9 @@ func (r *refs) step(n *Node, key string, index bool, chain int) (to *Node, err e
 			}
 		}
 	default:
-		to = n.Get(key)
+		if i, ok := n.index[key]; ok && n.keys[i].typ == typeText { // 7 is not the text "7"
+			to = n.values[i]
+		}
 	}
 	if to == nil {
 		return nil, fmt.Errorf("cfg://: there is no key '%s'", key)

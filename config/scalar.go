@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -190,10 +191,12 @@ func parseFloat(text string) float64 {
 	case ".nan":
 		return math.NaN()
 	}
-	value := 0.0
-	for part := range strings.SplitSeq(text, ":") {
+	value, base := 0.0, big.NewInt(1)
+	for _, part := range slices.Backward(strings.Split(text, ":")) { // in PyYAML's order, for what is rounded
 		digits, _ := strconv.ParseFloat(part, 64) // out of range gives ±Inf, as in Python
-		value = value*60 + digits
+		unit, _ := new(big.Float).SetInt(base).Float64()
+		value += digits * unit
+		base.Mul(base, big.NewInt(60))
 	}
 	return sign * value
 }
