@@ -39,7 +39,11 @@ func compile(format string, lenient bool) ([]piece, error) {
 			return nil, err
 		}
 	}
-	if !c.fields && !lenient {
+	switch {
+	case c.fields || lenient:
+	case c.unseen != "":
+		return nil, &SyntaxError{Msg: c.invalid() + ": write %" + c.unseen + "s, or %" + c.unseen + " with digits behind the point, and no h, l or L"}
+	default:
 		return nil, &SyntaxError{Msg: c.invalid() + ": it names no field; write %(message)s"}
 	}
 	if len(c.text) > 0 {
@@ -54,6 +58,7 @@ type compiler struct {
 	text   []byte // plain text since the last field
 	pieces []piece
 	fields bool
+	unseen string // the last field that CPython does not see when it looks for one
 }
 
 // invalid is CPython's own wording.
@@ -95,20 +100,23 @@ func (c *compiler) conversion() *SyntaxError {
 	if s.width, err = c.number("width"); err != nil {
 		return err
 	}
+	seen := true // by CPython, which looks for one like it, and takes others beside that
 	if c.peek() == '.' {
 		c.pos++
+		seen = c.peek() >= '0' && c.peek() <= '9'
 		if s.prec, err = c.number("precision"); err != nil {
 			return err
 		}
 	}
 	if b := c.peek(); b == 'h' || b == 'l' || b == 'L' { // a length: without a meaning, as in Python
 		c.pos++
+		seen = false
 	}
 	if c.pos == len(c.format) {
 		return &SyntaxError{start, "incomplete format: a conversion such as s is missing after %(" + name + ")"}
 	}
 	s.conv = c.format[c.pos]
-	if !strings.Contains("diuxXoeEfFgGcrsa", string(rune(s.conv))) {
+	if !strings.Contains("diuxXoeEfFgGcrsa%", string(rune(s.conv))) {
 		r, _ := utf8.DecodeRuneInString(c.format[c.pos:])
 		return &SyntaxError{c.pos, fmt.Sprintf("unsupported format character '%c' (0x%x); there are d i u x X o e E f F g G c r s a", r, r)}
 	}
@@ -116,7 +124,11 @@ func (c *compiler) conversion() *SyntaxError {
 	p := piece{before: string(c.text), name: name, spec: s, plain: s == spec{prec: -1, conv: 's'}}
 	p.field, p.key = fieldOf(name)
 	c.pieces = append(c.pieces, p)
-	c.text, c.fields = c.text[:0], true
+	if c.text = c.text[:0]; seen {
+		c.fields = true
+	} else {
+		c.unseen = "(" + name + ")"
+	}
 	return nil
 }
 

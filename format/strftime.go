@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // layout is a compiled datefmt: strftime of the C library in the C locale, with
@@ -85,7 +86,9 @@ flags:
 		d.conv, d.text = unknown, s
 		return d, i
 	case strings.IndexByte(conversions, s[i]) < 0 || strings.IndexByte(without, s[i]) >= 0:
-		d.conv, d.text = unknown, s[strings.LastIndexByte(s[:i+1], '%'):i+1] // the C library looks back for it
+		_, n := utf8.DecodeRuneInString(s[i:])
+		d.conv, d.text = unknown, s[strings.LastIndexByte(s[:i+1], '%'):i+n] // the C library looks back for it
+		return d, i + n
 	default:
 		d.conv = s[i]
 	}
@@ -114,9 +117,9 @@ func (d *directive) append(dst []byte, t time.Time) []byte {
 	mark := len(dst)
 	dst = d.name(dst, t)
 	if d.upper && d.conv != 'P' && !(d.swap && (d.conv == 'p' || d.conv == 'Z')) {
-		copy(dst[mark:], bytes.ToUpper(dst[mark:]))
+		dst = append(dst[:mark], bytes.ToUpper(dst[mark:])...)
 	}
-	fill := max(d.width-(len(dst)-mark), 0)
+	fill := max(d.width-utf8.RuneCount(dst[mark:]), 0)
 	if fill == 0 {
 		return dst
 	}
