@@ -174,55 +174,88 @@ func TestCallWithSource(t *testing.T) {
 	}
 }
 
-// JsonFormatter writes a call as it writes the frame.
-func TestPyJSONCallIsTheFrame(t *testing.T) {
+// callFormatter is a formatter that can do without a frame.
+type callFormatter interface {
+	Formatter
+	AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool)
+}
+
+// Python's formatters write a call as they write the frame, and take a frame only
+// where they must.
+func TestPythonCallIsTheFrame(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	var all []*PyJSON
-	for _, keys := range []string{"", ", format: '%(asctime)s %(levelname)s %(name)s %(message)s %(created)f'", ", static_fields: {a: 1}, timestamp: true", ", version: 4.2, json_ensure_ascii: false, prefix: p"} {
-		all = append(all, made(t, `"()": `+classJSON2+keys).(*PyJSON))
+	var all []callFormatter
+	for _, keys := range []string{
+		`"()": ` + classJSON2, `"()": ` + classJSON2 + ", format: '%(asctime)s %(levelname)s %(name)s %(message)s %(created)f'", `"()": ` + classJSON2 + ", static_fields: {a: 1}, timestamp: true",
+		`"()": ` + classJSON2 + ", version: 4.2, json_ensure_ascii: false, prefix: p", `format: "%(asctime)s | %(levelname)-8s - %(message)s"`, `format: "%(name).3s %(msecs)03d %(created)f %(levelno)r %(args)s"`,
+		`format: "{message!r:>5} {relativeCreated}", style: "{"`, `format: "${message} $asctime", style: "$", datefmt: "%H:%M"`,
+		`format: "%(message)s %(stack_info)s"`, `format: "%(message)s %(user)s"`, `format: "%(message)s %(process)d"`, `format: "%(message)s %(lineno)d"`, `class: uvicorn.logging.DefaultFormatter, format: "%(message)s"`,
+	} {
+		all = append(all, made(t, keys).(callFormatter))
 	}
-	quick := 0
+	const never = 5 // of the last ones may do without
+	quick, plain := 0, 0
 	for range 20_000 {
 		data := make([]byte, 20+rng.IntN(200))
 		for i := range data {
 			data[i] = byte(rng.Uint32())
 		}
 		c := &choices{data}
-		j := all[c.n(len(all))]
+		which := c.n(len(all))
 		call := record.Call{Level: record.Level(c.n(70) - 10), Logger: []string{"", "shop", c.text()}[c.n(3)], Record: slog.NewRecord(c.time(), 0, c.text(), 0)}
-		if c.n(4) == 0 {
-			call.Bound = call.Bound.With(c.attrs(0, 3), nil)
+		if c.n(16) == 0 {
+			call.Record.Time = time.Time{}
 		}
-		if c.n(3) == 0 {
-			call.Record.AddAttrs(c.wildAttrs(9)...)
-		} else {
-			for i := range c.n(7) {
-				call.Record.AddAttrs(slog.Attr{Key: []string{"user", "order", "a", "score", "이름", "name", "b"}[(c.n(7)+i)%7], Value: c.value(6)})
+		keys := []string{"user", "order", "a", "score", "이름", "name", "b", "stacked", "errors", "error", "stack", "exc_info", "exc_text", "stack_info"}
+		known := func(n int) (attrs []slog.Attr) {
+			for i := range c.n(n) {
+				attrs = append(attrs, slog.Attr{Key: keys[(c.n(len(keys))+i)%len(keys)], Value: c.value(6)})
 			}
+			return attrs
 		}
-		got, ok := j.AppendCall([]byte("before"), &call)
+		switch c.n(6) {
+		case 0:
+			call.Bound = call.Bound.With(known(3), nil)
+		case 1:
+			call.Bound = call.Bound.With(c.wildAttrs(2), nil).With(known(3), nil)
+		case 2:
+			call.Bound = call.Bound.With(known(3), nil).WithGroup(c.text())
+		}
+		simple := c.n(3) > 0
+		if simple {
+			call.Record.AddAttrs(known(7)...)
+		} else {
+			call.Record.AddAttrs(c.wildAttrs(9)...)
+		}
+		got, ok := all[which].AppendCall([]byte("before"), &call)
 		if !ok {
 			if string(got) != "before" {
 				t.Fatalf("data %q: something is left: %s", data, got)
 			}
 			continue
 		}
-		quick++
+		if quick++; which >= 4 {
+			plain++
+		}
+		if which >= len(all)-never {
+			t.Fatalf("data %q: without a frame: %s", data, got)
+		}
 		e := record.NewEncoder(nil)
 		e.Begin(&record.Header{Level: call.Level, Time: call.Record.Time, Logger: call.Logger, Message: call.Record.Message})
+		e.Bound(call.Bound)
 		call.Record.Attrs(func(a slog.Attr) bool { e.Attr(a); return true })
 		var v record.View
 		if err := v.Parse(e.Finish()); err != nil {
 			t.Fatal(err)
 		}
-		if want := j.Append([]byte("before"), &v); !bytes.Equal(want, got) {
-			t.Fatalf("data %q\nframe %.500s\ncall  %.500s", data, want, got)
+		if want := all[which].Append([]byte("before"), &v); !bytes.Equal(want, got) {
+			t.Fatalf("data %q, formatter %d\nframe %.500s\ncall  %.500s", data, which, want, got)
 		}
 		e.Release()
 	}
-	if quick < 2000 {
-		t.Errorf("only %d without a frame", quick)
+	if quick < 2000 || plain < 1000 {
+		t.Errorf("only %d without a frame, %d of them texts", quick, plain)
 	}
 }

@@ -69,6 +69,11 @@ func fieldOf(name string) (f field, key string) {
 
 func (f field) needsCaller() bool { return f >= fieldPathName && f <= fieldFuncName }
 
+// ofCall reports whether a log call says all of the field without its attributes.
+func (f field) ofCall() bool {
+	return f == fieldNone || f >= fieldName && f <= fieldRelative || f == fieldArgs
+}
+
 // load reads the value of p's field; false when the record has none.
 func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	switch p.field {

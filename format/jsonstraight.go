@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/girok/girok/record"
 )
@@ -77,92 +76,98 @@ func isSpecial[T string | []byte](s *straight, key T) bool {
 // other way: it has an error, or attributes with the names of fields or with one name.
 func (s *straight) append(dst []byte, j *PyJSON, v *record.View) (_ []byte, ok bool) {
 	mark := len(dst)
+	dst = s.begin(dst, j, v)
+	var keys [mostKeys][]byte
+	if dst, _, ok = s.members(dst, j, v.Attrs(), &keys); !ok {
+		return dst[:mark], false
+	}
+	return s.end(dst, j, v), true
+}
+
+// mostKeys is how many attributes are looked through for one name.
+const mostKeys = 16
+
+// begin appends what stands before the attributes.
+func (s *straight) begin(dst []byte, j *PyJSON, v *record.View) []byte {
 	dst = append(append(dst, j.prefix...), '{')
-	begun := len(dst)
 	for i := range j.required {
 		dst = append(dst, s.heads[i]...)
 		dst = append(j.plainField(dst, &j.required[i], v), ", "...)
 	}
-	dst = append(dst, s.static...)
-	var keys [16][]byte
+	return append(dst, s.static...)
+}
+
+// end appends what stands behind them. The line has a comma at its end, unless it
+// has no member.
+func (s *straight) end(dst []byte, j *PyJSON, v *record.View) []byte {
+	if s.stamp != nil {
+		dst = append(appendStamp(append(dst, s.stamp...), v), ", "...)
+	}
+	if dst[len(dst)-1] == ' ' {
+		dst = dst[:len(dst)-len(", ")]
+	}
+	return append(dst, '}')
+}
+
+// members appends attributes and notes their keys; false where they take the other
+// way.
+func (s *straight) members(dst []byte, j *PyJSON, a record.Attrs, keys *[mostKeys][]byte) (_ []byte, n int, ok bool) {
 	var key []byte
 	var val record.Value
-	n := 0
-	for a := v.Attrs(); a.Next(&key, &val); n++ {
+	for ; a.Next(&key, &val); n++ {
 		if n == len(keys) || isSpecial(s, key) {
-			return dst[:mark], false
+			return dst, n, false
 		}
 		for _, k := range keys[:n] {
 			if len(k) == len(key) && string(k) == string(key) {
-				return dst[:mark], false
+				return dst, n, false
 			}
 		}
 		keys[n] = key
 		dst = append(j.layout.string(dst, key), ": "...)
 		dst = append(j.value(dst, &val, 1), ", "...)
 	}
-	if s.stamp != nil {
-		dst = append(appendStamp(append(dst, s.stamp...), v), ", "...)
-	}
-	if len(dst) > begun {
-		dst = dst[:len(dst)-len(", ")]
-	}
-	return append(dst, '}'), true
+	return dst, n, true
 }
-
-// views have a call's level and time, and nothing else.
-var views = sync.Pool{New: func() any { return new(record.View) }}
 
 // AppendCall is Append for a call that is not encoded, the same bytes. ok is false
 // when it takes a frame.
 func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
-	s, r := j.straight, &c.Record
+	s := j.straight
+	bound, whole := c.Bound.Attrs()
 	const long = 16 << 10 // what may have to be cut takes a frame
-	if s == nil || !s.calls || c.Bound != nil || r.Time.IsZero() || len(c.Logger) > long || len(r.Message) > long {
+	if s == nil || !s.calls || !whole || c.Record.Time.IsZero() || len(c.Logger) > long || len(c.Record.Message) > long {
 		return dst, false
 	}
-	mark := len(dst)
-	dst = append(append(dst, j.prefix...), '{')
-	begun := len(dst)
-	v := views.Get().(*record.View)
-	defer views.Put(v)
-	v.Level, v.Seconds, v.Nanos = c.Level, r.Time.Unix(), uint32(r.Time.Nanosecond())
-	for i := range j.required {
-		dst = append(dst, s.heads[i]...)
-		switch p := &j.required[i]; {
-		case p.field == fieldMessage:
-			dst = appendPyString(dst, r.Message, j.layout.ascii)
-		case p.field == fieldName && c.Logger != "":
-			dst = appendPyString(dst, c.Logger, j.layout.ascii)
-		default:
-			dst = j.plainField(dst, p, v)
-		}
-		dst = append(dst, ", "...)
+	mark, v := len(dst), c.Head()
+	dst = s.begin(dst, j, v)
+	var keys struct {
+		bound [mostKeys][]byte
+		own   [mostKeys]string
 	}
-	dst = append(dst, s.static...)
-	var keys [16]string
-	n := 0
-	r.Attrs(func(a slog.Attr) bool {
-		if ok = n < len(keys) && !isSpecial(s, a.Key) && len(a.Key) < 1024 && !slices.Contains(keys[:n], a.Key); !ok {
-			return false
+	dst, n, ok := s.members(dst, j, bound, &keys.bound)
+	own := keys.own[:0]
+	front, back := c.Attrs()
+	for _, attrs := range [...][]slog.Attr{front, back} {
+		for i := range attrs {
+			key := attrs[i].Key
+			if !ok || n+len(own) == mostKeys || isSpecial(s, key) || len(key) >= 1024 || slices.Contains(own, key) || contains(keys.bound[:n], key) {
+				return dst[:mark], false
+			}
+			own = append(own, key)
+			dst = append(appendPyString(dst, key, j.layout.ascii), ": "...)
+			dst, ok = j.attr(dst, attrs[i].Value)
+			dst = append(dst, ", "...)
 		}
-		keys[n] = a.Key
-		n++
-		dst = append(appendPyString(dst, a.Key, j.layout.ascii), ": "...)
-		dst, ok = j.attr(dst, a.Value)
-		dst = append(dst, ", "...)
-		return ok
-	})
-	if n > 0 && !ok || len(dst)-mark > long || n < r.NumAttrs() {
+	}
+	if !ok || len(dst)-mark > long {
 		return dst[:mark], false
 	}
-	if s.stamp != nil {
-		dst = append(appendStamp(append(dst, s.stamp...), v), ", "...)
-	}
-	if len(dst) > begun {
-		dst = dst[:len(dst)-len(", ")]
-	}
-	return append(dst, '}'), true
+	return s.end(dst, j, v), true
+}
+
+func contains(keys [][]byte, key string) bool {
+	return slices.ContainsFunc(keys, func(k []byte) bool { return string(k) == key })
 }
 
 // attr appends a value of slog's; false for one that takes a frame.

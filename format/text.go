@@ -30,6 +30,7 @@ type Text struct {
 	pieces   []piece
 	defaults *record.View // values for attributes that a record lacks; nil: none
 	trouble  bool         // errors and stacks follow the line
+	calls    bool         // its fields are all those of a call
 	clock    *clock
 	millis   string // what stands before the milliseconds of asctime; "" if it has none
 	rest     bool   // attributes follow the line
@@ -74,7 +75,7 @@ type Options struct {
 
 // Text compiles the format. The error is a *SyntaxError.
 func (o Options) Text() (*Text, error) {
-	t := &Text{start: started, pid: pid, trouble: true, defaults: o.Defaults}
+	t := &Text{start: started, pid: pid, trouble: true, calls: true, defaults: o.Defaults}
 	var err error
 	switch o.Style {
 	case '{':
@@ -95,6 +96,7 @@ func (o Options) Text() (*Text, error) {
 	for i := range t.pieces {
 		p := &t.pieces[i]
 		t.caller = t.caller || p.field.needsCaller()
+		t.calls = t.calls && p.field.ofCall()
 		t.trouble = t.trouble && !(p.field == fieldAttr && (p.key == attrError || p.key == attrStack))
 	}
 	return t, nil
@@ -154,7 +156,7 @@ func Default(loc *time.Location) *Text {
 	if err != nil {
 		panic(err) // of a constant: a test would have seen it
 	}
-	t.rest = true
+	t.rest, t.calls = true, false
 	return t
 }
 
@@ -169,7 +171,7 @@ func (t *Text) Of(pid int, started time.Time) Formatter { return t.of(pid, start
 
 func (t *Text) of(pid int, started time.Time) *Text {
 	return &Text{
-		pieces: t.pieces, defaults: t.defaults, trouble: t.trouble, clock: t.clock, millis: t.millis,
+		pieces: t.pieces, defaults: t.defaults, trouble: t.trouble, calls: t.calls, clock: t.clock, millis: t.millis,
 		rest: t.rest, caller: t.caller, start: started, pid: pid, uvicorn: t.uvicorn,
 	}
 }
@@ -207,6 +209,17 @@ func (t *Text) Append(dst []byte, v *record.View) []byte {
 		dst = appendTrouble(dst, mark, v)
 	}
 	return dst
+}
+
+// AppendCall is Append for a call that is not encoded, the same bytes. ok is false
+// when it takes a frame: for formats that show attributes or where the call stands,
+// and for attributes that may be an error or a stack.
+func (t *Text) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
+	const long = 16 << 10 // what may have to be cut takes a frame
+	if !t.calls || c.Record.Time.IsZero() || len(c.Logger) > long || len(c.Record.Message) > long || t.trouble && mayBeTrouble(c) {
+		return dst, false
+	}
+	return t.Append(dst, c.Head()), true
 }
 
 // field appends one field by its conversion.

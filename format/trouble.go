@@ -1,6 +1,11 @@
 package format
 
-import "github.com/girok/girok/record"
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/girok/girok/record"
+)
 
 // The attributes that are the error and the stack of a record: in Python's formats
 // they follow the line, unless the format names them.
@@ -21,15 +26,39 @@ type troubles struct {
 	ready      bool // exc is a text that was given ready-made, and no error
 }
 
+// mayBeTrouble reports whether a call may have an error or a stack, which follow the
+// line. It may be wrong only where it says yes.
+func mayBeTrouble(c *record.Call) bool {
+	bound, ok := c.Bound.Attrs()
+	if !ok {
+		return true // a key of the call is one of the group's
+	}
+	if t := troublesIn(bound); t.exc != nil || t.stack != nil {
+		return true
+	}
+	front, back := c.Attrs()
+	return slices.ContainsFunc(front, isTroubleKey) || slices.ContainsFunc(back, isTroubleKey)
+}
+
+func isTroubleKey(a slog.Attr) bool {
+	switch a.Key {
+	case attrError, attrStack, attrExcInfo, attrExcText, attrStackInfo, "": // without a name it may be a group, whose attributes stand beside it
+		return true
+	}
+	return false
+}
+
 // ErrorText is the text of a record's error, as it follows the lines of Python's
 // formats; nil if it has none. It belongs to the record.
 func ErrorText(v *record.View) []byte { return troublesOf(v).exc }
 
 // troublesOf walks the attributes of a record once.
-func troublesOf(v *record.View) (t troubles) {
+func troublesOf(v *record.View) troubles { return troublesIn(v.Attrs()) }
+
+func troublesIn(a record.Attrs) (t troubles) {
 	var key []byte
 	var val record.Value
-	for a := v.Attrs(); a.NextLike(&troubleStarts, &key, &val); {
+	for a.NextLike(&troubleStarts, &key, &val) {
 		t.take(key, &val)
 	}
 	return t

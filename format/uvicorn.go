@@ -30,7 +30,7 @@ func newUvicorn(o Options, access bool, color Color) (Formatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.uvicorn = &uvicorn{access: access, color: color}
+	t.uvicorn, t.calls = &uvicorn{access: access, color: color}, false
 	for i := range t.pieces {
 		t.pieces[i].plain = t.pieces[i].plain && t.pieces[i].field != fieldMessage // which may be another with colours
 	}

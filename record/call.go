@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 // Call is a log that was not encoded: slog's record, and what the logger adds. A
@@ -16,9 +17,12 @@ type Call struct {
 	Logger string
 	Bound  *Bound
 	Record slog.Record
+	Line   []byte // memory for the line that is made of it
+
+	head View
 }
 
-var calls = sync.Pool{New: func() any { return new(Call) }}
+var calls = sync.Pool{New: func() any { return &Call{Line: make([]byte, 0, 1024)} }}
 
 // NewCall takes a Call from a pool.
 func NewCall() *Call { return calls.Get().(*Call) }
@@ -26,7 +30,37 @@ func NewCall() *Call { return calls.Get().(*Call) }
 // Release gives it back.
 func (c *Call) Release() {
 	c.Bound, c.Record = nil, slog.Record{}
+	c.head.Logger, c.head.Message = nil, nil
+	const most = 64 << 10
+	if cap(c.Line) > most {
+		c.Line = nil
+	}
 	calls.Put(c)
+}
+
+// Head is a view of the call without its attributes, for one that has a time. It is
+// good until Release.
+func (c *Call) Head() *View {
+	v := &c.head
+	v.Level = c.Level
+	v.Seconds, v.Nanos = c.Record.Time.Unix(), uint32(c.Record.Time.Nanosecond())
+	v.Logger, v.Message = bytesOf(c.Logger), bytesOf(c.Record.Message)
+	return v
+}
+
+// bytesOf are the bytes of a text, which must not be written to.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// Attrs gives the attributes of the log as they lie in it, in two parts, without
+// those that are bound. They are good until Release.
+func (c *Call) Attrs() (front, back []slog.Attr) { return attrsOf(&c.Record) }
+
+// Attrs gives what is bound; ok is false when a group is open, which has no end yet.
+func (b *Bound) Attrs() (a Attrs, ok bool) {
+	if b == nil {
+		return a, true
+	}
+	return Attrs{b: b.bytes}, len(b.open) == 0
 }
 
 // AppendMembers appends `,"key":value` for each attribute, bound ones first, the

@@ -47,7 +47,7 @@ func TestHandleCallWantsAFrame(t *testing.T) {
 		bound  *record.Bound
 		msg    string
 	}{
-		"text":         {plain(t), nil, "m"},
+		"attributes":   {format.Default(time.UTC), nil, "m"},
 		"source":       {format.NewJSON(format.JSONOptions{Source: true}), nil, "m"},
 		"open group":   {format.NewJSON(format.JSONOptions{}), root.WithGroup("g"), "m"},
 		"long message": {format.NewJSON(format.JSONOptions{}), nil, strings.Repeat("x", record.MaxString+1)},

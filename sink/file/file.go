@@ -122,7 +122,17 @@ var buffers = sync.Pool{New: func() any {
 // or only the beginning of its line; the next line begins on a line of its own.
 func (h *Handler) Handle(v *record.View) error {
 	buf := buffers.Get().(*[]byte)
-	return h.emit(buf, h.o.Format.Append((*buf)[:0], v))
+	line, err := h.emit(h.o.Format.Append((*buf)[:0], v))
+	keep(buf, line)
+	return err
+}
+
+// keep gives a line's memory to another record.
+func keep(buf *[]byte, line []byte) {
+	if cap(line) <= maxKept {
+		*buf = line
+		buffers.Put(buf)
+	}
 }
 
 // HandleCall writes one call that is not encoded. ok is false, and nothing is
@@ -131,33 +141,29 @@ func (h *Handler) HandleCall(c *record.Call) (ok bool, err error) {
 	if h.calls == nil {
 		return false, nil
 	}
-	buf := buffers.Get().(*[]byte)
-	line, ok := h.calls.AppendCall((*buf)[:0], c)
-	if !ok {
-		buffers.Put(buf)
-		return false, nil
+	line, ok := h.calls.AppendCall(c.Line[:0], c)
+	if ok {
+		c.Line, err = h.emit(line)
 	}
-	return true, h.emit(buf, line)
+	return ok, err
 }
 
-// emit ends and encodes a line and writes it.
-func (h *Handler) emit(buf *[]byte, line []byte) error {
+// emit ends and encodes a line and writes it. It returns the memory of the line.
+func (h *Handler) emit(line []byte) ([]byte, error) {
 	line = append(line, h.o.End...)
 	if h.o.Encoding == nil {
-		return h.write(buf, line)
+		return line, h.write(line)
 	}
 	encoded, err := h.o.Encoding.append(nil, line)
 	if err != nil {
-		buffers.Put(buf)
 		h.failed.Add(1)
 		_ = h.Open() // as in Python, the file is made even so
-		return err
+		return line, err
 	}
-	return h.write(buf, encoded)
+	return line, h.write(encoded)
 }
 
-// write writes a line, and keeps its memory in buf for another one.
-func (h *Handler) write(buf *[]byte, line []byte) error {
+func (h *Handler) write(line []byte) error {
 	n, err := 0, error(nil)
 	if h.ready.Load() {
 		n, err = h.out.write(line)
@@ -167,10 +173,6 @@ func (h *Handler) write(buf *[]byte, line []byte) error {
 	}
 	if err == nil {
 		h.written.Add(1)
-	}
-	if cap(line) <= maxKept {
-		*buf = line
-		buffers.Put(buf)
 	}
 	return err
 }

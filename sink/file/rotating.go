@@ -78,7 +78,9 @@ func (r *Rotating) aside(i int) string { return fmt.Sprintf("%s.%d", r.o.Path, i
 // written all the same, and the error tells why.
 func (r *Rotating) Handle(v *record.View) error {
 	buf := buffers.Get().(*[]byte)
-	return r.rotated(buf, r.o.Format.Append((*buf)[:0], v))
+	line, err := r.rotated(r.o.Format.Append((*buf)[:0], v))
+	keep(buf, line)
+	return err
 }
 
 // HandleCall is Handle for a call that is not encoded.
@@ -86,32 +88,32 @@ func (r *Rotating) HandleCall(c *record.Call) (ok bool, err error) {
 	if r.calls == nil {
 		return false, nil
 	}
-	buf := buffers.Get().(*[]byte)
-	line, ok := r.calls.AppendCall((*buf)[:0], c)
-	if !ok {
-		buffers.Put(buf)
-		return false, nil
+	line, ok := r.calls.AppendCall(c.Line[:0], c)
+	if ok {
+		c.Line, err = r.rotated(line)
 	}
-	return true, r.rotated(buf, line)
+	return ok, err
 }
 
-func (r *Rotating) rotated(buf *[]byte, text []byte) error {
+// rotated is emit behind the look at the length.
+func (r *Rotating) rotated(text []byte) ([]byte, error) {
 	if r.size.MaxBytes <= 0 || r.size.Backups <= 0 {
-		return r.emit(buf, text)
+		return r.emit(text)
 	}
 	n := int64(len(text))
 	r.turning.Lock()
 	defer r.turning.Unlock()
-	var err error
+	var full error
 	if !r.known.fits(n+1, r.opens.Load(), r.size.MaxBytes) {
-		err = r.makeRoom(utf8.RuneCount(text) + 1)
+		full = r.makeRoom(utf8.RuneCount(text) + 1)
 	}
-	if e := r.emit(buf, text); e != nil {
+	line, err := r.emit(text)
+	if err != nil {
 		r.known = length{}
-		return e
+		return line, err
 	}
 	r.known.add(n + int64(len(r.o.End)))
-	return err
+	return line, full
 }
 
 // length is how long a file is, as far as this process knows. The zero length is not
