@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink/memory"
 	"github.com/girok/girok/sink/queue"
@@ -101,7 +102,7 @@ func (k *queueKeys) feeds(*config.Node, *config.Problems) []*config.Node { retur
 
 func (k *queueKeys) open(_ *blueprint, h *handlerPlan, report report) tree.Direct {
 	o := queue.Options{
-		Size: k.size, Append: h.format.Append,
+		Size: k.size, Append: h.format.Append, Shown: format.Queued{By: h.format},
 		Failed: func(err error) {
 			report("a handler could not write a record", "handler", h.name, "error", err)
 		},

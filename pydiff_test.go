@@ -313,6 +313,8 @@ type diffPlayer struct {
 
 	wantSent map[string][]string // what came to the servers of CPython
 	reader   *pydiff.Python      // of pickles
+
+	listeners []Listener // stopped, but for what is left to them by each call
 }
 
 // play says how what comes out differs from what CPython made of the case.
@@ -347,6 +349,7 @@ func (p *diffPlayer) play() string {
 		}
 		return diff
 	}
+	p.hold()
 	p.setTimes(false)
 	for i := range c.Steps {
 		s := &c.Steps[i]
@@ -391,7 +394,7 @@ func (p *diffPlayer) sameSent(got map[string][]string) string {
 	}
 	for kind, want := range p.wantSent {
 		have, want := full(got[kind]), full(want)
-		if slices.Contains(p.c.Services, "syslog_tcp") { // however many connections it came by
+		if slices.Contains(p.c.Services, "syslog_tcp") || slices.Contains(p.c.Services, "syslog_unix_stream") { // however many connections it came by
 			have, want = []string{strings.Join(have, "")}, []string{strings.Join(want, "")}
 		}
 		if len(have) != len(want) {
@@ -517,7 +520,9 @@ func (p *diffPlayer) setTimes(all bool) {
 func (p *diffPlayer) step(s *pydiff.Step) error {
 	switch s.Op {
 	case "configure":
-		return p.logs.ReloadBytes("config.yaml", []byte(s.Config))
+		err := p.logs.ReloadBytes("config.yaml", []byte(s.Config))
+		p.hold()
+		return err
 	case "get":
 		p.logs.Logger(s.Logger)
 		return nil
@@ -527,6 +532,16 @@ func (p *diffPlayer) step(s *pydiff.Step) error {
 	case "disable":
 		p.logs.tree.Disable(record.Level(s.Level))
 		return nil
+	}
+	msg, err := s.Msg, error(nil)
+	if len(s.Merged) > 0 {
+		var args []slog.Attr
+		for _, f := range s.Merged {
+			args = append(args, slog.Any(f.Name, f.Value))
+		}
+		if msg, err = merged(s.Msg, args); err != nil {
+			p.t.Fatal(err)
+		}
 	}
 	attrs := []slog.Attr{slog.Group("LogRecord", "process", s.Process, "processName", s.ProcessName, "thread", s.Thread, "threadName", s.ThreadName)}
 	if s.Exc != nil {
@@ -538,11 +553,26 @@ func (p *diffPlayer) step(s *pydiff.Step) error {
 	for _, f := range s.Fields {
 		attrs = append(attrs, slog.Any(f.Name, f.Value))
 	}
-	_, err := p.logs.Node(s.Logger).Emit(&tree.Entry{
-		Kind: record.Log, Level: record.Level(s.Level), Time: p.now, Message: s.Msg, Attrs: attrs,
+	_, err = p.logs.Node(s.Logger).Emit(&tree.Entry{
+		Kind: record.Log, Level: record.Level(s.Level), Time: p.now, Message: msg, Attrs: attrs,
 		Caller: record.Caller{File: s.File, Function: s.Func, Line: s.Line},
 	})
+	for _, l := range p.listeners {
+		l.Start()
+		l.Stop()
+	}
 	return err
+}
+
+// hold stops the listeners of a configuration. Those of before go on with what loggers
+// leave them that keep their handlers.
+func (p *diffPlayer) hold() {
+	for _, h := range p.logs.blue.Load().sorted() {
+		if l := p.logs.Listener(h.name); l != nil && !slices.Contains(p.listeners, l) {
+			l.Stop()
+			p.listeners = append(p.listeners, l)
+		}
+	}
 }
 
 // sameRefusal wants a configuration to be refused by both or by none.

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -35,9 +37,11 @@ func serveAll(t *testing.T, names []string) *receivers {
 		case "syslog_udp":
 			r.udp("@SYSLOG_UDP_PORT@", "udp", "127.0.0.1:0", "syslog")
 		case "syslog_tcp":
-			r.tcp("@SYSLOG_TCP_PORT@", func(c net.Conn) { r.add("syslog", all(c)) })
+			r.tcp("@SYSLOG_TCP_PORT@", r.syslog)
 		case "syslog_unix":
 			r.udp("", "unixgram", "syslog.sock", "syslog")
+		case "syslog_unix_datagram", "syslog_unix_stream":
+			r.unix(name)
 		case "smtp":
 			r.tcp("@SMTP_PORT@", r.smtp)
 		case "pickle_tcp":
@@ -69,14 +73,41 @@ func all(c io.Reader) string {
 	return string(b)
 }
 
-// tcp gives each connection to talk, one after the other.
-func (r *receivers) tcp(token string, talk func(net.Conn)) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// unix takes syslog's messages by a socket with a short path, which is all that a
+// socket can have.
+func (r *receivers) unix(service string) {
+	dir, err := os.MkdirTemp("", "girok")
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	_, r.token[token], _ = net.SplitHostPort(l.Addr().String())
-	r.stop = append(r.stop, func() { l.Close() })
+	path := filepath.Join(dir, "s")
+	if service == "syslog_unix_datagram" {
+		r.udp("", "unixgram", path, "syslog")
+	} else {
+		r.listen("unix", path, r.syslog)
+	}
+	r.token["@SYSLOG_SOCKET@"] = path
+	r.stop = append(r.stop, func() { os.RemoveAll(dir) })
+}
+
+// tcp gives each connection to talk, one after the other.
+func (r *receivers) tcp(token string, talk func(net.Conn)) {
+	_, r.token[token], _ = net.SplitHostPort(r.listen("tcp", "127.0.0.1:0", talk).String())
+}
+
+func (r *receivers) listen(network, address string, talk func(net.Conn)) net.Addr {
+	l, err := net.Listen(network, address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.stop = append(r.stop, func() {
+		defer l.Close()
+		if c, err := net.Dial(network, l.Addr().String()); err == nil { // it comes after all that still wait to be accepted
+			defer c.Close()
+			_ = c.(interface{ CloseWrite() error }).CloseWrite()
+			_, _ = io.Copy(io.Discard, c)
+		}
+	})
 	r.talks.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -88,6 +119,7 @@ func (r *receivers) tcp(token string, talk func(net.Conn)) {
 			c.Close()
 		}
 	})
+	return l.Addr()
 }
 
 // udp takes datagrams until one is empty, which stop sends.
@@ -119,6 +151,12 @@ func (r *receivers) udp(token, network, address, kind string) {
 			r.add(kind, string(b[:n]))
 		}
 	})
+}
+
+func (r *receivers) syslog(c net.Conn) {
+	if text := all(c); text != "" {
+		r.add("syslog", text)
+	}
 }
 
 func (r *receivers) http(c net.Conn) {

@@ -2,14 +2,13 @@ package girok
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/girok/girok/config"
 	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
 )
@@ -37,50 +36,51 @@ func messageOf(s *logStep) (string, error) {
 			return "", err
 		}
 		for name, raw := range args {
-			if err := add("arg_"+name, raw); err != nil {
+			if err := add(name, raw); err != nil {
 				return "", err
 			}
 		}
-		msg = strings.ReplaceAll(msg, "%(", "%(arg_")
-	} else {
-		var args []json.RawMessage
-		if err := json.Unmarshal(s.Args, &args); err != nil {
+		return merged(msg, attrs)
+	}
+	var args []json.RawMessage
+	if err := json.Unmarshal(s.Args, &args); err != nil {
+		return "", err
+	}
+	for _, raw := range args {
+		if err := add("", raw); err != nil {
 			return "", err
 		}
-		for i, raw := range args {
-			if err := add(fmt.Sprint("arg_", i), raw); err != nil {
-				return "", err
-			}
-		}
-		n := 0
-		msg = placeholder.ReplaceAllStringFunc(msg, func(s string) string {
-			if s == "%%" {
-				return s
-			}
-			n++
-			return fmt.Sprintf("%%(arg_%d)%s", n-1, s[1:])
-		})
 	}
-	return formatted(msg, attrs)
+	return merged(msg, attrs)
+}
+
+// merged is a message with its arguments, which have names or none.
+func merged(msg string, args []slog.Attr) (string, error) {
+	named := len(args) > 0 && args[0].Key != ""
+	for i := range args {
+		if args[i].Key = "arg_" + args[i].Key; !named {
+			args[i].Key += strconv.Itoa(i)
+		}
+	}
+	if named {
+		return formatted(strings.ReplaceAll(msg, "%(", "%(arg_"), args)
+	}
+	n := 0
+	return formatted(placeholder.ReplaceAllStringFunc(msg, func(s string) string {
+		if s == "%%" {
+			return s
+		}
+		n++
+		return fmt.Sprintf("%%(arg_%d)%s", n-1, s[1:])
+	}), args)
 }
 
 var placeholder = regexp.MustCompile(`%[^a-zA-Z%]*[a-zA-Z%]`)
 
 // formatted is a format of Python's with the attributes in it.
 func formatted(text string, attrs []slog.Attr) (string, error) {
-	quoted, err := json.Marshal(text)
+	f, err := format.Options{Format: text, Lenient: true}.Text()
 	if err != nil {
-		return "", err
-	}
-	doc, err := config.Parse("message", []byte("{format: "+string(quoted)+", validate: false}"))
-	if err != nil {
-		return "", err
-	}
-	var keys format.Keys
-	var ps config.Problems
-	config.Decode(doc.Root, &ps, &keys)
-	f, err := keys.New(time.UTC)
-	if err = errors.Join(err, ps.Err()); err != nil {
 		return "", cannot("a message with the arguments of %s: %v", text, err)
 	}
 	e := record.NewEncoder(nil)

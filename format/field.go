@@ -112,7 +112,9 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	case fieldExcInfo, fieldExcText, fieldStackInfo:
 		x.trouble(v, p.field)
 	case fieldArgs:
-		x.kind = isArgs
+		if _, queued := v.Shown.(Queued); !queued { // else None
+			x.kind = isArgs
+		}
 	default:
 		return x.caller(v, p.field)
 	}

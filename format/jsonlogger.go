@@ -283,13 +283,12 @@ func (j *PyJSON) member(dst []byte, m *member, v *record.View) []byte {
 // field appends a field that the format names; what a record lacks is null.
 func (j *PyJSON) field(dst []byte, p *piece, v *record.View) []byte {
 	var x operand
-	if p.field == fieldArgs {
-		return append(dst, "[]"...)
-	}
 	if !j.text.load(&x, p, v) {
 		return j.missing(dst, p.name)
 	}
 	switch x.kind {
+	case isArgs:
+		return append(dst, "[]"...)
 	case isValue:
 		return j.value(dst, &x.value, 1)
 	case isNone:

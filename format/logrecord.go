@@ -116,7 +116,11 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 // shownBy is what reads the fields of the formatter that has shown the record before,
 // and whether that has asctime; nil if none has.
 func shownBy(v *record.View) (t *Text, time bool) {
-	switch s := v.Shown.(type) {
+	shown := v.Shown
+	if q, ok := shown.(Queued); ok {
+		shown = q.By
+	}
+	switch s := shown.(type) {
 	case *Text:
 		return s, s.ShowsTime()
 	case *PyJSON:
@@ -126,5 +130,9 @@ func shownBy(v *record.View) (t *Text, time bool) {
 }
 
 func mayBeNone(name string) bool {
-	return name == "exc_info" || name == "exc_text" || name == "stack_info"
+	return name == "exc_info" || name == "exc_text" || name == "stack_info" || name == "args"
 }
+
+// Queued, as View.Shown, says that the record comes out of a QueueHandler: its message
+// is the line that By made of it, and it has no arguments, not even an empty tuple.
+type Queued struct{ By Formatter }

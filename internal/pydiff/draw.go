@@ -34,6 +34,8 @@ type Step struct {
 	Config string `json:"config,omitempty"`
 
 	Msg         string          `json:"msg"`
+	Args        json.RawMessage `json:"args,omitempty"`  // a list, merged into Msg
+	Merged      []Field         `json:"-"`               // the same; with names if Args is one map
 	Extra       json.RawMessage `json:"extra,omitempty"` // a map, in order
 	Fields      []Field         `json:"-"`               // the same
 	Exc         *Exc            `json:"exc,omitempty"`
@@ -74,6 +76,7 @@ type drawer struct {
 	once   bool   // there is a file that CPython can't open twice, or empties then
 	sends  string // class of the handler that writes to a network; "" if there is none
 	plain  bool   // no record has an error, and no format asctime
+	args   bool   // messages have arguments, and no format shows these or msg
 }
 
 // Draw draws a case. The same seed gives the same case.
@@ -86,6 +89,7 @@ func Draw(seed uint64, counts Counts) *Case {
 	d.extra = d.drawExtra()
 	c.Misfits = d.chance(10)
 	d.networkClass(c)
+	d.args = d.sends != "logging.handlers.HTTPHandler" && !c.Misfits && d.chance(30)
 	root := d.config(c, false)
 	if !c.Misfits && d.chance(25) {
 		c.Mistake = d.mistake(root)
@@ -139,7 +143,11 @@ func (d *drawer) config(c *Case, again bool) *node {
 		handlers.set(fmt.Sprintf("h%d", i), d.handler(c, formatters, filters))
 	}
 	d.network(c, handlers, formatters, filters)
-	d.memory(handlers, filters)
+	feeds := slices.Clone(handlers.keys)
+	d.memory(handlers, filters, feeds)
+	if !c.Misfits {
+		d.queue(handlers, formatters, filters, feeds)
+	}
 	names := slices.Clone(loggerNames)
 	d.r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for _, name := range names[:d.r.IntN(4)] {
@@ -349,7 +357,7 @@ func (d *drawer) timed(h *node, class string) {
 }
 
 // memory adds a handler that holds records back for another one.
-func (d *drawer) memory(handlers, filters *node) {
+func (d *drawer) memory(handlers, filters *node, feeds []string) {
 	if !d.chance(12) {
 		return
 	}
@@ -368,7 +376,7 @@ func (d *drawer) memory(handlers, filters *node) {
 		}
 	}
 	if d.has(85, "MemoryHandler.target") {
-		h.set("target", d.text(handlers.keys[d.r.IntN(len(handlers.keys))]))
+		h.set("target", d.text(feeds[d.r.IntN(len(feeds))]))
 	}
 	if d.has(20, "MemoryHandler.flushOnClose") {
 		h.set("flushOnClose", d.truth(true))
@@ -378,3 +386,40 @@ func (d *drawer) memory(handlers, filters *node) {
 	}
 	handlers.set(d.one("memory", "a_memory", "memory", "z_memory"), h)
 }
+
+// queue adds a handler that gives its records to others behind the call.
+func (d *drawer) queue(handlers, formatters, filters *node, feeds []string) {
+	if !d.chance(12) {
+		return
+	}
+	h := newMap()
+	d.count("class " + QueueHandler)
+	h.set("class", d.text(QueueHandler))
+	d.common(h, formatters, filters)
+	list := newList()
+	for _, i := range d.r.Perm(len(feeds))[:1+d.r.IntN(len(feeds))] {
+		list.values = append(list.values, d.text(feeds[i]))
+	}
+	d.set(h, "QueueHandler.handlers", list)
+	if d.has(50, "QueueHandler.queue") {
+		q := d.text(d.one("queue", "queue.Queue", "queue.SimpleQueue"))
+		if d.chance(50) {
+			q = newMap()
+			q.set("()", d.text("queue.Queue"))
+			q.set("maxsize", d.number(1000+d.r.IntN(1000)))
+		}
+		h.set("queue", q)
+	}
+	if d.has(30, "QueueHandler.listener") {
+		h.set("listener", d.text(d.one("listener", "logging.handlers.QueueListener", "ext://logging.handlers.QueueListener")))
+	}
+	if d.has(40, "QueueHandler.respect_handler_level") {
+		h.set("respect_handler_level", d.truth(d.chance(60)))
+	}
+	handlers.set(d.one("queue called", "a_queue", "queue", "z_queue"), h)
+}
+
+// QueueHandler is a class whose listeners the player starts for as long as they need
+// for what a log call has left them, so that they never write at the same time as
+// handlers that are called by it.
+const QueueHandler = "logging.handlers.QueueHandler"

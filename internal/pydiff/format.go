@@ -86,10 +86,10 @@ func (d *drawer) fields(misfits bool) (list []fieldType) {
 	for range 1 + d.r.IntN(5) {
 		if len(d.extra) > 0 && d.chance(25) {
 			list = append(list, d.extra[d.r.IntN(len(d.extra))])
-		} else if f := recordFields[d.r.IntN(len(recordFields))]; !d.plain || f.name != "asctime" {
-			list = append(list, f)
-		} else {
+		} else if f := recordFields[d.r.IntN(len(recordFields))]; d.plain && f.name == "asctime" || d.args && (f.name == "msg" || f.name == "args") {
 			list = append(list, fieldType{"message", isText})
+		} else {
+			list = append(list, f)
 		}
 	}
 	if misfits {
@@ -252,6 +252,9 @@ func (d *drawer) jsonKeys(f *node, fields []fieldType, style string) {
 		l := newList()
 		for range d.r.IntN(4) {
 			l.values = append(l.values, d.text(d.one("reserved", "name", "msg", "user", "args", "levelname", "thread")))
+		}
+		if d.args {
+			l.values = append(l.values, d.text("msg"), d.text("args"))
 		}
 		for _, name := range []string{"created", "relativeCreated", "taskName", "exc_info", "exc_text", "stack_info", "asctime", "message", "msecs"} {
 			l.values = append(l.values, d.text(name))

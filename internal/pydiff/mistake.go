@@ -1,5 +1,7 @@
 package pydiff
 
+import "strings"
+
 // mistake makes one thing of a configuration wrong, and says what; "" where there
 // is no such thing.
 func (d *drawer) mistake(root *node) string {
@@ -46,6 +48,9 @@ func (d *drawer) mistake(root *node) string {
 			}
 		}
 	case "argument unknown":
+		if c := handler.get("class"); c != nil && strings.Contains(c.text, QueueHandler) {
+			return "" // CPython takes any
+		}
 		handler.set("colour", d.text("red"))
 	case "argument missing":
 		i := index(handler, "filename")

@@ -51,10 +51,11 @@ func (d *drawer) set(h *node, key string, v *node) {
 // networkClass draws the class of a case's handler that writes to a network; most
 // have none.
 func (d *drawer) networkClass(c *Case) {
-	if c.Misfits || !d.chance(14) {
+	if c.Misfits || !d.chance(18) {
 		return
 	}
-	d.sends = d.one("class", "logging.handlers.HTTPHandler", "logging.handlers.SysLogHandler", "logging.handlers.SMTPHandler",
+	const syslog = "logging.handlers.SysLogHandler" // which has four ways of sending
+	d.sends = d.one("class", "logging.handlers.HTTPHandler", syslog, syslog, "logging.handlers.SMTPHandler",
 		"logging.handlers.SocketHandler", "logging.handlers.DatagramHandler")
 	// These send the record as the handlers before them have left it.
 	d.plain = d.sends != "logging.handlers.SysLogHandler" && d.sends != "logging.handlers.SMTPHandler"
@@ -78,18 +79,24 @@ func (d *drawer) http(h *node) {
 }
 
 func (d *drawer) syslog(c *Case, h *node) {
-	token, tcp := "@SYSLOG_UDP_PORT@", d.chance(30)
-	c.Services = []string{"syslog_udp"}
-	if tcp {
-		c.Services, token = []string{"syslog_tcp"}, "@SYSLOG_TCP_PORT@"
+	service := d.one("service", "syslog_udp", "syslog_tcp", "syslog_unix_datagram", "syslog_unix_stream")
+	c.Services = []string{service}
+	stream := service == "syslog_tcp" || service == "syslog_unix_stream"
+	address := d.text("@SYSLOG_SOCKET@")
+	switch service {
+	case "syslog_udp":
+		address = newList(d.text("127.0.0.1"), scalar("@SYSLOG_UDP_PORT@"))
+	case "syslog_tcp":
+		address = newList(d.text("127.0.0.1"), scalar("@SYSLOG_TCP_PORT@"))
 	}
-	d.set(h, "SysLogHandler.address", newList(d.text("127.0.0.1"), scalar(token)))
+	d.set(h, "SysLogHandler.address", address)
 	if d.has(60, "SysLogHandler.facility") {
 		h.set("facility", scalar(d.one("facility", "local0", "user", "daemon", "23", "0x3", "kern", "authpriv", "ext://logging.handlers.SysLogHandler.LOG_LOCAL7")))
 	}
 	switch {
-	case tcp:
+	case service == "syslog_tcp", stream && d.chance(50): // with a socket of Unix it tries both
 		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_STREAM", "1")))
+	case stream:
 	case d.chance(40):
 		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_DGRAM", "2", "~")))
 	}

@@ -49,6 +49,45 @@ class Factory:
         return r
 
 
+class Configurator(logging.config.DictConfigurator):
+    """Makes a QueueHandler and its listener as 3.12 does."""
+
+    def configure_handler(self, config):
+        if config.get("class") != "logging.handlers.QueueHandler":
+            return super().configure_handler(config)
+        own = {k: config[k] for k in ("queue", "handlers", "listener", "respect_handler_level") if k in config}
+        try:
+            made = self.queue_handler(own)
+        except Exception as e:
+            raise ValueError("a QueueHandler") from e
+        rest = {k: config[k] for k in config if k not in own and k != "class"}
+        rest["()"] = lambda **unknown: made
+        return super().configure_handler(rest)
+
+    def queue_handler(self, own):
+        q = own.get("queue", "queue.Queue")
+        q = self.resolve(q)() if isinstance(q, str) else self.configure_custom(dict(q))
+        targets = [self.config["handlers"][name] for name in own["handlers"]]
+        if not all(isinstance(t, logging.Handler) for t in targets):
+            raise TypeError("target not configured yet")  # which puts it off
+        listener = own.get("listener", logging.handlers.QueueListener)
+        if isinstance(listener, str):
+            listener = self.resolve(listener)
+        listeners.append(listener(q, *targets, respect_handler_level=own.get("respect_handler_level", False)))
+        return logging.handlers.QueueHandler(q)
+
+
+logging.config.dictConfigClass = Configurator
+listeners = []
+
+
+def listen():
+    """Lets listeners write what waits for them."""
+    for listener in listeners:
+        listener.start()
+        listener.stop()
+
+
 def handle_error(handler, record):
     e = sys.exc_info()[1]
     failed.append({"step": at, "handler": handler.name, "type": type(e).__name__, "text": str(e)})
@@ -84,7 +123,7 @@ def exception(x):
 
 
 def log(s):
-    logging.getLogger(s["logger"]).log(s["level"], s["msg"], *s.get("args", ()), exc_info=exception(s.get("exc")), extra=value(s.get("extra")))
+    logging.getLogger(s["logger"]).log(s["level"], s["msg"], *value(s.get("args", [])), exc_info=exception(s.get("exc")), extra=value(s.get("extra")))
 
 
 def configure(text):
@@ -148,7 +187,10 @@ def play(case):
         now = step.get("time", now)
         try:
             if step["op"] == "log":
-                log(step)
+                try:
+                    log(step)
+                finally:
+                    listen()
             elif step["op"] == "configure":
                 configure(step["config"])
             elif step["op"] == "get":

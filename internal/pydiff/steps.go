@@ -102,6 +102,9 @@ func (d *drawer) log(misfits bool) Step {
 	if misfits && strings.ContainsAny(s.Msg, "\n\x00") {
 		s.Msg = "plain" // lines that CPython loses are told by their text
 	}
+	if d.args && d.has(70, "args") {
+		d.arguments(&s)
+	}
 	for _, f := range d.extra {
 		v := d.value(f.name)
 		if misfits && f.name == "user" {
@@ -128,6 +131,44 @@ func (d *drawer) log(misfits bool) Step {
 		s.Stack = "Stack (most recent call last):\n  File \"main.py\", line 1, in run"
 	}
 	return s
+}
+
+// argumentTypes are what arguments of messages may be.
+var argumentTypes = []fieldType{{"user", isText}, {"score", isFloat}, {"n", isInt}, {"small", isSmall}, {"ok", isOther}, {"req", isOther}, {"tags", isOther}, {"nothing", isOther}}
+
+// arguments makes a message of the step with arguments.
+func (d *drawer) arguments(s *Step) {
+	named := d.has(25, "args by name")
+	msg := strings.ReplaceAll(s.Msg, "%", "%%")
+	for i, t := range d.r.Perm(len(argumentTypes))[:1+d.r.IntN(3)] {
+		f, key := argumentTypes[t], ""
+		d.count("args " + f.name)
+		v := any(int64(33 + d.r.IntN(1000)))
+		if f.kind != isSmall {
+			v = d.value(f.name)
+		}
+		if named {
+			key = "(" + f.name + ")"
+		}
+		msg += []string{" ", "", ": ", " 100%% "}[d.r.IntN(4)] + "%" + key + d.percent(f.kind)
+		s.Merged = append(s.Merged, Field{f.name, v})
+		if !named {
+			s.Merged[i].Name = ""
+		}
+	}
+	s.Msg = msg
+	if named {
+		s.Args = append(append([]byte{'['}, extraJSON(s.Merged)...), ']')
+		return
+	}
+	s.Args = []byte{'['}
+	for i, f := range s.Merged {
+		if i > 0 {
+			s.Args = append(s.Args, ',')
+		}
+		s.Args = appendValueJSON(s.Args, f.Value)
+	}
+	s.Args = append(s.Args, ']')
 }
 
 // value draws a value of one of the fields that all records of a case have.
@@ -177,19 +218,22 @@ func extraJSON(fields []Field) json.RawMessage {
 		}
 		key, _ := json.Marshal(f.Name)
 		b.Write(append(key, ':'))
-		switch v := f.Value.(type) {
-		case float64:
-			fmt.Fprintf(&b, `{"$float": "%s"}`, strconv.FormatFloat(v, 'g', -1, 64))
-		case []byte:
-			text, _ := json.Marshal(v)
-			fmt.Fprintf(&b, `{"$bytes": %s}`, text)
-		case json.RawMessage:
-			b.Write(v)
-		default:
-			text, _ := json.Marshal(v)
-			b.Write(text)
-		}
+		b.Write(appendValueJSON(nil, f.Value))
 	}
 	b.WriteByte('}')
 	return b.Bytes()
+}
+
+func appendValueJSON(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case float64:
+		return fmt.Appendf(b, `{"$float": "%s"}`, strconv.FormatFloat(v, 'g', -1, 64))
+	case []byte:
+		text, _ := json.Marshal(v)
+		return fmt.Appendf(b, `{"$bytes": %s}`, text)
+	case json.RawMessage:
+		return append(b, v...)
+	}
+	text, _ := json.Marshal(v)
+	return append(b, text...)
 }
