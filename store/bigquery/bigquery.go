@@ -1,15 +1,22 @@
-// Package bigquery writes records into a table of BigQuery by the Storage Write
-// API, exactly once.
+// Package bigquery writes records into a table of BigQuery: by the Storage Write API
+// or with load jobs, exactly once, or by tabledata.insertAll.
 //
 // # How a batch is recognised
 //
-// A handler has one committed stream. Its rows are visible at once, and the server
+// With mode: stream a handler has one committed stream. Its rows are visible at once, and the server
 // counts them: an append says at which row of the stream it begins. Before a batch is
 // sent, the stream and that row stand in the journal. When it is not known whether a
 // batch is in, as after an answer that was lost, its stream is finalized: that fences
 // whoever may still write it, and tells how many rows it has. Only when the server does
 // not know the stream any more, as after days without a record, is the table asked, by
 // the column that holds record_id.
+//
+// With mode: load a batch is a load job, which is named after it; the name stands in the
+// journal before the job is begun. BigQuery takes no name twice, and what a job loads is
+// in whole or not at all. The name of a job that failed is never used again.
+//
+// With mode: insert_all each row has its record's id as insertId, by which BigQuery
+// knows for about a minute what comes again: at least once.
 //
 // # Types
 //
@@ -33,12 +40,21 @@ import (
 // Kind is the sink kind for BigQuery, to be given to girok.Open.
 var Kind = sink.Define("bigquery", "rows in a table of Google BigQuery", sink.Offset, Config{
 	Config:    table.DefaultConfig(),
+	Mode:      "stream",
 	Partition: Partition{Every: "day"},
-	Batch:     sink.Limits{Records: 10_000, Bytes: 4 << 20, Age: config.Duration(time.Second)},
 }, open)
+
+// limits are when batches are cut, by mode, where the configuration does not say. Load
+// jobs are few: BigQuery takes 1,500 a table and day.
+var limits = map[string]sink.Limits{
+	"stream":     {Records: 10_000, Bytes: 4 << 20, Age: config.Duration(time.Second)},
+	"load":       {Records: 500_000, Bytes: 64 << 20, Age: config.Duration(5 * time.Minute)},
+	"insert_all": {Records: 500, Bytes: 4 << 20, Age: config.Duration(time.Second)},
+}
 
 // Config is the keys of a handler with `class: bigquery`.
 type Config struct {
+	Mode         string `yaml:"mode" enum:"stream|load|insert_all" doc:"how rows go in. stream: by the Storage Write API, within a second, exactly once. load: by load jobs, within minutes, exactly once, without charge and in the free tier. insert_all: by tabledata.insertAll, within a second, at least once"`
 	Project      string `yaml:"project" doc:"the project of the table; absent: the first part of table, or the key's"`
 	Dataset      string `yaml:"dataset" doc:"the dataset; absent: the part of table before the last point"`
 	Region       string `yaml:"location" doc:"where create: true makes the dataset, as asia-northeast3 or EU; US if absent"`
@@ -51,7 +67,7 @@ type Config struct {
 	table.Config
 	Partition Partition   `yaml:"partition" doc:"make the table a partitioned one"`
 	Cluster   []string    `yaml:"cluster" doc:"columns that create: true clusters the table by, at most 4"`
-	Batch     sink.Limits `yaml:"batch" doc:"when a batch is cut"`
+	Batch     sink.Limits `yaml:"batch" doc:"when a batch is cut; what is absent is 10,000 records, 4MiB and 1s, with mode: load 500,000 records, 64MiB and 5m, with mode: insert_all 500 records, 4MiB and 1s"`
 }
 
 // Partition is how `create: true` cuts the table.
@@ -144,15 +160,39 @@ func (c Config) Target() string {
 }
 
 // Limits is when batches are cut.
-func (c Config) Limits() sink.Limits { return c.Batch }
+func (c Config) Limits() sink.Limits {
+	l, absent := c.Batch, limits["stream"]
+	if !c.streams() {
+		absent = limits[c.Mode]
+	}
+	if l.Records == 0 {
+		l.Records = absent.Records
+	}
+	if l.Bytes == 0 {
+		l.Bytes = absent.Bytes
+	}
+	if l.Age == 0 {
+		l.Age = absent.Age
+	}
+	return l
+}
+
+// streams reports whether rows go in by the Storage Write API.
+func (c *Config) streams() bool { return c.Mode != "load" && c.Mode != "insert_all" }
 
 // Guarantee says what is guaranteed.
 func (c Config) Guarantee() string {
+	switch c.Mode {
+	case "load":
+		return "exactly once: a batch is a load job of its own name, and BigQuery takes no name twice; not if the record of the job is deleted between a crash and the next start"
+	case "insert_all":
+		return "at least once: BigQuery knows a row that comes again by its insertId, for about a minute and as well as it can"
+	}
 	return "exactly once: an append says at which row of its stream it begins, and the stream is finalized before another one is begun; after 4 days without a record the table is asked by record_id"
 }
 
 func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
-	s := &store{config: c, env: env}
+	s := newStore(c, env)
 	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location)})
 	if err := s.ready(ctx); err != nil {
 		s.Close()

@@ -18,10 +18,14 @@ import (
 const (
 	rights = "girok's account needs the role BigQuery Data Editor on the dataset, and BigQuery Job User on the project"
 	login  = "mend key_file, or the account that the machine runs as; girok reads it again"
+	free   = "streaming is refused in the free tier: use mode: load, or enable billing for the project"
 )
 
-// busy is how long to wait when a quota is used up.
-const busy = 10 * time.Second
+// How long to wait when a quota is used up: those of jobs are of a day.
+const (
+	busy    = 10 * time.Second
+	jobBusy = 5 * time.Minute
+)
 
 // failed gives an error its class: what is tried again, and what waits for somebody.
 func (s *store) failed(ctx context.Context, err error) error {
@@ -33,7 +37,8 @@ func (s *store) failed(ctx context.Context, err error) error {
 	}
 	var refused *sink.Refused
 	var retry *sink.Retry
-	if errors.As(err, &refused) || errors.As(err, &retry) {
+	var reject *sink.Reject
+	if errors.As(err, &refused) || errors.As(err, &retry) || errors.As(err, &reject) {
 		return err
 	}
 	s.there = nil
@@ -59,19 +64,22 @@ func (s *store) failed(ctx context.Context, err error) error {
 // https://cloud.google.com/bigquery/docs/error-messages
 func (s *store) ofREST(e *apiError) error {
 	switch e.reason() {
-	case "rateLimitExceeded", "quotaExceeded", "jobRateLimitExceeded":
+	case "rateLimitExceeded", "quotaExceeded", "jobRateLimitExceeded", "resourcesExceeded":
+		if s.config.Mode == "load" {
+			return &sink.Retry{Err: e, After: jobBusy}
+		}
 		return &sink.Retry{Err: e, After: busy}
-	case "backendError", "internalError":
+	case "backendError", "internalError", "jobBackendError", "jobInternalError":
 		return &sink.Retry{Err: e}
 	case "billingNotEnabled":
-		return &sink.Refused{Err: e, Remedy: "enable billing for the project: the free tier takes no streaming"}
+		return &sink.Refused{Err: e, Remedy: free}
 	}
 	switch {
 	case e.Code == http.StatusUnauthorized:
 		s.forget()
 		return &sink.Refused{Err: e, Remedy: login}
 	case e.Code == http.StatusForbidden && strings.Contains(e.Message, "free tier"):
-		return &sink.Refused{Err: e, Remedy: "enable billing for the project: the free tier takes no streaming"}
+		return &sink.Refused{Err: e, Remedy: free}
 	case e.Code == http.StatusForbidden:
 		return &sink.Refused{Err: e, Remedy: rights}
 	case e.Code == http.StatusNotFound, e.Code == http.StatusBadRequest, e.Code == http.StatusConflict:
@@ -88,7 +96,7 @@ func (s *store) ofCode(code codes.Code, message string, err error) error {
 		return &sink.Refused{Err: err, Remedy: login}
 	case codes.PermissionDenied:
 		if strings.Contains(message, "free tier") {
-			return &sink.Refused{Err: err, Remedy: "enable billing for the project: the free tier takes no streaming"}
+			return &sink.Refused{Err: err, Remedy: free}
 		}
 		return &sink.Refused{Err: err, Remedy: rights}
 	case codes.ResourceExhausted:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/table"
@@ -12,7 +13,7 @@ import (
 // Look implements sink.Looker. It reads the table, and makes no stream: whether rows
 // may be written shows with the first of them.
 func (c Config) Look(ctx context.Context, env sink.Env) (found []sink.Finding, err error) {
-	s := &store{config: c, env: env}
+	s := newStore(c, env)
 	defer s.Close()
 	if err := s.connect(ctx); err != nil {
 		return nil, s.failed(ctx, err)
@@ -36,7 +37,22 @@ func (c Config) Look(ctx context.Context, env sink.Env) (found []sink.Finding, e
 	}
 	found = append(found, sink.Finding{Text: fmt.Sprintf("logged in to project %s, and the table %s can be read", s.ref.project, s.ref.sql())})
 	found = append(found, c.Compare(s.ref.sql(), there, declared, func(cols []table.Column) string { return s.alteration(cols) + ";\n" })...)
-	return append(found, sink.Finding{Grade: sink.Note, Text: "whether girok may write is not tried, and streaming needs a project with billing: the free tier refuses it"}), nil
+	return append(found, c.advice()), nil
+}
+
+// jobsADay is how many load jobs a table takes in a day:
+// https://cloud.google.com/bigquery/quotas#load_jobs
+const jobsADay = 1500
+
+// advice is what can't be seen.
+func (c *Config) advice() sink.Finding {
+	if c.Mode != "load" {
+		return sink.Finding{Grade: sink.Note, Text: "whether girok may write is not tried; streaming is refused in the free tier, use mode: load there"}
+	}
+	if n := int64(24 * time.Hour / time.Duration(c.Limits().Age)); n > jobsADay {
+		return sink.Finding{Grade: sink.Note, Text: fmt.Sprintf("batch.age makes up to %d load jobs a day, and BigQuery takes %d a table", n, jobsADay), Remedy: "batch: {age: 5m}"}
+	}
+	return sink.Finding{Grade: sink.Note, Text: "whether girok may write is not tried"}
 }
 
 // fit is how values of a type go into the column, as AppendValue has it.

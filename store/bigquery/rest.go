@@ -13,17 +13,25 @@ import (
 // callTimeout is how long one call of the REST API may take.
 const callTimeout = time.Minute
 
-// apiError is what the REST API answers with:
+// apiError is what the REST API answers with, or what it says of a job:
 // https://cloud.google.com/bigquery/docs/error-messages
 type apiError struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-	Errors  []struct {
-		Reason string `json:"reason"`
-	} `json:"errors"`
+	Code    int         `json:"code"`
+	Message string      `json:"message"`
+	Errors  []apiReason `json:"errors"`
+	job     bool
 }
 
-func (e *apiError) Error() string { return fmt.Sprintf("BigQuery: %s (HTTP %d)", e.Message, e.Code) }
+type apiReason struct {
+	Reason string `json:"reason"`
+}
+
+func (e *apiError) Error() string {
+	if e.job {
+		return fmt.Sprintf("BigQuery: the load job failed: %s (%s)", e.Message, e.reason())
+	}
+	return fmt.Sprintf("BigQuery: %s (HTTP %d)", e.Message, e.Code)
+}
 
 func (e *apiError) reason() string {
 	if len(e.Errors) == 0 {
@@ -41,31 +49,43 @@ func (s *store) call(ctx context.Context, method, path string, in, out any) erro
 func (s *store) callIf(ctx context.Context, method, path, etag string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var body io.Reader
+	var body []byte
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
 			return err
 		}
-		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.base+"/"+path, body)
-	if err != nil {
+	about := []string{"Content-Type", "application/json"}
+	if etag != "" {
+		about = append(about, "If-Match", etag)
+	}
+	_, text, err := s.request(ctx, method, s.base+"/"+path, body, about...)
+	if err != nil || out == nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	return json.Unmarshal(text, out)
+}
+
+// request sends a body, with headers given as names and values in turn, and reads the
+// answer.
+func (s *store) request(ctx context.Context, method, url string, body []byte, headers ...string) (http.Header, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
 	req.Header.Set("User-Agent", "girok")
-	if etag != "" {
-		req.Header.Set("If-Match", etag)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	resp, err := s.http.Do(req)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 32<<20))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if resp.StatusCode >= 300 {
 		var failed struct {
@@ -74,12 +94,9 @@ func (s *store) callIf(ctx context.Context, method, path, etag string, in, out a
 		if json.Unmarshal(text, &failed) != nil || failed.Error.Code == 0 {
 			failed.Error = apiError{Code: resp.StatusCode, Message: fmt.Sprintf("%.200s", text)}
 		}
-		return &failed.Error
+		return nil, nil, &failed.Error
 	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
+	return resp.Header, text, nil
 }
 
 // isCode reports whether an error is an answer of the REST API with this code.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -103,40 +104,72 @@ func (w *wire) AppendValue(dst []byte, column int, v *table.Value) ([]byte, erro
 // maxRequest is how large one append is at most, in bytes; BigQuery takes 10 MB.
 const maxRequest = 8 << 20
 
-// rows makes the serialized_rows of a batch: they go in by one append, whole or not
-// at all. All rows that are bad are named at once.
+// rows makes what is sent of a batch.
 func (s *store) rows(ctx context.Context, b *sink.Batch) ([]byte, error) {
+	switch s.config.Mode {
+	case "load":
+		return s.ndjson(ctx, b)
+	case "insert_all":
+		return s.insertBody(ctx, b)
+	}
+	return s.messages(ctx, b)
+}
+
+// messages makes the serialized_rows of a batch: they go in by one append, whole or
+// not at all.
+func (s *store) messages(ctx context.Context, b *sink.Batch) ([]byte, error) {
 	w := s.mapper.NewWriter(s.wire)
-	var bad []sink.RowError
-	s.room = s.room[:0]
-	for i := range b.Len() {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	s.room = slices.Grow(s.room[:0], s.expected(b))
+	err := s.each(ctx, b, func(i int) error {
 		at := len(s.room)
 		// A tag, and two bytes for the length, as nearly all rows need.
 		dst, err := w.Append(append(s.room, 1<<3|byte(protowire.BytesType), 0, 0), b, i)
-		switch {
-		case errors.Is(err, record.ErrEncoding):
-			return nil, err
-		case err != nil:
-			bad = append(bad, sink.RowError{Index: i, Reason: err.Error()})
-			continue
+		if err != nil {
+			return err
 		}
 		if s.room = measured(dst, at+1); len(s.room)-at > maxRequest {
-			bad = append(bad, sink.RowError{Index: i, Reason: fmt.Sprintf("the row has %d bytes, more than one append takes", len(s.room)-at)})
+			err = fmt.Errorf("the row has %d bytes, more than one append takes", len(s.room)-at)
+			s.room = s.room[:at]
 		}
-		if len(bad) > 0 {
-			s.room = s.room[:at] // it is not kept
-		}
-	}
-	if len(bad) > 0 {
-		return nil, &sink.Reject{Rows: bad}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(s.room) > maxRequest {
 		return nil, &sink.Reject{Err: fmt.Errorf("the batch has %d bytes as rows, more than one append takes", len(s.room))}
 	}
 	return s.room, nil
+}
+
+// expected is about how many bytes the rows of a batch take: somewhat more than their
+// frames.
+func (s *store) expected(b *sink.Batch) (n int) {
+	for i := range b.Len() {
+		n += len(b.Item(i).Payload)
+	}
+	return min(n+n/2, maxRequest)
+}
+
+// each calls f for the rows of a batch. Rows that can't be made are bad, and named all
+// at once.
+func (s *store) each(ctx context.Context, b *sink.Batch, f func(i int) error) error {
+	var bad []sink.RowError
+	for i := range b.Len() {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch err := f(i); {
+		case errors.Is(err, record.ErrEncoding):
+			return err
+		case err != nil:
+			bad = append(bad, sink.RowError{Index: i, Reason: err.Error()})
+		}
+	}
+	if len(bad) > 0 {
+		return &sink.Reject{Rows: bad}
+	}
+	return nil
 }
 
 // measured puts the length of what lies behind at+2 into the two bytes at at; where

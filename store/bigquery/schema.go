@@ -24,7 +24,10 @@ type field struct {
 }
 
 // there is what is known of the table.
-type there struct{ fields []field }
+type there struct {
+	fields   []field
+	location string // where it lies
+}
 
 // named is the column of this name, in any case of letters: BigQuery makes none.
 func (t *there) named(name string) (field, bool) {
@@ -154,9 +157,10 @@ func (s *store) get(ctx context.Context) (*there, error) {
 		Schema struct {
 			Fields []field `json:"fields"`
 		} `json:"schema"`
+		Location string `json:"location"`
 	}
 	err := s.call(ctx, http.MethodGet, s.ref.path(), nil, &out)
-	return &there{out.Schema.Fields}, err
+	return &there{out.Schema.Fields, out.Location}, err
 }
 
 // make makes the dataset and the table, and a view of how many records there are a

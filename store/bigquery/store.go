@@ -32,22 +32,32 @@ type store struct {
 	wire  *wire
 
 	conn    *connection // nil: none is open
-	refused string      // the mark of a batch of which an answer said that it is not in
+	pace    pace
+	refused string          // the mark of a batch of which an answer said that it is not in
+	ended   map[string]bool // streams that were finalized here
 
 	// The batch that is prepared:
 	name    string
 	mark    mark
 	in      bool   // it is in, as was found out
+	sent    bool   // its load job was begun
 	payload []byte // its rows
 	room    []byte // where they are made
 }
 
-// mark is what the journal has of a batch: where in which stream its rows are.
+// newStore makes one that is connected to nothing yet.
+func newStore(c Config, env sink.Env) *store {
+	return &store{config: c, env: env, ended: map[string]bool{}, pace: pace{first: appendTimeout}}
+}
+
+// mark is what the journal has of a batch: where in which stream its rows are, or by
+// which job they are loaded.
 type mark struct {
 	Stream string `json:"stream,omitempty"`
 	Offset int64  `json:"offset"`
 	Rows   int64  `json:"rows"`
 	Ended  bool   `json:"ended,omitempty"` // the stream is finalized
+	Job    string `json:"job,omitempty"`
 }
 
 // Close ends the connection.
@@ -77,7 +87,7 @@ func (s *store) ready(ctx context.Context) error {
 // Prepare implements sink.Journaled: it makes the rows, and finds the stream and the
 // row of it where they go.
 func (s *store) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sink.Mark, error) {
-	s.name, s.payload, s.in = "", nil, false
+	s.name, s.payload, s.in, s.sent = "", nil, false, false
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -88,10 +98,7 @@ func (s *store) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sin
 		return nil, s.failed(ctx, err)
 	}
 	rows, err := s.rows(ctx, b)
-	var reject *sink.Reject
-	if errors.As(err, &reject) {
-		return nil, err
-	} else if err != nil {
+	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
 	m, err := s.place(ctx, b, last, int64(b.Len()))
@@ -110,22 +117,40 @@ func (s *store) place(ctx context.Context, b *sink.Batch, last sink.Mark, rows i
 		}
 		return s.resume(ctx, b, m)
 	}
+	if !s.config.streams() {
+		return s.anew(ctx, b)
+	}
 	if last != nil {
 		if err := json.Unmarshal(last, &m); err != nil {
 			return m, err
 		}
 	}
 	m.Offset, m.Rows = m.Offset+m.Rows, rows
-	if rows == 0 || m.Stream != "" && !m.Ended && s.isOurs(m.Stream) {
+	if err := s.pace.tooMany(b.Len()); err != nil {
+		return m, err
+	}
+	if rows == 0 || m.Stream != "" && !m.Ended && !s.ended[m.Stream] && s.isOurs(m.Stream) {
 		return m, nil
 	}
-	return s.begin(ctx, rows)
+	return s.anew(ctx, b)
 }
 
-// begin is a mark in a stream of its own.
-func (s *store) begin(ctx context.Context, rows int64) (mark, error) {
-	name, err := s.createStream(ctx)
-	return mark{Stream: name, Rows: rows}, err
+// anew is the mark of a batch of which nothing is in, wherever it was sent before: in a
+// stream of its own, or with a job.
+func (s *store) anew(ctx context.Context, b *sink.Batch) (m mark, err error) {
+	m.Rows = int64(b.Len())
+	switch {
+	case m.Rows == 0 || s.config.Mode == "insert_all":
+		return m, nil
+	case s.config.Mode == "load":
+		m.Job = s.jobID(b.Name)
+		return m, nil
+	}
+	if err := s.pace.tooMany(b.Len()); err != nil {
+		return m, err
+	}
+	m.Stream, err = s.createStream(ctx)
+	return m, err
 }
 
 // isOurs reports whether a stream is one of the table that the handler has now.
@@ -137,15 +162,20 @@ func (s *store) isOurs(stream string) bool {
 // resume is the mark of a batch that was perhaps sent. Its stream is ended, which says
 // whether it is in; if not, it goes to another one.
 func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (mark, error) {
-	if m.Rows == 0 || m.Stream == "" {
-		s.in = m.Rows == 0
+	switch {
+	case m.Rows == 0:
+		s.in = true
 		return m, nil
+	case m.Job != "":
+		return s.resumeJob(ctx, b, m)
+	case m.Stream == "":
+		return s.anew(ctx, b)
 	}
 	if m.Ended {
 		s.in = true
 		return m, nil
 	}
-	if s.refused == string(b.Mark) && !b.Partial && s.isOurs(m.Stream) && m.Rows == int64(b.Len()) {
+	if s.config.streams() && s.refused == string(b.Mark) && !b.Partial && s.isOurs(m.Stream) && m.Rows == int64(b.Len()) {
 		return m, nil // surely nothing of it is in
 	}
 	in, err := s.settle(ctx, b, m)
@@ -155,13 +185,13 @@ func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (mark, error)
 	if err != nil {
 		return m, err
 	}
-	s.in = in
+	s.in, s.ended[m.Stream] = in, true
 	s.leave()
 	if s.in {
 		m.Ended = true
 		return m, nil
 	}
-	return s.begin(ctx, int64(b.Len()))
+	return s.anew(ctx, b)
 }
 
 // settle ends the stream of a batch that was perhaps sent, and reports whether the
@@ -223,15 +253,30 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	if b.Name != s.name {
 		return errors.New("bigquery: a batch that was not prepared")
 	}
-	if s.in || s.mark.Rows == 0 {
+	switch {
+	case s.in || s.mark.Rows == 0:
 		return nil
+	case s.config.Mode == "load":
+		return s.load(ctx, b)
+	case s.config.Mode == "insert_all":
+		return s.insertAll(ctx, b)
 	}
+	return s.append(ctx, b)
+}
+
+// append sends the batch to its stream.
+func (s *store) append(ctx context.Context, b *sink.Batch) error {
 	c, err := s.connection(s.mark.Stream)
 	if err != nil {
 		return s.failed(ctx, err)
 	}
-	a, err := c.send(ctx, s.mark.Offset, s.wire.descriptor, s.payload)
+	s.pace.begin(b.Len())
+	a, err := c.send(ctx, s.pace.limit(), s.mark.Offset, s.wire.descriptor, s.payload)
 	if err != nil {
+		var late *lateError
+		if errors.As(err, &late) {
+			s.pace.missed()
+		}
 		s.leave()
 		s.room = nil // the library may still have it
 		if status.Code(err) == codes.NotFound {
@@ -241,6 +286,7 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 		}
 		return s.failed(ctx, err)
 	}
+	s.pace.answered()
 	crash.At(crash.Sent)
 	return s.answered(ctx, b, a)
 }

@@ -15,9 +15,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// appendTimeout is how long an append waits for its answer: the API has no limit of
-// its own.
+// appendTimeout is how long an append waits for its answer at first: the API has no
+// limit of its own.
 const appendTimeout = time.Minute
+
+// lateError says that an append got no answer in time.
+type lateError struct{ limit time.Duration }
+
+func (e *lateError) Error() string {
+	return fmt.Sprintf("BigQuery gave no answer to an append within %v", e.limit)
+}
 
 // rawCodec sends and receives messages that are bytes already.
 type rawCodec struct{}
@@ -39,7 +46,7 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // unary makes one call; about is what it is routed by.
 func (s *store) unary(ctx context.Context, method string, in []byte, key, about string) (out []byte, err error) {
-	ctx, cancel := context.WithTimeout(routed(ctx, key, about), appendTimeout)
+	ctx, cancel := context.WithTimeout(routed(ctx, key, about), s.pace.limit())
 	defer cancel()
 	err = s.grpc.Invoke(ctx, service+method, [][]byte{in}, &out, grpc.ForceCodecV2(rawCodec{}))
 	return out, err
@@ -104,12 +111,10 @@ func (s *store) leave() {
 	}
 }
 
-// send appends a chunk at a row of the stream and waits for the answer. err is of
-// the connection, which is of no use any more then.
-func (c *connection) send(ctx context.Context, offset int64, descriptor []byte, rows []byte) (a answer, err error) {
-	late := time.AfterFunc(appendTimeout, func() {
-		c.cancel(fmt.Errorf("BigQuery gave no answer to an append within %v", appendTimeout))
-	})
+// send appends rows at a row of the stream and waits for the answer, until limit. err
+// is of the connection, which is of no use any more then.
+func (c *connection) send(ctx context.Context, limit time.Duration, offset int64, descriptor []byte, rows []byte) (a answer, err error) {
+	late := time.AfterFunc(limit, func() { c.cancel(&lateError{limit}) })
 	defer late.Stop()
 	defer context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })()
 	if c.opened {

@@ -1,7 +1,8 @@
 // Package bqfake is a strict stand-in for BigQuery in tests: what the Storage Write
 // API promises of committed streams, and the faults that no emulator can be made to
 // show: answers that are lost, connections that break, streams that outlive a crash of
-// the server, bad rows, quotas. Of the REST API it has what a table needs.
+// the server, bad rows, quotas. Of the REST API it has what a table needs, load jobs
+// from uploads, and tabledata.insertAll.
 //
 // What it answers is what the pages say that are named beside each answer. Rows are
 // kept in memory.
@@ -33,6 +34,9 @@ type Server struct {
 	tables  map[string]*Table // by projects/…/datasets/…/tables/…
 	sets    map[string]bool   // datasets, by projects/…/datasets/…
 	streams map[string]*stream
+	jobs    map[string]*job   // by projects/…/jobs/…
+	uploads map[string]upload // begun, by their number
+	known   map[string]bool   // insertIds, each behind its table
 	made    int
 
 	// OnAppend is called with each append before anything of it is done, and may have
@@ -40,11 +44,26 @@ type Server struct {
 	// the connection in the place of an answer, ErrBroken breaks it before.
 	OnAppend func(stream string, offset int64) error
 
+	// OnLoad is called with the id of each job when its rows have come, and OnInsert
+	// with each insertAll. They may say the same as OnAppend; a *JobError has the job fail.
+	OnLoad   func(id string) error
+	OnInsert func() error
+	// RunningFor is how often a job is still running when it is looked at.
+	RunningFor int
+
+	// MostRows, if it is not 0, is how many rows an append may have that is ever
+	// answered: a larger one waits until its connection is gone, and is not applied.
+	MostRows int
+
 	rest, grpc   string // addresses
 	http         *http.Server
 	rpc          *grpc.Server
 	Appends      int // that were applied
+	Jobs         int // that were begun
 	DiscardsRows bool
+	// ReadsLater keeps the rows of appends as they come, unread, until ReadRows: what a
+	// server does elsewhere takes no time here then.
+	ReadsLater bool
 }
 
 // What OnAppend can say beside a status.
@@ -60,6 +79,13 @@ type Table struct {
 	Rows     []Row
 	Count    int // rows that came in, also those that DiscardsRows did not keep
 	etag     int
+	unread   []unread
+}
+
+// unread is the rows of an append.
+type unread struct {
+	shape      *descriptorpb.DescriptorProto
+	serialized []byte
 }
 
 // Row is a row: the values by column.
@@ -73,7 +99,10 @@ type stream struct {
 
 // New makes a server; Start begins to answer.
 func New() *Server {
-	return &Server{tables: map[string]*Table{}, sets: map[string]bool{}, streams: map[string]*stream{}}
+	return &Server{
+		tables: map[string]*Table{}, sets: map[string]bool{}, streams: map[string]*stream{},
+		jobs: map[string]*job{}, uploads: map[string]upload{}, known: map[string]bool{},
+	}
 }
 
 // REST and GRPC are the addresses for the keys endpoint and grpc_endpoint.
@@ -124,6 +153,23 @@ func (s *Server) Table(project, dataset, name string) *Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tables["projects/"+project+"/datasets/"+dataset+"/tables/"+name]
+}
+
+// ReadRows reads what ReadsLater has left.
+func (s *Server) ReadRows() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, t := range s.tables {
+		for _, u := range t.unread {
+			rows, bad, err := decode(u.serialized, u.shape, t.columns(), false)
+			if err != nil || len(bad) > 0 {
+				return fmt.Errorf("rows of %s: %w, %d are bad", name, err, len(bad))
+			}
+			t.Rows = append(t.Rows, rows...)
+		}
+		t.unread = nil
+	}
+	return nil
 }
 
 // ForgetStreams makes all streams unknown, as days without an append do.
@@ -294,6 +340,10 @@ func (s *Server) appendRows(call grpc.ServerStream) error {
 			}
 			offset = int64(value.nums[1])
 		}
+		if s.MostRows > 0 && countRows(data.bytes[2]) > s.MostRows {
+			<-call.Context().Done()
+			return call.Context().Err()
+		}
 		out, err := s.append(name, offset, shape, data.bytes[2], len(in))
 		if err != nil {
 			return err
@@ -357,7 +407,8 @@ func (s *Server) apply(name string, st *stream, offset int64, shape *descriptorp
 			return refuse(codes.InvalidArgument, extraFields, "Input schema has more fields than BigQuery schema, extra fields: '%s'", f.GetName())
 		}
 	}
-	rows, bad, err := decode(serialized, shape, cols, s.DiscardsRows)
+	later := s.DiscardsRows || s.ReadsLater
+	rows, bad, err := decode(serialized, shape, cols, later)
 	if err != nil {
 		return refuse(codes.InvalidArgument, 0, "Error in parsing the rows: %v", err)
 	}
@@ -365,8 +416,11 @@ func (s *Server) apply(name string, st *stream, offset int64, shape *descriptorp
 		return refusal(codes.InvalidArgument, 0, name, "Errors found while processing rows. Please refer to the row_errors field for details.", bad), nil
 	}
 	n := int64(len(rows))
-	if s.DiscardsRows {
+	if later {
 		n, rows = int64(countRows(serialized)), nil
+	}
+	if s.ReadsLater {
+		t.unread = append(t.unread, unread{shape, serialized})
 	}
 	t.Rows = append(t.Rows, rows...)
 	t.Count += int(n)

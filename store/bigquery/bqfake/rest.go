@@ -13,14 +13,23 @@ import (
 // https://cloud.google.com/bigquery/docs/reference/rest
 func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/bigquery/v2/")
-	var in map[string]any
-	_ = json.NewDecoder(r.Body).Decode(&in)
-	s.mu.Lock()
-	code, out := s.rest1(r.Method, path, r.Header.Get("If-Match"), in)
-	s.mu.Unlock()
+	var code int
+	var out any
+	switch {
+	case strings.HasPrefix(path, "/upload/"):
+		code, out = s.upload(w, r)
+	case strings.HasSuffix(path, "/insertAll"):
+		code, out = s.insertAll(strings.TrimSuffix(path, "/insertAll"), r.Body)
+	default:
+		var in map[string]any
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		s.mu.Lock()
+		code, out = s.rest1(r.Method, path, r.Header.Get("If-Match"), in)
+		s.mu.Unlock()
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if text, ok := out.(string); ok {
-		reason := map[int]string{404: "notFound", 409: "duplicate", 412: "conditionNotMet"}[code]
+		reason := map[int]string{400: "invalid", 404: "notFound", 409: "duplicate", 412: "conditionNotMet"}[code]
 		out = map[string]any{"error": map[string]any{"code": code, "message": text, "errors": []any{map[string]any{"reason": reason, "message": text}}}}
 	}
 	w.WriteHeader(code)
@@ -37,6 +46,8 @@ func (s *Server) rest1(method, path, etag string, in map[string]any) (int, any) 
 	}
 	set := strings.Join(parts[:min(len(parts), 4)], "/")
 	switch {
+	case at(2) == "jobs":
+		return s.look(path)
 	case at(2) == "queries":
 		return s.query(at(1), fmt.Sprint(in["query"]), in)
 	case len(parts) == 3 && method == http.MethodPost: // datasets.insert
