@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +29,9 @@ func TestSlowServer(t *testing.T) {
 	f := fake(t)
 	f.MostRows = 20
 	p := newPlace(f.REST(), f.GRPC())
-	yaml := "version: 1\nservice: slow\nspool: {dir: spool}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    class: bigquery\n    create: true\n    batch: {records: 150}\n    " +
+	yaml := "version: 1\nservice: slow\nspool: {dir: " + t.TempDir() + "}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    class: bigquery\n    create: true\n    batch: {records: 150}\n    " +
 		strings.ReplaceAll(strings.TrimSpace(p.keys()), "\n", "\n    ") + "\n"
-	logs, err := girok.OpenBytes(filepath.Join(t.TempDir(), "config.yaml"), []byte(yaml), impatient(100*time.Millisecond))
+	logs, err := girok.OpenBytes("slow", []byte(yaml), impatient(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
