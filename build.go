@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/filter"
 	"github.com/girok/girok/format"
 	"github.com/girok/girok/internal/rights"
@@ -530,6 +531,9 @@ func (b *blueprint) runConfig() (spool.RunConfig, error) {
 			return c, err
 		}
 		c.Handlers = append(c.Handlers, spool.HandlerConfig{Bit: h.tree.Bit, Name: h.name, Class: h.kindName(), Keys: keys})
+	}
+	if len(c.Handlers) > 0 {
+		c.GapMask = tree.New(tree.Config{Loggers: b.loggers}).Node(deliver.GapLogger).Takers(record.Error) & c.Mask()
 	}
 	return c, nil
 }

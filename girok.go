@@ -317,16 +317,21 @@ func (l *Logs) housekeeping() {
 // tellGap reports whether nothing is left to tell: the spool may be too full for
 // this record too, and then it is told later, with what is lost until then.
 func (l *Logs) tellGap() bool {
+	told := func() {}
+	if s := l.spool.Load(); s != nil {
+		told = s.Telling()
+	}
 	n := l.lost.Load()
 	if n == l.lostTold {
 		return true
 	}
-	_, err := l.tree.Node("girok.gap").Emit(&tree.Entry{
+	_, err := l.tree.Node(deliver.GapLogger).Emit(&tree.Entry{
 		Level: record.Error, Time: time.Now(), Message: "records were lost: the spool was full",
 		Attrs: []slog.Attr{slog.Uint64("records", n-l.lostTold)},
 	})
 	if err == nil {
 		l.lostTold = n
+		told()
 	}
 	return err == nil
 }

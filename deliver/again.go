@@ -17,11 +17,12 @@ import (
 // errReplaying says that somebody else gives letters back just now.
 var errReplaying = errors.New("deliver: another process gives dead letters of the service back just now; try again")
 
-// note is what stands on the disk while letters become a run: with it and the
+// note is what stands on the disk while letters, or a loss, become a run: with it and the
 // hidden run, the run is published; with it alone, it was, and the letters go.
 type note struct {
 	Run     string   `json:"run"`
 	Letters []string `json:"letters"` // files, relative to the folder of the letters
+	Gap     *gapNote `json:"gap,omitempty"`
 }
 
 const noteSuffix = ".replay"
@@ -108,6 +109,11 @@ func finishReplay(service string, n *note) error {
 	id, ok := record.ParseRunID(n.Run)
 	if !ok {
 		return fmt.Errorf("deliver: a note of a replay names no run: %q", n.Run)
+	}
+	if n.Gap != nil {
+		if err := n.Gap.settle(service); err != nil {
+			return err
+		}
 	}
 	if _, err := spool.PublishMade(service, id); err != nil {
 		return err

@@ -22,6 +22,7 @@ func (l *lane) passIdle(g []*cursor) {
 		if c.ended {
 			if !c.run.Own() {
 				l.sayLost(c) // also of a run that has nothing left to deliver
+				l.tellGap(c)
 			}
 			l.finish(c)
 		}

@@ -250,7 +250,13 @@ func logLevel() slog.Level {
 // start begins a program whose handlers h0, h1 … write to the named stores.
 func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, at ...string) *program {
 	t.Helper()
-	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: dir}
+	return startTelling(t, dir, maxBytes, 0, stores, at...)
+}
+
+// startTelling is start with records of girok.gap that go to the handlers of gaps.
+func startTelling(t *testing.T, dir string, maxBytes int64, gaps uint64, stores map[string]*store, at ...string) *program {
+	t.Helper()
+	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: dir, GapMask: gaps}
 	for i, name := range at {
 		cfg.Handlers = append(cfg.Handlers, spool.HandlerConfig{
 			Bit: i, Name: fmt.Sprintf("h%d", i), Class: fakeClass(name), Keys: fakeKeys(name),

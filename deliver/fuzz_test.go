@@ -70,6 +70,8 @@ func FuzzReplayNote(f *testing.F) {
 	f.Add([]byte(`{"run":"1122334455667788","letters":["h-1/a.json"]}`))
 	f.Add([]byte(`{"run":"1122334455667788","letters":["../other"]}`))
 	f.Add([]byte(`{"run":"../../x","letters":["h-1/../../other"]}`))
+	f.Add([]byte(`{"run":"1122334455667788","gap":{"folder":"x","bit":1,"told":3}}`))
+	f.Add([]byte(`{"run":"1122334455667788","gap":{"folder":"../..","bit":64,"told":3}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		service, whole := fuzzed(t, "1122334455667788"+noteSuffix, b)
 		_ = RecoverReplays(service) // an error is as good

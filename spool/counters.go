@@ -20,7 +20,7 @@ import (
 // stands in page.go.
 //
 //	   0  8  magic "girokcnt"
-//	   8  4  version 2
+//	   8  4  version 3
 //	  16  8  committed: below it every frame is committed (writer)
 //	  24  8  limit: how far segments are made (writer)
 //	  32  8  flush wanted up to (anybody)
@@ -37,14 +37,16 @@ import (
 //	     48  8  lost last (either)
 //	     56  8  state: 0 delivering, 1 retrying, 2 refused, 3 fenced (deliverer)
 //	     64  8  pin end: up to where (deliverer)
-//	     72 40  why, UTF-8, filled with zeros (deliverer)
+//	     72 32  why, UTF-8, filled with zeros (deliverer)
+//	    104  8  told: how many of the lost records girok.gap has told (either)
 const (
 	countersFile    = "counters"
-	countersVersion = 2
+	countersVersion = 3
 	countersSize    = 8 << 10
 	slotsOffset     = 1024
 	slotSize        = 112
 	slotTextStart   = 72
+	slotTextSize    = 32
 	committedOffset = 16
 	freeingOffset   = 40
 	controlOffset   = 64
@@ -259,6 +261,12 @@ func (s Slot) raiseLost(n, first, last uint64) {
 	s.c.raise(s.off+32, n)
 }
 
+// Told is how many of the lost records were told by a record of girok.gap.
+func (s Slot) Told() uint64 { return s.c.grown(s.off + 104) }
+
+// SetTold says so.
+func (s Slot) SetTold(n uint64) { s.c.raise(s.off+104, n) }
+
 // State of a handler in a run.
 type State uint64
 
@@ -274,15 +282,15 @@ func (s State) String() string {
 	return [...]string{"delivering", "retrying", "refused", "fenced"}[min(s, Fenced)]
 }
 
-// SetState says how the handler fares, and why, in at most 40 bytes.
+// SetState says how the handler fares, and why, in at most 32 bytes.
 func (s Slot) SetState(st State, why string) {
-	s.c.setText(s.off+slotTextStart, slotSize-slotTextStart, why)
+	s.c.setText(s.off+slotTextStart, slotTextSize, why)
 	s.c.change(s.off+56, func(w *atomic.Uint64) { w.Store(s.c.encode(s.off+56, uint64(st))) })
 }
 
 // State is how the handler fares, and why.
 func (s Slot) State() (State, string) {
-	why := s.c.text(s.off+slotTextStart, slotSize-slotTextStart)
+	why := s.c.text(s.off+slotTextStart, slotTextSize)
 	return State(s.c.load(s.off + 56)), why
 }
 

@@ -184,7 +184,7 @@ func TestLossesSurviveReopening(t *testing.T) {
 	fillSpool(t, w, 0, 100, func(int) uint64 { return 2 })
 	s.Seal()
 	n, first, last := w.Run().Counters().Slot(1).Lost()
-	w.Run().Counters().Slot(1).SetState(Refused, "a reason that is longer than forty bytes, so that it is cut")
+	w.Run().Counters().Slot(1).SetState(Refused, "a reason longer than 32 bytes is cut, so this is")
 	s.Release()
 	r, err := openRun(w.Run().Path())
 	if err != nil {
@@ -193,7 +193,7 @@ func TestLossesSurviveReopening(t *testing.T) {
 	if n2, first2, last2 := r.Counters().Slot(1).Lost(); n == 0 || n2 != n || first2 != first || last2 != last {
 		t.Errorf("lost %d, %d to %d; after reopening %d, %d to %d", n, first, last, n2, first2, last2)
 	}
-	if st, why := r.Counters().Slot(1).State(); st != Refused || why != "a reason that is longer than forty bytes" {
+	if st, why := r.Counters().Slot(1).State(); st != Refused || why != "a reason longer than 32 bytes is" {
 		t.Errorf("state %v, %q", st, why)
 	}
 	if st, why := r.Counters().Slot(0).State(); st != Delivering || why != "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 )
 
@@ -351,7 +352,7 @@ func (r *Run) part(h segmentFile, lost []loss, remove func() error) bool {
 			after.Lost[i].N += n
 		}
 		b, err := json.Marshal(&after)
-		noted = err == nil && os.WriteFile(note, b, 0o600) == nil // a full disk takes none: then only a kill in between is not counted
+		noted = err == nil && rights.WriteFile(note, b) == nil // a full disk takes none: then only a kill in between is not counted
 		crash.At(crash.RoomNoted)
 	}
 	err := remove()

@@ -286,6 +286,30 @@ func (s *Spool) lost(err error, n uint64) {
 	s.report(Event{Kind: EventLost, Err: err, N: s.losses.Add(n)})
 }
 
+// Telling is for a program that tells of what its own runs have lost by a record of
+// girok.gap: it calls told once the record is kept, with which nobody else has to
+// tell what was lost when Telling was called.
+func (s *Spool) Telling() (told func()) {
+	type upTo struct {
+		slot Slot
+		n    uint64
+	}
+	var all []upTo
+	for _, r := range s.Own() {
+		for _, h := range r.Config.Handlers {
+			slot := r.count.Slot(h.Bit)
+			if n, _, _ := slot.Lost(); n > slot.Told() {
+				all = append(all, upTo{slot, n})
+			}
+		}
+	}
+	return func() {
+		for _, u := range all {
+			u.slot.SetTold(u.n)
+		}
+	}
+}
+
 // Seal ends appending: later calls are counted and dropped. The own runs can
 // still be delivered; they are dead.
 func (s *Spool) Seal() {

@@ -457,6 +457,13 @@ func (t *Tree) Loggers() []LoggerConfig {
 // Level is the effective level of the logger.
 func (n *Node) Level() record.Level { return n.plan.Load().effective }
 
+// Takers is the mask of the spooled handlers that a log of a level goes to, whatever
+// their filters that look at records say.
+func (n *Node) Takers(level record.Level) uint64 {
+	mask, _ := n.plan.Load().route(record.Log, level)
+	return mask
+}
+
 // Enabled reports whether a log of this level is not dropped by the logger, by its
 // being disabled or by Tree.Disable; whether a handler takes it is another thing.
 func (n *Node) Enabled(level record.Level) bool {

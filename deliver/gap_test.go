@@ -1,0 +1,145 @@
+package deliver
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
+)
+
+// What dead runs lose while a destination is down is told by one record of each,
+// where their configuration sends records of girok.gap; what their own program had
+// told is not told again.
+func TestDeadRunsGapsAreTold(t *testing.T) {
+	dir := t.TempDir()
+	stores := map[string]*store{"a": newStore(), "b": newStore()}
+	stores["b"].before = func(*sink.Batch) error { return errors.New("down") }
+	fill := func(p *program, n int) {
+		for range n {
+			p.append(2, "x"+strings.Repeat("x", 60_000))
+		}
+	}
+	var dead []*spool.Counters
+	for range 3 {
+		p := startTelling(t, dir, 1<<30, 1, stores, "a", "b")
+		dead = append(dead, p.spool.Writer().Run().Counters())
+		fill(p, 40)
+		p.spool.Seal()
+		p.spool.Release()
+	}
+	p := startTelling(t, dir, 6<<20, 1, stores, "a", "b")
+	fill(p, 250)
+	for i, page := range dead {
+		if n, _, _ := page.Slot(1).Lost(); n != 40 {
+			t.Errorf("run %d has lost %d of 40", i, n)
+		}
+	}
+	told := p.spool.Telling()
+	stores["b"].before = nil
+	p.d.Start()
+	p.append(3, "last")
+	eventually(t, "all runs are drained", func() bool { return len(runFolders(t, dir)) == 1 && stores["a"].count() == 4 })
+	told()
+	p.stop()
+	if n := countOf(stores["a"], "records were lost"); n != 3 {
+		t.Errorf("%d records tell of 3 gaps; a has %q", n, stores["a"].rows)
+	}
+	for id, n := range stores["a"].ids {
+		if n != 1 {
+			t.Errorf("id %s came %d times", id, n)
+		}
+	}
+}
+
+func countOf(s *store, begin string) (n int) {
+	for _, row := range s.rows {
+		if strings.HasPrefix(row, begin) {
+			n++
+		}
+	}
+	return n
+}
+
+// The process that tells dies on the way: whoever finds what it left, the gap is
+// told by one run, and the lossy run knows.
+func TestGapIsToldOnce(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		left func(service string, m *spool.Made, gap *gapNote) error
+		runs int // that tell, once what was left is brought to its end
+	}{
+		{"before the note", func(string, *spool.Made, *gapNote) error { return nil }, 0},
+		{"after the note", func(service string, m *spool.Made, gap *gapNote) error {
+			return writeNote(service, &note{Run: m.ID.String(), Gap: gap})
+		}, 1},
+		{"after the run", func(service string, m *spool.Made, gap *gapNote) error {
+			if err := writeNote(service, &note{Run: m.ID.String(), Gap: gap}); err != nil {
+				return err
+			}
+			return m.Publish()
+		}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, s := t.TempDir(), newStore()
+			p := startTelling(t, dir, 1<<30, 1, one(s), "a")
+			p.append(1, "m")
+			p.spool.Seal()
+			p.spool.Release()
+			service := filepath.Join(dir, "svc")
+			run := p.spool.Writer().Run()
+			m, err := spool.Make(service, run.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(m.Append(gapRecord(run, 0, 1)), m.Seal()); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.left(service, m, &gapNote{Folder: filepath.Base(run.Path()), Bit: 0, Told: 5}); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := RecoverReplays(service); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := len(runFolders(t, dir)) - 1; n != c.runs {
+				t.Errorf("%d runs tell, want %d", n, c.runs)
+			}
+			if n := run.Counters().Slot(0).Told(); n != uint64(5*c.runs) {
+				t.Errorf("%d of 5 count as told", n)
+			}
+			if left, _ := os.ReadDir(filepath.Join(service, "dead")); len(left) > 1 { // the lock
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+// The id of a gap's record follows from the run, the handler and what went, and the
+// record is one that others can read.
+func TestGapRecord(t *testing.T) {
+	p := startTelling(t, t.TempDir(), 0, 1, one(newStore()), "a")
+	p.spool.Seal()
+	p.spool.Release()
+	run := p.spool.Writer().Run()
+	var a, b record.View
+	for _, v := range []*record.View{&a, &b} {
+		if err := v.Parse(gapRecord(run, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if string(a.ID) != string(b.ID) || len(a.ID) != record.IDLength || string(a.Logger) != GapLogger || a.Level != record.Error {
+		t.Errorf("%s and %s, logger %s, level %d", a.ID, b.ID, a.Logger, a.Level)
+	}
+	for key, want := range map[string]string{"records": "0", "handler": "h0", "run": run.ID.String(), "first": "0", "last": "0"} {
+		var val record.Value
+		if _, ok := a.Lookup([]string{key}, &val); !ok || string(val.AppendText(nil)) != want {
+			t.Errorf("%s is %q, want %s", key, string(val.AppendText(nil)), want)
+		}
+	}
+}
