@@ -229,7 +229,8 @@ func (b *bench) writeAll(path string, lines []byte, n int) (float64, error) {
 	})
 }
 
-// bareFile does without slog and the tree: encoder, spool, deliver, sink.
+// bareFile does without slog and the tree: encoder, spool, deliver, sink. What the
+// records hold, their time too, is given to the encoder.
 func (b *bench) bareFile(n int) (float64, error) {
 	dir, err := b.folder()
 	if err != nil {
@@ -247,18 +248,21 @@ func (b *bench) bareFile(n int) (float64, error) {
 	}
 	d = deliver.New(deliver.Options{Spool: s, Kinds: []sink.Kind{file.Kind}})
 	d.Start()
+	attrs := []slog.Attr{
+		slog.String("user", "kim.minji@example.org"), slog.Int("order", 0), slog.Float64("amount", 129.95),
+		slog.Bool("gift", true), slog.Duration("took", 1500*time.Microsecond),
+		slog.String("path", "/v1/orders/checkout/confirmed/by/card/and/sent/to/the/customer/now"),
+	}
 	appendN := func(n int) (err error) {
-		h := record.Header{Mask: 1, Level: record.Info, Logger: "shop.orders", Message: message}
+		h := record.Header{Mask: 1, Level: record.Info, Logger: "shop.orders", Message: message, Time: time.Now()}
 		for i := range n {
-			h.Time = time.Now()
+			h.Time = h.Time.Add(5 * time.Microsecond)
+			attrs[1].Value = slog.IntValue(i)
 			e := record.NewEncoder(nil)
 			e.Begin(&h)
-			e.Attr(slog.String("user", "kim.minji@example.org"))
-			e.Attr(slog.Int("order", i))
-			e.Attr(slog.Float64("amount", 129.95))
-			e.Attr(slog.Bool("gift", true))
-			e.Attr(slog.Duration("took", 1500*time.Microsecond))
-			e.Attr(slog.String("path", "/v1/orders/checkout/confirmed/by/card/and/sent/to/the/customer/now"))
+			for _, a := range attrs {
+				e.Attr(a)
+			}
 			p := e.Finish()
 			if i == 0 && (len(p) < payloadSize || len(p) > payloadSize+8) {
 				return fmt.Errorf("a record has %d bytes", len(p))
