@@ -61,12 +61,14 @@ type CheckedLogger struct {
 // Check reads a configuration and reports every mistake in it, as Open does, and
 // touches nothing else: no folder is made, no file opened.
 func Check(path string, opts ...Option) (*Checked, error) {
+	offerSecrets(opts)
 	doc, err := config.Load(path)
 	return check(doc, err, opts)
 }
 
 // CheckOver is Check for what OpenOver opens.
 func CheckOver(path, name string, over func(*config.Document) []byte, opts ...Option) (*Checked, error) {
+	offerSecrets(opts)
 	doc, err := config.LoadOver(path, name, over)
 	return check(doc, err, opts)
 }

@@ -104,6 +104,7 @@ func OpenBytes(name string, yaml []byte, opts ...Option) (*Logs, error) {
 
 // open reads a configuration, and opens handlers and spool.
 func open(document func() (*config.Document, error), opts []Option) (*Logs, error) {
+	offerSecrets(opts)
 	doc, err := document()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package girok
 import (
 	"slices"
 
+	"github.com/girok/girok/config"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/source"
@@ -62,6 +63,21 @@ func sourceKindsOf(opts []Option) (kinds []source.Kind) {
 // configuration says the same by `spool: {deliver: never}`.
 func WriteOnly() Option { return writeOnly{} }
 
+// Secret is an Option of Open for a secret that neither a variable nor a file holds:
+// ${secret:name} in the configuration is what reveal gives. Its handler is bound: only
+// processes that have the secret deliver for it. reveal is asked whenever a store is
+// connected to, on any goroutine, so that a new password is seen; it must be quick.
+func Secret(name string, reveal func() (string, error)) Option { return secret{name, reveal} }
+
+// offerSecrets makes the secrets of options known, before a configuration is read.
+func offerSecrets(opts []Option) {
+	for _, o := range opts {
+		if s, ok := o.(secret); ok {
+			config.Offer(s.name, s.reveal)
+		}
+	}
+}
+
 // DeliverWith is an Option of Open for a program that delivers: of all that waits in
 // the spool, rows are written and stores are connected to as the configuration at
 // path says, for handlers that have the same name, kind and place there. A batch that
@@ -77,11 +93,16 @@ type (
 	writeOnly   struct{}
 	delivers    struct{}
 	deliverWith string
+	secret      struct {
+		name   string
+		reveal func() (string, error)
+	}
 )
 
 func (writeOnly) GirokOption()   {}
 func (delivers) GirokOption()    {}
 func (deliverWith) GirokOption() {}
+func (secret) GirokOption()      {}
 
 func has[O Option](opts []Option) bool {
 	return slices.ContainsFunc(opts, func(o Option) bool { _, ok := o.(O); return ok })

@@ -16,6 +16,16 @@ const (
 	refVariable = iota
 	refFile     // ${file:/path}
 	refKey      // ${key:/path/config.yaml#/handlers/events/password}
+	refSecret   // ${secret:name}
+)
+
+// Where a text with references stands: it decides which of them it may hold.
+type where int
+
+const (
+	inText   where = iota
+	inSecret       // ${secret:…} too
+	inStored       // and ${key:…}
 )
 
 // piece is a stretch of literal text or one reference.
@@ -23,12 +33,14 @@ type piece struct {
 	literal  string
 	isRef    bool
 	kind     int
-	name     string // of the variable, or path of the file
+	name     string // of the variable or secret, or path of the file
 	pointer  string // refKey: JSON pointer into the file
 	fallback string
 	hasFall  bool
 	written  string // the reference as it stands in the text
 }
+
+var secretName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -86,6 +98,12 @@ func parseReference(body string) (piece, error) {
 		}
 		return piece{isRef: true, kind: refKey, name: path, pointer: way}, nil
 	}
+	if name, ok := strings.CutPrefix(body, "secret:"); ok {
+		if !secretName.MatchString(name) {
+			return piece{}, errors.New("a reference ${secret:…} wants a name of letters, digits, _, - and .")
+		}
+		return piece{isRef: true, kind: refSecret, name: name}, nil
+	}
 	name, fallback, hasFall := strings.Cut(body, ":-")
 	if strings.Contains(fallback, "${") {
 		return piece{}, errors.New("a default can't hold another ${…}")
@@ -103,8 +121,8 @@ type unresolved struct{ msg, hint string }
 func (e *unresolved) Error() string { return e.msg }
 
 // expand replaces the references of a text. All that can't be replaced are in
-// the error. secret allows ${key:…}.
-func expand(text string, src *source, secret bool) (string, error) {
+// the error.
+func expand(text string, src *source, at where) (string, error) {
 	pieces, err := split(text)
 	if err != nil {
 		return "", err
@@ -114,7 +132,7 @@ func expand(text string, src *source, secret bool) (string, error) {
 	for _, p := range pieces {
 		value := p.literal
 		if p.isRef {
-			if value, err = p.value(src, secret); err != nil {
+			if value, err = p.value(src, at); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -124,7 +142,7 @@ func expand(text string, src *source, secret bool) (string, error) {
 }
 
 // value looks one reference up.
-func (p piece) value(src *source, secret bool) (string, error) {
+func (p piece) value(src *source, at where) (string, error) {
 	value, err := "", error(nil)
 	switch p.kind {
 	case refVariable:
@@ -132,10 +150,15 @@ func (p piece) value(src *source, secret bool) (string, error) {
 	case refFile:
 		value, err = src.readReferenced(p.name)
 	case refKey:
-		if !secret {
+		if at < inStored {
 			return "", errors.New("${key:…} is for stored configurations; a file can't use it")
 		}
 		value, err = readKey(p.name, p.pointer)
+	case refSecret:
+		if at < inSecret {
+			return "", errors.New("${secret:…} can only stand where a secret is wanted, as a password")
+		}
+		value, err = offered(p.name)
 	}
 	if err == nil && !utf8.ValidString(value) {
 		return "", fmt.Errorf("%s holds bytes that are not UTF-8", p.written)
@@ -168,7 +191,7 @@ func (n *Node) tryExpand(ps *Problems) (string, scalarType, bool) {
 	if n.fixed || n.is(useRaw) || !hasReference(n.text) {
 		return n.text, n.typ, true
 	}
-	text, err := expand(n.text, n.src, false)
+	text, err := expand(n.text, n.src, inText)
 	if err != nil {
 		n.reportExpansion(err, ps)
 		return n.text, typeText, false

@@ -16,7 +16,7 @@ func TestExpand(t *testing.T) {
 		"$${GIROK_A}": "${GIROK_A}", "$$${GIROK_A}": "$${GIROK_A}", "$$": "$$", "$": "$", "$GIROK_A": "$GIROK_A",
 		"%(message)s": "%(message)s", "{message}": "{message}", "}": "}", "${GIROK_NESTED}": "${GIROK_A}",
 	} {
-		if got, err := expand(text, &source{}, false); err != nil || got != want {
+		if got, err := expand(text, &source{}, inText); err != nil || got != want {
 			t.Errorf("%s: got %q, %v; want %q", text, got, err, want)
 		}
 	}
@@ -26,7 +26,7 @@ func TestExpand(t *testing.T) {
 		"${A:-${B}}": "can't hold another", "${file:/no/such}": "no such file", "${key:x}": "JSON pointer",
 		"${key:%zz#a}": "JSON pointer", "${key:x#/a}": "stored configurations",
 	} {
-		if got, err := expand(text, &source{}, false); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := expand(text, &source{}, inText); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %q, %v; want an error with %q", text, got, err, want)
 		}
 	}

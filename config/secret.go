@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 const hidden = "***"
@@ -47,7 +48,37 @@ func (s Secret) Reveal() (string, error) {
 			return text, nil
 		}
 	}
-	return expand(*s.ref.text, s.ref.src, true)
+	return expand(*s.ref.text, s.ref.src, inStored)
+}
+
+// offers are the secrets that the program has, by name.
+var offers sync.Map // of func() (string, error)
+
+// Offer makes ${secret:name} lead to what reveal gives, in this process: for secrets
+// that neither a variable nor a file holds. It is asked whenever a store is connected
+// to, from any goroutine, and must be quick.
+func Offer(name string, reveal func() (string, error)) { offers.Store(name, reveal) }
+
+func offered(name string) (string, error) {
+	reveal, ok := offers.Load(name)
+	if !ok {
+		return "", &unresolved{
+			msg:  fmt.Sprintf("this program has no secret %s", name),
+			hint: "a program offers one with girok.Secret",
+		}
+	}
+	return reveal.(func() (string, error))()
+}
+
+// Revealed reports whether all secrets in n, which was decoded, have a value here and
+// now; the error is that of the first that has none.
+func (n *Node) Revealed() (err error) {
+	n.walk(func(n *Node) {
+		if err == nil && n.Kind() == Scalar && n.is(useSecret) {
+			_, err = n.secret().Reveal()
+		}
+	})
+	return err
 }
 
 // Ref gives what may be stored in the place of the secret: the references as
@@ -112,7 +143,7 @@ func readKey(file, pointer string) (string, error) {
 	if n.Kind() != Scalar {
 		return "", fmt.Errorf("the secret stood in %s at %s, and is not there any more", file, pointer)
 	}
-	return expand(n.text, src, false)
+	return expand(n.text, src, inSecret)
 }
 
 // secretOf gives the Secret that a scalar holds, and remembers on the node that

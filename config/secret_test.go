@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -213,5 +214,62 @@ func TestSecretInFS(t *testing.T) {
 	revealed(t, decodeHeaders(t, doc.Root), password)
 	if doc.Dir() != "" {
 		t.Errorf("Dir: got %s", doc.Dir())
+	}
+}
+
+func TestSecretOfAProgram(t *testing.T) {
+	type keys struct {
+		Password Secret `yaml:"password"`
+		Text     string `yaml:"text"`
+	}
+	decode := func(yaml string) (keys, *Node, error) {
+		doc, err := Parse("x.yaml", []byte(yaml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var k keys
+		var ps Problems
+		Decode(doc.Root, &ps, &k)
+		return k, doc.Root, ps.Err()
+	}
+	if _, _, err := decode("password: ${secret:not.offered}"); err == nil || !strings.Contains(err.Error(), "this program has no secret not.offered") {
+		t.Errorf("not offered: %v", err)
+	}
+	value := "one"
+	Offer("a.b-c_1", func() (string, error) { return value, nil })
+	if _, _, err := decode("text: ${secret:a.b-c_1}"); err == nil || !strings.Contains(err.Error(), "only stand where a secret is wanted") {
+		t.Errorf("in a text: %v", err)
+	}
+	if _, _, err := decode("password: ${secret:a b}"); err == nil || !strings.Contains(err.Error(), "wants a name") {
+		t.Errorf("a bad name: %v", err)
+	}
+	k, n, err := decode("password: <${secret:a.b-c_1}>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := k.Password.Reveal(); got != "<one>" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+	k, n, err = decode("password: ${secret:a.b-c_1}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := n.JSON(nil)
+	if err != nil || string(stored) != `{"password":"${secret:a.b-c_1}"}` {
+		t.Fatalf("%s %v", stored, err)
+	}
+	back, err := FromJSON("run", stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ps Problems
+	Decode(back, &ps, &k)
+	value = "two"
+	if got, err := k.Password.Reveal(); got != "two" || err != nil || ps.Err() != nil || back.Revealed() != nil {
+		t.Errorf("stored: %q %v %v %v", got, err, ps, back.Revealed())
+	}
+	Offer("a.b-c_1", func() (string, error) { return "", errors.New("the vault is shut") })
+	if err := back.Revealed(); err == nil || err.Error() != "the vault is shut" {
+		t.Errorf("shut: %v", err)
 	}
 }

@@ -97,7 +97,7 @@ func (d *decoder) secret(n *Node, v reflect.Value) {
 	if n.fixed || !hasReference(n.text) {
 		return // of a stored configuration only Reveal can tell
 	}
-	if _, err := expand(n.text, n.src, false); err != nil {
+	if _, err := expand(n.text, n.src, inSecret); err != nil {
 		n.reportExpansion(err, d.ps)
 	}
 }

@@ -286,6 +286,9 @@ func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final b
 	if err != nil {
 		return true, err
 	}
+	if err := is.keys.Revealed(); err != nil && !d.revealedBy(h.Name, &is) {
+		return false, fmt.Errorf("this process has not got its secrets, so it leaves delivery to one that has: %w", err)
+	}
 	env := is.env
 	env.Service = r.Config.Service
 	c := &cursor{run: r, bit: h.Bit, rows: is.rows, kind: is.kind, cfg: is.cfg, env: env, with: d.with(r, h, is)}
@@ -300,8 +303,32 @@ func (d *Deliverer) assignHandler(r *spool.Run, h *spool.HandlerConfig) (final b
 	}
 }
 
+// revealedBy reports whether some run's configuration, or Options.With, has secrets
+// for the place of a handler that this process can read: what connects may be another
+// run's.
+func (d *Deliverer) revealedBy(handler string, is *decoded) bool {
+	runs := d.opts.Spool.Runs()
+	if d.opts.With != nil {
+		runs = append(runs, &spool.Run{Config: *d.opts.With})
+	}
+	for _, r := range runs {
+		for i := range r.Config.Handlers {
+			h := &r.Config.Handlers[i]
+			if h.Name != handler {
+				continue
+			}
+			o, err := d.decode(r, h)
+			if err == nil && o.kind.Name() == is.kind.Name() && o.endpoint == is.endpoint && o.cfg.Target() == is.cfg.Target() && o.keys.Revealed() == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // decoded is a handler's configuration as its kind has it.
 type decoded struct {
+	keys     *config.Node
 	rows     string
 	kind     sink.Kind
 	cfg      sink.Config
@@ -322,7 +349,7 @@ func (d *Deliverer) decode(r *spool.Run, h *spool.HandlerConfig) (is decoded, er
 		return is, fmt.Errorf("class %q is not in this program", h.Class)
 	}
 	is.kind = d.opts.Kinds[i]
-	if is.cfg, err = decodeKeys(is.kind, h); err != nil {
+	if is.keys, is.cfg, err = decodeKeys(is.kind, h); err != nil {
 		return is, err
 	}
 	if is.env, err = environment(r, h, d.opts); err != nil {
@@ -347,18 +374,18 @@ func rowsKey(r *spool.Run, h *spool.HandlerConfig) string {
 	return fmt.Sprint(keys.String(), "\x00", r.Config.Dir, "\x00", r.Config.Timezone, "\x00", r.Config.Durable)
 }
 
-func decodeKeys(kind sink.Kind, h *spool.HandlerConfig) (sink.Config, error) {
+func decodeKeys(kind sink.Kind, h *spool.HandlerConfig) (*config.Node, sink.Config, error) {
 	n, err := config.FromJSON("handlers."+h.Name, h.Keys)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var ps config.Problems
 	var common sink.Common
 	cfg := kind.Decode(n, &ps, &common)
 	if len(ps) > 0 {
-		return nil, ps
+		return nil, nil, ps
 	}
-	return cfg, nil
+	return n, cfg, nil
 }
 
 func environment(r *spool.Run, h *spool.HandlerConfig, opts Options) (sink.Env, error) {

@@ -79,7 +79,7 @@ func StandingOf(service string, kinds []sink.Kind, r *spool.Run, h *spool.Handle
 	if i < 0 {
 		return st, fmt.Errorf("class %q is not in this program", h.Class)
 	}
-	cfg, err := decodeKeys(kinds[i], h)
+	_, cfg, err := decodeKeys(kinds[i], h)
 	if err != nil {
 		return st, err
 	}
