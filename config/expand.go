@@ -100,7 +100,7 @@ func parseReference(body string) (piece, error) {
 	}
 	if name, ok := strings.CutPrefix(body, "secret:"); ok {
 		if !secretName.MatchString(name) {
-			return piece{}, errors.New("a reference ${secret:…} wants a name of letters, digits, _, - and .")
+			return piece{}, errors.New("a reference ${secret:…} wants a name of letters, digits, dots, _ and -")
 		}
 		return piece{isRef: true, kind: refSecret, name: name}, nil
 	}

@@ -243,14 +243,14 @@ func TestSecretOfAProgram(t *testing.T) {
 	if _, _, err := decode("password: ${secret:a b}"); err == nil || !strings.Contains(err.Error(), "wants a name") {
 		t.Errorf("a bad name: %v", err)
 	}
-	k, n, err := decode("password: <${secret:a.b-c_1}>")
+	k, _, err := decode("password: <${secret:a.b-c_1}>")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := k.Password.Reveal(); got != "<one>" || err != nil {
 		t.Errorf("%q %v", got, err)
 	}
-	k, n, err = decode("password: ${secret:a.b-c_1}")
+	k, n, err := decode("password: ${secret:a.b-c_1}")
 	if err != nil {
 		t.Fatal(err)
 	}
