@@ -78,7 +78,7 @@ func FuzzYAMLPython(f *testing.F) {
 			t.Fatal(err)
 		}
 		doc, err := Parse("f", []byte(text))
-		if err != nil || want.Error != "" || want.Repr == "None" {
+		if err != nil || want.Error != "" || want.Repr == "None" || doc.Root.Kind() == Scalar { // a text alone is no configuration
 			return
 		}
 		if got := pyRepr(doc.Root); got != want.Repr {

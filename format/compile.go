@@ -116,7 +116,7 @@ func (c *compiler) conversion() *SyntaxError {
 		return &SyntaxError{start, "incomplete format: a conversion such as s is missing after %(" + name + ")"}
 	}
 	s.conv = c.format[c.pos]
-	if !strings.Contains("diuxXoeEfFgGcrsa%", string(rune(s.conv))) {
+	if !strings.Contains("diuxXoeEfFgGcrsa", string(rune(s.conv))) {
 		r, _ := utf8.DecodeRuneInString(c.format[c.pos:])
 		return &SyntaxError{c.pos, fmt.Sprintf("unsupported format character '%c' (0x%x); there are d i u x X o e E f F g G c r s a", r, r)}
 	}

@@ -137,8 +137,6 @@ func (s *spec) flag(b byte) bool {
 func (s *spec) append(dst []byte, x *operand) (_ []byte, ok bool) {
 	mark := len(dst)
 	switch s.conv {
-	case '%':
-		return append(dst, '%'), true
 	case 's':
 		dst = x.appendStr(dst)
 		return s.pad(dst, mark), true

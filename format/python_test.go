@@ -152,6 +152,43 @@ func FuzzDatefmtPython(f *testing.F) {
 	})
 }
 
+// Every directive with every flag and modifier is what it is in the C library.
+func TestEveryDirectivePython(t *testing.T) {
+	py := pydiff.Start(t)
+	var text strings.Builder
+	for _, flag := range []string{"", "#", "^", "_", "0", "-", "#^", "-0", "_^"} {
+		for _, width := range []string{"", "1", "12"} {
+			for _, modifier := range []string{"", "E", "O"} {
+				for letter := 'A'; letter <= 'z'; letter++ {
+					if letter != 'E' && letter != 'O' && letter != '^' && letter != '_' { // these are modifiers and flags, and begin another one
+						text.WriteString("%" + flag + width + modifier + string(letter) + "|")
+					}
+				}
+			}
+		}
+	}
+	var want answer
+	const at = 1709646306
+	q := question{Format: "%(asctime)s", Style: "%", Datefmt: text.String(), Zone: "UTC", Validate: true, Fields: map[string]any{"msg": "", "created": at, "msecs": 0}}
+	if err := py.Ask(q, &want); err != nil || want.Error != "" {
+		t.Fatal(err, want.Error)
+	}
+	formatter, err := New("%(asctime)s", text.String(), time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(string(formatter.Append(nil, &record.View{Seconds: at})), "|")
+	directives, texts := strings.Split(text.String(), "|"), strings.Split(want.Text, "|")
+	if len(got) != len(texts) || len(texts) != len(directives) {
+		t.Fatalf("%d, %d and %d parts", len(got), len(texts), len(directives))
+	}
+	for i, w := range texts {
+		if got[i] != w {
+			t.Errorf("%s: got %q, want %q", directives[i], got[i], w)
+		}
+	}
+}
+
 // tooWide finds widths beyond what there is a limit for.
 var tooWide = regexp.MustCompile(`\d{4}`)
 

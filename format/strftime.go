@@ -88,6 +88,7 @@ flags:
 	case strings.IndexByte(conversions, s[i]) < 0 || strings.IndexByte(without, s[i]) >= 0:
 		_, n := utf8.DecodeRuneInString(s[i:])
 		d.conv, d.text = unknown, s[strings.LastIndexByte(s[:i+1], '%'):i+n] // the C library looks back for it
+		d.upper = d.upper || d.swap && without == noE && (s[i] == 'b' || s[i] == 'h')
 		return d, i + n
 	default:
 		d.conv = s[i]

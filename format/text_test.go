@@ -190,6 +190,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"%(message)*s", 10, "* takes its width from"},
 		{"%(message).*s", 11, "* takes its precision from"},
 		{"%(message)99999s", 10, "width: want at most 10000"},
+		{"%(message)%", 10, "unsupported format character '%'"},
 		{"%(message).s %(name)ls", 0, "write %(name)s, or %(name) with digits behind the point"},
 		{"%(message)hls", 11, "unsupported format character 'l'"},
 		{"%(message)S", 10, "unsupported format character 'S'"},
