@@ -86,6 +86,7 @@ type converter struct {
 	lines []int               // their lengths
 	open  map[*yaml.Node]bool // those being converted: an alias to one is a circle
 	count int
+	flow  int  // lists and maps in brackets around what is converted
 	full  bool // maxNodes was passed and told
 }
 
@@ -105,6 +106,10 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 	c.open[y] = true
 	defer delete(c.open, y)
 	c.anchor(y)
+	if n.flow {
+		c.flow++
+		defer func() { c.flow-- }()
+	}
 	c.collectionTag(y)
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -154,6 +159,8 @@ func (c *converter) alias(y *yaml.Node, depth int) *Node {
 		c.ps.Add(c.pos(y), "", "the alias stands inside the value that it repeats")
 		return &Node{src: c.src, pos: c.pos(y), kind: Null, typ: typeNull}
 	}
+	defer func(flow int) { c.flow = flow }(c.flow)
+	c.flow = 0 // of where the anchor stands, as far as that is known
 	return c.node(y.Alias, depth)
 }
 
@@ -234,6 +241,9 @@ const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralSty
 // scalar sets kind, text and type of n.
 func (c *converter) scalar(y *yaml.Node, n *Node) {
 	n.text, n.plain = y.Value, y.Style&quoted == 0
+	if n.plain && c.flow > 0 && strings.HasPrefix(y.Value, "?") { // for PyYAML a key begins there
+		c.ps.AddHint(n.pos, "", `a text that begins with ? must be quoted: "?…"`, "? within brackets")
+	}
 	if y.Style&yaml.TaggedStyle != 0 {
 		c.tagged(y, n)
 	} else if n.plain {
