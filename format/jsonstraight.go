@@ -141,23 +141,13 @@ func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 	}
 	mark, v := len(dst), c.Head()
 	dst = s.begin(dst, j, v)
-	var keys struct {
-		bound [mostKeys][]byte
-		own   [mostKeys]string
-	}
-	dst, n, ok := s.members(dst, j, bound, &keys.bound)
-	own := keys.own[:0]
-	front, back := c.Attrs()
-	for _, attrs := range [...][]slog.Attr{front, back} {
-		for i := range attrs {
-			key := attrs[i].Key
-			if !ok || n+len(own) == mostKeys || isSpecial(s, key) || len(key) >= 1024 || slices.Contains(own, key) || contains(keys.bound[:n], key) {
-				return dst[:mark], false
-			}
-			own = append(own, key)
-			dst = append(appendPyString(dst, key, j.layout.ascii), ": "...)
-			dst, ok = j.attr(dst, attrs[i].Value)
-			dst = append(dst, ", "...)
+	if c.Bound == nil {
+		dst, ok = s.own(dst, j, c, nil)
+	} else {
+		var keys [mostKeys][]byte
+		n := 0
+		if dst, n, ok = s.members(dst, j, bound, &keys); ok {
+			dst, ok = s.own(dst, j, c, keys[:n])
 		}
 	}
 	if !ok || len(dst)-mark > long {
@@ -166,18 +156,50 @@ func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 	return s.end(dst, j, v), true
 }
 
+// own appends the attributes of the call itself, behind those that are bound; false
+// where they take the other way.
+func (s *straight) own(dst []byte, j *PyJSON, c *record.Call, bound [][]byte) (_ []byte, ok bool) {
+	front, back := c.Attrs()
+	if len(bound)+len(front)+len(back) > mostKeys {
+		return dst, false
+	}
+	for part, attrs := range [...][]slog.Attr{front, back} {
+		for i := range attrs {
+			a := &attrs[i]
+			const longKey = 1024 // see record
+			if isSpecial(s, a.Key) || len(a.Key) >= longKey || hasKey(attrs[:i], a.Key) || part > 0 && hasKey(front, a.Key) || contains(bound, a.Key) {
+				return dst, false
+			}
+			dst = append(appendPyString(dst, a.Key, j.layout.ascii), ": "...)
+			if dst, ok = j.attr(dst, &a.Value); !ok {
+				return dst, false
+			}
+			dst = append(dst, ", "...)
+		}
+	}
+	return dst, true
+}
+
+func hasKey(attrs []slog.Attr, key string) bool {
+	for i := range attrs {
+		if attrs[i].Key == key {
+			return true
+		}
+	}
+	return false
+}
+
 func contains(keys [][]byte, key string) bool {
 	return slices.ContainsFunc(keys, func(k []byte) bool { return string(k) == key })
 }
 
 // attr appends a value of slog's; false for one that takes a frame.
-func (j *PyJSON) attr(dst []byte, v slog.Value) ([]byte, bool) {
-	var val record.Value
+func (j *PyJSON) attr(dst []byte, v *slog.Value) ([]byte, bool) {
 	switch v.Kind() {
 	case slog.KindString:
 		return appendPyString(dst, v.String(), j.layout.ascii), len(v.String()) < record.MaxString
 	case slog.KindInt64:
-		return strconv.AppendInt(dst, v.Int64(), 10), true
+		return record.AppendInt(dst, v.Int64()), true
 	case slog.KindUint64:
 		return strconv.AppendUint(dst, v.Uint64(), 10), true
 	case slog.KindFloat64:
@@ -185,8 +207,7 @@ func (j *PyJSON) attr(dst []byte, v slog.Value) ([]byte, bool) {
 	case slog.KindBool:
 		return strconv.AppendBool(dst, v.Bool()), true
 	case slog.KindDuration:
-		val = record.Value{Type: record.Duration, Num: uint64(v.Duration())}
-		return j.value(dst, &val, 1), true
+		return appendPyString(dst, v.Duration().String(), j.layout.ascii), true
 	}
 	return dst, false
 }
@@ -216,14 +237,4 @@ func (j *PyJSON) plainField(dst []byte, p *piece, v *record.View) []byte {
 		dst = dst[:mark]
 	}
 	return j.field(dst, p, v)
-}
-
-// isPlain reports whether a text is the same in JSON.
-func isPlain(s []byte) bool {
-	for _, b := range s {
-		if !plainJSON[b] {
-			return false
-		}
-	}
-	return true
 }
