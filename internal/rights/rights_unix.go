@@ -78,7 +78,7 @@ func Check(dir string, group int) error {
 	}
 	switch {
 	case group != 0 && shared == 0:
-		return fmt.Errorf("%s is not shared with group %d, as spool.group says: chgrp %d %s && chmod 2770 %s", dir, group, group, dir, dir)
+		return fmt.Errorf("%[1]s is not shared with group %[2]d, as spool.group says: chgrp -R %[2]d %[1]s && chmod -R g+rwX %[1]s && find %[1]s -type d -exec chmod g+s {} +", dir, group)
 	case shared == 0 && sys.Uid != 0 && int(sys.Uid) != os.Getuid():
 		return fmt.Errorf("%s belongs to user %d, not to this one (%d)", dir, sys.Uid, os.Getuid())
 	}
