@@ -340,7 +340,7 @@ func (f *braceSpec) integer(dst []byte, x *operand) ([]byte, bool) {
 	case 's':
 		return dst, false
 	}
-	if f.prec >= 0 || f.group == ',' && size != 10 {
+	if f.prec >= 0 || f.group == ',' && size != 10 || f.group != 0 && f.typ == 'n' {
 		return dst, false
 	}
 	if !f.alt {
@@ -370,6 +370,9 @@ func (f *braceSpec) float(dst []byte, v float64) ([]byte, bool) {
 	case '%':
 		digits = append(appendCFloat(digits, abs*100, 'f', prec, f.alt), '%')
 	case 'n':
+		if f.group != 0 {
+			return dst, false
+		}
 		digits = appendCFloat(digits, abs, 'g', prec, f.alt)
 	case 'e', 'f', 'g':
 		digits = appendCFloat(digits, abs, f.typ, prec, f.alt)
