@@ -3,20 +3,26 @@
 package killtest
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/girok/girok/internal/bqtest"
 	"github.com/girok/girok/store/bigquery/bqfake"
 )
 
 // bq is the server of -store bigquery: the strict fake, for no emulator's streams
-// outlive its crash.
+// outlive its crash. That of -store bigquery-emulator is not killed, and loses nothing.
 var bq bigqueryServer
 
 type bigqueryServer struct {
+	emulator *bqtest.Emulator // nil: the fake
 	server   *bqfake.Server
 	mu       sync.Mutex
 	rng      *rand.Rand
@@ -48,7 +54,13 @@ func (b *bigqueryServer) start(t *testing.T, seed uint64) {
 }
 
 func (b *bigqueryServer) place() string {
-	return fmt.Sprintf("project: p\n    dataset: kill\n    endpoint: %s\n    grpc_endpoint: %s\n    insecure: true", b.server.REST(), b.server.GRPC())
+	var rest, grpc string
+	if b.emulator != nil {
+		rest, grpc = b.emulator.REST, b.emulator.GRPC
+	} else {
+		rest, grpc = b.server.REST(), b.server.GRPC()
+	}
+	return fmt.Sprintf("project: p\n    dataset: kill\n    endpoint: %s\n    grpc_endpoint: %s\n    insecure: true", rest, grpc)
 }
 
 // trouble has the server crash at some moment of a life, in some lives, and come back
@@ -94,6 +106,41 @@ func (b *bigqueryServer) rows(_, _ string) (rows [][]string, err error) {
 	}
 	for _, r := range t.Rows {
 		rows = append(rows, []string{fmt.Sprint(r["life"]), fmt.Sprint(r["g"]), fmt.Sprint(r["n"]), fmt.Sprint(r["record_id"])})
+	}
+	return rows, nil
+}
+
+// ask asks the emulator for the rows of the lives.
+func (b *bigqueryServer) ask(_, query string) (rows [][]string, err error) {
+	in, err := json.Marshal(map[string]any{"query": strings.Replace(query, "from kills", "from `p.kill.kills`", 1), "useLegacySql": false, "maxResults": 10_000_000})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.Post(b.emulator.REST+"/projects/p/queries", "application/json", bytes.NewReader(in))
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var out struct {
+		Rows []struct {
+			F []struct {
+				V any `json:"v"`
+			} `json:"f"`
+		} `json:"rows"`
+		Total string `json:"totalRows"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the emulator says %s: %w", resp.Status, err)
+	}
+	for _, r := range out.Rows {
+		var row []string
+		for _, f := range r.F {
+			row = append(row, fmt.Sprint(f.V))
+		}
+		rows = append(rows, row)
+	}
+	if fmt.Sprint(len(rows)) != out.Total {
+		return nil, fmt.Errorf("the emulator gave %d of %s rows", len(rows), out.Total)
 	}
 	return rows, nil
 }

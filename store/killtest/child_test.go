@@ -20,6 +20,7 @@ import (
 	"unsafe"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/internal/bqtest"
 	"github.com/girok/girok/internal/pgtest"
 	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/store/bigquery"
@@ -83,6 +84,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	pgtest.StopShared()
+	bqtest.StopShared()
 	os.Exit(code)
 }
 

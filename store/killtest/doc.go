@@ -6,6 +6,8 @@
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store file -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store files -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store postgres -v
+//	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store bigquery -v
+//	go test -tags girok_crash ./killtest -run TestKill -kills 30 -store bigquery-emulator -v
 //
 // With PostgreSQL the server is killed too now and then, and connections break at
 // a COMMIT: before it, during it, and after it.

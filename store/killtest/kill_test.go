@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/internal/bqtest"
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/store/duckdb"
@@ -27,7 +28,7 @@ import (
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
-	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, bigquery, files or file")
+	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, bigquery, bigquery-emulator, files or file")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
@@ -76,15 +77,15 @@ func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000"}[store]
+	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000", "bigquery-emulator": "1000"}[store]
 	place := "path: kill.db" // with files a folder
 	switch store {
 	case "postgres":
 		place = pg.place()
-	case "bigquery":
+	case "bigquery", "bigquery-emulator":
 		place = bq.place()
 	}
-	return strings.NewReplacer("CLASS", store, "PLACE", place, "RECORDS", records).Replace(configYAML)
+	return strings.NewReplacer("CLASS", strings.TrimSuffix(store, "-emulator"), "PLACE", place, "RECORDS", records).Replace(configYAML)
 }
 
 // drainEvery: lives are short and log faster than one of them delivers; so that
@@ -124,13 +125,15 @@ func newArena(t *testing.T, lives int) *arena {
 	}
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
-		t.Fatalf("no store %q in this test: sqlite, postgres, bigquery, files, file, or duckdb where there is a C++ compiler", *store)
+		t.Fatalf("no store %q in this test: sqlite, postgres, bigquery, bigquery-emulator, files, file, or duckdb where there is a C++ compiler", *store)
 	}
 	switch *store {
 	case "postgres":
 		pg.start(t, *seed)
 	case "bigquery":
 		bq.start(t, *seed)
+	case "bigquery-emulator":
+		bq.emulator = bqtest.Shared(t)
 	}
 	dir := *keep
 	if dir == "" {
@@ -159,7 +162,7 @@ func windowsOf(store string) (list []crash.Window) {
 			of = w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
 		case "files":
 			of = of || w == crash.Journaled || w == crash.Torn // nothing is put aside
-		case "bigquery":
+		case "bigquery", "bigquery-emulator":
 			of = of || w == crash.Journaled
 		}
 		if of {
@@ -186,7 +189,7 @@ func (a *arena) live(life int) {
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
 	}
-	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "bigquery": 400, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
+	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "bigquery": 400, "bigquery-emulator": 800, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
 	after := time.Duration(1+a.rng.IntN(longest)) * time.Millisecond
 	if aim != "" {
 		after = 5 * time.Second
@@ -311,7 +314,7 @@ func (a *arena) check() {
 	case "bigquery":
 		a.t.Log(bq.told())
 	}
-	if *store != "file" && *store != "files" && *store != "bigquery" {
+	if *store != "file" && *store != "files" && !strings.HasPrefix(*store, "bigquery") {
 		a.t.Logf("positions left: %s", a.ask("select count(*) from girok_position")[0][0])
 	}
 	if aside, _ := filepath.Glob(filepath.Join(a.dir, "spool/kill/damaged/*")); len(aside) > 0 {

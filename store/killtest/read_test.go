@@ -18,8 +18,10 @@ var stores = map[string]func(db, query string) ([][]string, error){
 	"duckdb":   duckdbRows,
 	"postgres": pg.rows,
 	"bigquery": bq.rows,
-	"file":     fileRows,
-	"files":    filesRows,
+
+	"bigquery-emulator": bq.ask,
+	"file":              fileRows,
+	"files":             filesRows,
 }
 
 // ask asks the database of the lives.
