@@ -26,18 +26,25 @@ var (
 
 // place is an empty dataset of its own on a server.
 type place struct {
-	rest, grpc string
-	dataset    string
+	rest, project, dataset string
+	way                    string // the keys that say how the server is reached
+	http                   *http.Client
 }
 
+// project is that of emulators and fakes.
 const project = "p"
 
 func newPlace(rest, grpc string) *place {
-	return &place{rest, grpc, fmt.Sprintf("d%d_%d", time.Now().UnixNano()%1e9, count.Add(1))}
+	way := fmt.Sprintf("endpoint: %s\ngrpc_endpoint: %s\ninsecure: true\n", rest, grpc)
+	return &place{rest, project, freshDataset("d"), way, http.DefaultClient}
+}
+
+func freshDataset(prefix string) string {
+	return fmt.Sprintf("%s%d_%d", prefix, time.Now().UnixNano()%1e9, count.Add(1))
 }
 
 func (p *place) keys() string {
-	return fmt.Sprintf("project: %s\ntable: %s.logs\nendpoint: %s\ngrpc_endpoint: %s\ninsecure: true\n", project, p.dataset, p.rest, p.grpc)
+	return fmt.Sprintf("project: %s\ntable: %s.logs\n%s", p.project, p.dataset, p.way)
 }
 
 // call is one call of the REST API; it returns the status.
@@ -47,12 +54,12 @@ func (p *place) call(t testing.TB, method, path string, in, out any) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequest(method, p.rest+"/projects/"+project+"/"+path, bytes.NewReader(body))
+	req, err := http.NewRequest(method, p.rest+"/projects/"+p.project+"/"+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := p.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +135,12 @@ func cell(t testing.TB, f *field, v any) any {
 }
 
 func conformance(rest, grpc string) func(t *testing.T) sinktest.Place {
+	return conformanceOf(func(*testing.T) *place { return newPlace(rest, grpc) })
+}
+
+func conformanceOf(newPlace func(t *testing.T) *place) func(t *testing.T) sinktest.Place {
 	return func(t *testing.T) sinktest.Place {
-		p := newPlace(rest, grpc)
+		p := newPlace(t)
 		return sinktest.Place{
 			Config: p.keys() + "create: true\n",
 			Rows:   func(t testing.TB) []map[string]any { return p.rows(t, "logs") },

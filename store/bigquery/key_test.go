@@ -5,6 +5,7 @@ package bigquery
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -21,7 +22,8 @@ func TestKey(t *testing.T) {
 	f := fake(t)
 	front := bqtest.NewFront(t, f.REST(), f.GRPC())
 	p := newPlace(f.REST(), f.GRPC())
-	secure := &place{front.REST + "/bigquery/v2", front.GRPC, p.dataset}
+	secure := *p
+	secure.way = fmt.Sprintf("endpoint: %s/bigquery/v2\ngrpc_endpoint: %s\ninsecure: true\n", front.REST, front.GRPC)
 	keys := strings.Replace(secure.keys(), "insecure: true", "key_file: "+front.KeyFile+"\nca_file: "+front.CAFile, 1)
 	s, err := Kind.Open(ctx, testEnv(), sinktest.Decode(t, Kind, keys+"create: true\n"))
 	if err != nil {
