@@ -13,12 +13,16 @@ What is mended, each against the API's documentation:
   - a load job from an upload has the id that it was given, is taken once, may be
     compressed, and changes neither bytes nor JSON; columns that the table has not are
     refused
+  - clients may be killed: each that dies with a stream open leaves a thread behind that
+    waits for ever, and of six, on two cores, soon none is left to answer anybody
 """
 
 import gzip
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 from bqemulator import server
 from bqemulator.api.routes import tables as rest_tables
 from bqemulator.api.routes import upload
@@ -212,11 +216,17 @@ def row_of(line, kinds):
     return row
 
 
+def mend_threads():
+    make = grpc.aio.server
+    grpc.aio.server = lambda *args, **more: make(*args, migration_thread_pool=ThreadPoolExecutor(max_workers=10_000), **more)
+
+
 def main():
     DuckDBEngine._load_spatial = no_extension
     snapshots.SnapshotManager.record_change = no_snapshot
     mend_appends()
     mend_uploads()
+    mend_threads()
     create = server.create_app
 
     def create_app(ctx):

@@ -1,8 +1,7 @@
 """A service under gunicorn, of which processes are killed again and again while it answers.
 
 GIROK_SECONDS is how long (8), GIROK_RATE how many requests a second (500). With
-GIROK_KILL_BIGQUERY=1 it is done with BigQuery's emulator too, by hand: in runs of a minute
-records were still waiting after two more, and why is not known.
+GIROK_KILL_BIGQUERY=1 it is done with BigQuery's emulator too, by hand.
 """
 import collections
 import contextlib
