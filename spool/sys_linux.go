@@ -60,6 +60,10 @@ func syncData(f *os.File) error {
 // 5.14 the application's stores take them.
 func populate(mem []byte) { _ = unix.Madvise(mem, unix.MADV_POPULATE_WRITE) }
 
+// largePages asks for pages of 2 MiB. It is only speed: a kernel or a file system
+// without them keeps the small ones.
+func largePages(mem []byte) { _ = unix.Madvise(mem, unix.MADV_HUGEPAGE) }
+
 // LookDisk looks at the file system of a folder that exists.
 func LookDisk(dir string) (Disk, error) {
 	var st unix.Statfs_t

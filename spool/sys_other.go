@@ -16,6 +16,7 @@ func mapFile(*os.File, int64) ([]byte, error)              { return nil, errSyst
 func duplicate(*os.File) (*os.File, error)                 { return nil, errSystem }
 func unmapFile([]byte)                                     {}
 func populate([]byte)                                      {}
+func largePages([]byte)                                    {}
 func lockFile(*os.File, bool) (bool, error)                { return false, errSystem }
 func syncData(*os.File) error                              { return errSystem }
 

@@ -18,6 +18,7 @@ func mapFile(*os.File, int64) ([]byte, error)              { return nil, errors.
 func duplicate(*os.File) (*os.File, error)                 { return nil, errors.ErrUnsupported } // a folder with open files stays
 func unmapFile([]byte)                                     {}
 func populate([]byte)                                      {}
+func largePages([]byte)                                    {}
 
 // syncData puts a file's bytes on the disk.
 func syncData(f *os.File) error { return f.Sync() }

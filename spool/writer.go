@@ -297,7 +297,7 @@ func (w *Writer) make(h header, populate uint64) (*segment, error) {
 		w.discard(s)
 	}
 	if w.run.path == "" {
-		return newSegment("", h, 0)
+		return newSegment("", h, 0, false)
 	}
 	w.files++
 	w.dirtyDir.Store(true)
@@ -305,7 +305,7 @@ func (w *Writer) make(h header, populate uint64) (*segment, error) {
 	if w.plain {
 		return newPlainSegment(path, h)
 	}
-	return newSegment(path, h, populate)
+	return newSegment(path, h, populate, w.syncer == nil)
 }
 
 // faulted takes a range out of service whose storage failed, and with it the
