@@ -131,7 +131,7 @@ func (r *receivers) end() map[string][]string {
 // change most. Of all others it is enough that they are drawn.
 func mustBeDrawn(what string) bool {
 	kind, _, valued := strings.Cut(what, " ")
-	return !valued || !strings.Contains(what, " wrong ") && !strings.HasPrefix(what, "level float") && slices.Contains([]string{"class", "formatter", "style", "encoding", "errors", "when", "mode", "stream", "level", "mistake", "op"}, kind)
+	return !valued || !strings.Contains(what, " wrong ") && !strings.HasPrefix(what, "level float") && slices.Contains([]string{"class", "formatter", "style", "encoding", "errors", "when", "mode", "stream", "level", "mistake", "op", "service"}, kind)
 }
 
 // differences are all that are meant: what CPython does not do, or does to nobody's

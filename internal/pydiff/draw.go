@@ -91,7 +91,7 @@ func Draw(seed uint64, counts Counts) *Case {
 	d.networkClass(c)
 	d.args = d.sends != "logging.handlers.HTTPHandler" && !c.Misfits && d.chance(30)
 	root := d.config(c, false)
-	if !c.Misfits && d.chance(25) {
+	if !c.Misfits && d.chance(28) {
 		c.Mistake = d.mistake(root)
 	}
 	c.Config = d.yaml(root)
