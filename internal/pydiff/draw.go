@@ -73,6 +73,7 @@ type drawer struct {
 	times  int64       // the time of the next step
 	places map[string]bool
 	held   bool   // there is a MemoryHandler
+	queued bool   // there is a QueueHandler, whose targets a second configuration closes
 	once   bool   // there is a file that CPython can't open twice, or empties then
 	sends  string // class of the handler that writes to a network; "" if there is none
 	plain  bool   // no record has an error, and no format asctime
@@ -358,7 +359,7 @@ func (d *drawer) timed(h *node, class string) {
 
 // memory adds a handler that holds records back for another one.
 func (d *drawer) memory(handlers, filters *node, feeds []string) {
-	if !d.chance(12) {
+	if !d.chance(12) || d.sends == "logging.handlers.HTTPHandler" { // which sends what the target has left in the record meanwhile
 		return
 	}
 	const class = "logging.handlers.MemoryHandler"
@@ -394,6 +395,7 @@ func (d *drawer) queue(handlers, formatters, filters *node, feeds []string) {
 	}
 	h := newMap()
 	d.count("class " + QueueHandler)
+	d.queued = true
 	h.set("class", d.text(QueueHandler))
 	d.common(h, formatters, filters)
 	list := newList()
