@@ -17,8 +17,9 @@ import (
 // errReplaying says that somebody else gives letters back just now.
 var errReplaying = errors.New("deliver: another process gives dead letters of the service back just now; try again")
 
-// note is what stands on the disk while letters, or a loss, become a run: with it and the
-// hidden run, the run is published; with it alone, it was, and the letters go.
+// note is what stands on the disk while letters, or a loss, become a run: with it
+// and the hidden run, the run is published; with it alone, it was, and the letters
+// go.
 type note struct {
 	Run     string   `json:"run"`
 	Letters []string `json:"letters"` // files, relative to the folder of the letters

@@ -21,6 +21,7 @@ import (
 
 var (
 	modelSeeds = flag.Int("model.seeds", 6, "how many random histories TestModel tries; hundreds by hand")
+	modelTime  = flag.Duration("model.time", 0, "how long TestModel goes on with random histories, in place of model.seeds")
 	modelSeed  = flag.Uint64("model.seed", 0, "the only one to try, as TestModel printed it")
 )
 
@@ -36,7 +37,7 @@ func TestModel(t *testing.T) {
 	if *modelSeed != 0 {
 		seeds = []uint64{*modelSeed}
 	}
-	for _, seed := range seeds {
+	history := func(seed uint64) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			m := newModel(t, seed)
 			for range 60 {
@@ -44,6 +45,14 @@ func TestModel(t *testing.T) {
 			}
 			m.finish()
 		})
+	}
+	for end := time.Now().Add(*modelTime); time.Now().Before(end) && !t.Failed(); {
+		history(rand.Uint64())
+	}
+	for _, seed := range seeds {
+		if *modelTime == 0 {
+			history(seed)
+		}
 	}
 }
 
@@ -65,6 +74,7 @@ type model struct {
 	runs    map[record.RunID]*program
 	dropped map[*program]bool
 	copied  bool // a program ended in the middle of what it did
+	again   bool // letters were given back: so many bad rows that none may be set aside any more
 }
 
 func newModel(t *testing.T, seed uint64) *model {
@@ -107,8 +117,13 @@ func (m *model) step() {
 	case n < 70:
 		m.note("one ends in order")
 		m.leave(p, (*program).closeSoon)
-	case n < 75:
+	case n < 73:
 		m.crash()
+	case n < 76 && len(m.live) < 3:
+		m.note("one comes that wants the destinations")
+		m.begin(true)
+	case n < 79:
+		m.replay()
 	case n < 90:
 		m.weather()
 	case n < 93:
@@ -122,11 +137,15 @@ func (m *model) note(format string, args ...any) {
 	m.steps = append(m.steps, fmt.Sprintf(format, args...))
 }
 
-func (m *model) start() {
+func (m *model) start() { m.begin(false) }
+
+// begin starts a program; want: one to which the others hand over.
+func (m *model) begin(want bool) {
 	m.Helper()
 	p := start(m.T, m.dir, 4<<20, m.stores, "a", "b")
 	run := p.spool.Writer().Run()
 	m.runs[run.ID], m.pages[run.ID] = p, run.Counters()
+	p.d.opts.Want = want
 	p.d.Start()
 	m.live = append(m.live, p)
 	m.note("a program starts: run %s", p.spool.Writer().Run().ID)
@@ -166,6 +185,8 @@ func (p *program) closeSoon() {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	p.d.Close(ctx)
+	p.d.wg.Wait() // what did not end in time keeps its lock, until the process is gone
+	p.d.unlock()
 	p.spool.Release()
 }
 
@@ -246,6 +267,46 @@ func (m *model) weather() {
 	})
 }
 
+// replay gives dead letters back. They are bad still, or are taken now.
+func (m *model) replay() {
+	service := filepath.Join(m.dir, "svc")
+	list, err := Letters(service)
+	if err != nil {
+		m.Fatal(err)
+	}
+	h := m.rnd.IntN(modelHandlers)
+	var given []*Letter
+	for i := range list {
+		if list[i].Handler == fmt.Sprint("h", h) {
+			given = append(given, &list[i])
+		}
+	}
+	if len(given) == 0 {
+		return
+	}
+	m.again = true
+	at, taken := string(rune('a'+h)), m.rnd.IntN(2) == 0
+	m.note("%d letters are given back to %s; taken: %v", len(given), at, taken)
+	m.stores[at].set(func() {
+		m.stores[at].reject = func(msg string) (string, bool) { return "it is bad", !taken && strings.HasPrefix(msg, "bad") }
+	})
+	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: m.dir, Handlers: []spool.HandlerConfig{{
+		Bit: h, Name: fmt.Sprint("h", h), Class: fakeClass(at), Keys: fakeKeys(at),
+	}}}
+	if err := Replay(service, cfg, given); err != nil && !errors.Is(err, errReplaying) {
+		m.Fatal(err)
+	}
+	runs, err := spool.List(service)
+	if err != nil {
+		m.Fatal(err)
+	}
+	for _, r := range runs {
+		if m.pages[r.ID] == nil {
+			m.pages[r.ID] = r.Counters()
+		}
+	}
+}
+
 // drop removes a dead run, as an operator may: what it had may be lost.
 func (m *model) drop() {
 	list, err := spool.List(filepath.Join(m.dir, "svc"))
@@ -253,7 +314,7 @@ func (m *model) drop() {
 		m.Fatal(err)
 	}
 	for _, r := range list {
-		if p := m.runs[r.ID]; !r.Alive() {
+		if p := m.runs[r.ID]; p != nil && !r.Alive() { // one of letters has records of many
 			m.note("run %s is dropped", r.ID)
 			m.dropped[p] = true
 			if err := r.Remove(); err != nil {
@@ -269,7 +330,11 @@ func (m *model) drop() {
 func (m *model) finish() {
 	m.Helper()
 	for _, s := range m.stores {
-		s.set(func() { s.before, s.after, s.blind = nil, nil, false })
+		s.set(func() {
+			if s.before, s.after, s.blind = nil, nil, false; m.again {
+				s.reject = nil
+			}
+		})
 	}
 	for len(m.live) > 0 {
 		m.leave(m.live[0], (*program).die)
