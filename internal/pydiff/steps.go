@@ -102,6 +102,12 @@ func (d *drawer) log(misfits bool) Step {
 	if misfits && strings.ContainsAny(s.Msg, "\n\x00") {
 		s.Msg = "plain" // lines that CPython loses are told by their text
 	}
+	if misfits && s.Level == '\n' { // which %c shows as one
+		s.Level++
+	}
+	if misfits && s.Line == '\n' {
+		s.Line++
+	}
 	if d.args && d.has(70, "args") {
 		d.arguments(&s)
 	}
