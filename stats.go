@@ -1,8 +1,7 @@
 package girok
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/source"
@@ -67,7 +66,7 @@ func (l *Logs) Stats() Stats {
 		s.Sources = append(s.Sources, SourceStats{Source: name.(string), Read: c.Read.Load(), Spooled: c.Spooled.Load(), Waits: c.Waits.Load()})
 		return true
 	})
-	slices.SortFunc(s.Sources, func(a, b SourceStats) int { return cmp.Compare(a.Source, b.Source) })
+	sort.SliceStable(s.Sources, func(i, j int) bool { return s.Sources[i].Source < s.Sources[j].Source })
 	return s
 }
 

@@ -25,6 +25,7 @@ handlers:
   good1: {class: neighbour, at: good1}
   good2: {class: neighbour, at: good2}
 %sroot: {level: INFO, handlers: [good1, good2%s]}
+loggers: {girok.gap: {propagate: false}} # what the bad ones lose is told, and is no record of the test
 `
 
 // neighboursLine measures what two good destinations have of two bad ones: one that

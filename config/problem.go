@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -85,7 +86,8 @@ func (ps *Problems) add(p Problem) {
 // Sort orders by file, line and column, and takes out exact repetitions (two
 // decoders that met the same mistake).
 func (ps *Problems) Sort() {
-	slices.SortStableFunc(*ps, func(a, b Problem) int { return comparePos(a.Pos, b.Pos) })
+	all := *ps
+	sort.SliceStable(all, func(i, j int) bool { return comparePos(all[i].Pos, all[j].Pos) < 0 })
 	seen := make(map[Problem]bool, len(*ps))
 	*ps = slices.DeleteFunc(*ps, func(p Problem) bool {
 		again := seen[p]

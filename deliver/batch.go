@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/girok/girok/record"
@@ -127,7 +128,7 @@ func (b *builder) sortRuns() {
 		index[&b.moves[i].c.origin] = i
 	}
 	b.resum = true
-	slices.SortStableFunc(b.items, func(x, y sink.Item) int { return index[x.Origin] - index[y.Origin] })
+	sort.SliceStable(b.items, func(i, j int) bool { return index[b.items[i].Origin] < index[b.items[j].Origin] })
 }
 
 // seal points the items at their payloads, once no more are added.

@@ -7,8 +7,6 @@ package deliver
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/internal/random"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
@@ -106,10 +105,8 @@ func New(opts Options) *Deliverer {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	var token [8]byte
-	_, _ = rand.Read(token[:]) // never fails
 	d := &Deliverer{
-		opts: opts, pace: opts.Pace.orDefaults(), owner: hex.EncodeToString(token[:]),
+		opts: opts, pace: opts.Pace.orDefaults(), owner: fmt.Sprintf("%016x", random.Uint64()),
 		readable: record.Known,
 		poke:     make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}),
 		dests: map[string]*destination{}, decoded: map[string]decoded{}, met: map[record.RunID]uint64{}, told: map[string]bool{},

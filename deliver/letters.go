@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -269,6 +270,9 @@ func Letters(dir string) (list []Letter, err error) {
 		l.File = f
 		list = append(list, l)
 	}
-	slices.SortFunc(list, func(a, b Letter) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.File, b.File)) })
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.File, b.File)) < 0
+	})
 	return list, err
 }

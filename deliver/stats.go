@@ -3,6 +3,7 @@ package deliver
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/girok/girok/record"
@@ -87,8 +88,9 @@ func (d *Deliverer) stats(read bool) (all []Stat) {
 		s.Waiting = waitingOf([]*cursor{c.cursor}, read)
 		all = addStat(all, s)
 	}
-	slices.SortFunc(all, func(a, b Stat) int {
-		return cmp.Or(cmp.Compare(a.Handler, b.Handler), cmp.Compare(a.Target, b.Target))
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(cmp.Compare(a.Handler, b.Handler), cmp.Compare(a.Target, b.Target)) < 0
 	})
 	return all
 }
@@ -171,8 +173,9 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 	for _, c := range d.undeliverable() {
 		add(c.cursor, spool.Refused, c.why.Error(), "")
 	}
-	slices.SortStableFunc(list, func(a, b Backlog) int {
-		return cmp.Or(a.Run.Config.Created.Compare(b.Run.Config.Created), cmp.Compare(a.Run.ID, b.Run.ID))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i].Run, list[j].Run
+		return cmp.Or(a.Config.Created.Compare(b.Config.Created), cmp.Compare(a.ID, b.ID)) < 0
 	})
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/random"
 	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 )
@@ -69,7 +70,7 @@ func prepareDirs(dir string, group int) (runs string, err error) {
 }
 
 func (s *Spool) newWriter(cfg RunConfig, size uint64) *Writer {
-	run := &Run{ID: record.RunID(random64()), Config: cfg}
+	run := &Run{ID: record.RunID(random.Uint64()), Config: cfg}
 	run.Config.Format, run.Config.ID = formatVersion, run.ID.String()
 	run.Config.Created, run.Config.PID = time.Now(), os.Getpid()
 	w := &Writer{run: run, spool: s, size: size, kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}

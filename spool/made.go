@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/girok/girok/internal/random"
 	"github.com/girok/girok/internal/rights"
 	"github.com/girok/girok/record"
 )
@@ -38,7 +39,7 @@ func Make(service string, cfg RunConfig) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Made{ID: record.RunID(random64()), runs: runs, cfg: cfg}
+	m := &Made{ID: record.RunID(random.Uint64()), runs: runs, cfg: cfg}
 	m.cfg.Format, m.cfg.ID, m.cfg.Created, m.cfg.PID = formatVersion, m.ID.String(), time.Now(), os.Getpid()
 	m.name = m.cfg.Created.UTC().Format("20060102T150405Z") + "-" + m.cfg.ID
 	if err := rights.Mkdir(m.hidden()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -191,8 +192,10 @@ func (s *Spool) list() {
 			s.room.oldest = append(s.room.oldest, v)
 		}
 	}
-	slices.SortStableFunc(s.room.oldest, func(a, b deadSegment) int {
-		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.file.seq, b.file.seq))
+	all := s.room.oldest
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.file.seq, b.file.seq)) < 0
 	})
 }
 

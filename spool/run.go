@@ -2,8 +2,6 @@ package spool
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,12 +90,6 @@ const configFile, lockFileName = "config", "write"
 
 // probeEvery limits how often another process's lock is tried.
 const probeEvery = time.Second
-
-func random64() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return max(binary.LittleEndian.Uint64(b[:]), 1)
-}
 
 // openRun opens the folder of a run that somebody wrote. ErrNotExist: it is not
 // born yet, or gone.
@@ -224,7 +217,11 @@ func (r *Run) segments() ([]segmentFile, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(list, func(a, b segmentFile) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.name, b.name)) })
+	// As everywhere for structs: slices.SortFunc is compiled anew for each type.
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.name, b.name)) < 0
+	})
 	return slices.CompactFunc(list, func(a, b segmentFile) bool { return a.seq == b.seq }), nil
 }
 

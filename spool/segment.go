@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/random"
 )
 
 // segment is one file of a run, mapped by its writer. Without a folder (the
@@ -80,7 +81,7 @@ func newSegment(path string, h header, populate uint64, large bool) (*segment, e
 
 // renew is the header with what is new at every use of a file.
 func (h header) renew() header {
-	h.checksum, h.created, h.salt = crc32c, time.Now().UnixNano(), random64()
+	h.checksum, h.created, h.salt = crc32c, time.Now().UnixNano(), random.Uint64()
 	return h
 }
 

@@ -4,10 +4,10 @@
 package tree
 
 import (
-	"cmp"
 	"log/slog"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -450,7 +450,7 @@ func (t *Tree) Loggers() []LoggerConfig {
 			list = append(list, n.settings())
 		}
 	}
-	slices.SortFunc(list, func(a, b LoggerConfig) int { return cmp.Compare(a.Name, b.Name) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list
 }
 

@@ -4,8 +4,6 @@ package control
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/girok/girok/internal/random"
 )
 
 // place is a socket and the folder around it, which is the user's own.
@@ -62,9 +62,7 @@ func folders() (dirs []string) {
 
 // listenIn tries again where a program that ends has just removed the folder.
 func listenIn(dir string) (l *listener, p place, err error) {
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	p = place{dir: dir, socket: filepath.Join(dir, hex.EncodeToString(id[:])+suffix)}
+	p = place{dir: dir, socket: filepath.Join(dir, fmt.Sprintf("%016x", random.Uint64())+suffix)}
 	if len(p.socket) > maxPath {
 		return nil, p, fmt.Errorf("%s is too long for a socket: %d bytes, at most %d", p.socket, len(p.socket), maxPath)
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,7 +118,10 @@ func asides(path string) ([]aside, error) {
 			list = append(list, aside{filepath.Join(filepath.Dir(path), e.Name()), m[1], max(n, 1), m[3] != ""})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b aside) int { return cmp.Or(strings.Compare(a.label, b.label), cmp.Compare(a.n, b.n)) })
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(strings.Compare(a.label, b.label), cmp.Compare(a.n, b.n)) < 0
+	})
 	return list, nil
 }
 
