@@ -90,7 +90,7 @@ const retryMake = 100 * time.Millisecond
 
 // kickEvery: an append that crosses a multiple of this many bytes wakes the
 // background, so that its pace follows the bytes and it can sleep long.
-const kickEvery = 256 << 10
+const kickEvery = 1 << 20
 
 // Append commits one record's payload, whose first 8 bytes are its mask. When
 // it returns nil the record survives the death of the process. It never waits
