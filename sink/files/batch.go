@@ -19,17 +19,18 @@ import (
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
 )
 
-// mark is what the journal has of a batch: its file's name. It keeps that whatever
-// version makes the file in the end.
+// mark is what the journal has of a batch: the name of its file, in each folder that
+// it has records for. It keeps that whatever version makes the file in the end.
 type mark struct {
 	File string `json:"file,omitempty"` // "": the batch has no rows
 }
 
-// Prepare implements sink.Journaled: it makes the file, unless it is there.
+// Prepare implements sink.Journaled: it makes the files, unless they are there.
 func (s *store) Prepare(ctx context.Context, b *sink.Batch, _ sink.Mark) (sink.Mark, error) {
-	s.name, s.made = "", ""
+	s.name, s.made = "", nil
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -37,13 +38,29 @@ func (s *store) Prepare(ctx context.Context, b *sink.Batch, _ sink.Mark) (sink.M
 	if err != nil {
 		return nil, err
 	}
-	if m.File != "" && b.Len() > 0 {
+	if m.File != "" {
 		if err := s.make(ctx, b, m.File); err != nil {
+			s.made = nil
 			return nil, failed(err)
 		}
 	}
 	s.name = b.Name
 	return json.Marshal(m)
+}
+
+// make makes the file of each part of a batch.
+func (s *store) make(ctx context.Context, b *sink.Batch, name string) error {
+	parts, err := s.parts.Cut(b)
+	if err != nil {
+		return err
+	}
+	s.folders.Trim()
+	for i := range parts {
+		if err := s.makePart(ctx, &parts[i], name); err != nil {
+			return parts[i].Of(err)
+		}
+	}
+	return nil
 }
 
 func (s *store) markOf(b *sink.Batch) (m mark, err error) {
@@ -82,25 +99,26 @@ func fileName(first time.Time, batch string) string {
 	return first.UTC().Format("20060102T150405Z") + "-" + name
 }
 
-// make makes the file of a batch under a name that begins with a dot, unless the
-// batch is in.
-func (s *store) make(ctx context.Context, b *sink.Batch, name string) error {
-	if err := s.look(); err != nil {
+// makePart makes the file of a part under a name that begins with a dot, unless it is
+// in.
+func (s *store) makePart(ctx context.Context, p *table.Part, name string) error {
+	f := s.folders.At(p.Table)
+	if err := s.look(f); err != nil {
 		return err
 	}
-	as := filepath.Join(s.dir, name)
+	as := filepath.Join(f.dir, name)
 	switch _, err := os.Lstat(as); {
 	case err == nil:
 		return nil // whatever is in it: the name says which records they are
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	made := filepath.Join(s.dir, hidden+name)
-	if err := s.write(ctx, b, made); err != nil {
-		_ = os.Remove(made) // it is made anew; what can't be removed is swept one day
+	path := filepath.Join(f.dir, hidden+name)
+	if err := s.write(ctx, f.mapper, p.Batch, path); err != nil {
+		_ = os.Remove(path) // it is made anew; what can't be removed is swept one day
 		return err
 	}
-	s.made, s.as = made, as
+	s.made = append(s.made, made{path, as})
 	return nil
 }
 
@@ -119,7 +137,7 @@ func pieces(n int) int {
 }
 
 // write writes all rows of a batch to a file, and puts it on the disk.
-func (s *store) write(ctx context.Context, b *sink.Batch, path string) (err error) {
+func (s *store) write(ctx context.Context, m *table.Mapper, b *sink.Batch, path string) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
@@ -128,11 +146,11 @@ func (s *store) write(ctx context.Context, b *sink.Batch, path string) (err erro
 	out := bufio.NewWriterSize(f, pieces(writeSize))
 	if s.config.Compress == "gzip" {
 		z := gzip.NewWriter(out)
-		if err = s.rows(ctx, b, z); err == nil {
+		if err = s.rows(ctx, m, b, z); err == nil {
 			err = z.Close()
 		}
 	} else {
-		err = s.rows(ctx, b, out)
+		err = s.rows(ctx, m, b, out)
 	}
 	if err == nil {
 		err = out.Flush()
@@ -144,14 +162,14 @@ func (s *store) write(ctx context.Context, b *sink.Batch, path string) (err erro
 }
 
 // rows writes the rows of a batch. All that are bad are named at once.
-func (s *store) rows(ctx context.Context, b *sink.Batch, to io.Writer) error {
-	s.mapper.Add(s.mapper.Discover(b))
-	f := formatOf(s.config.Format, s.mapper.Columns())
+func (s *store) rows(ctx context.Context, m *table.Mapper, b *sink.Batch, to io.Writer) error {
+	m.Add(m.Discover(b))
+	f := formatOf(s.config.Format, m.Columns())
 	s.lines = f.begin(s.lines[:0])
 	var bad []sink.RowError
 	for i := range b.Len() {
-		s.mapper.Reset()
-		values, err := s.mapper.Row(b, i, s.values[:0])
+		m.Reset()
+		values, err := m.Row(b, i, s.values[:0])
 		s.values = values
 		if errors.Is(err, record.ErrEncoding) {
 			return err

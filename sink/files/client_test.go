@@ -12,8 +12,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/sink/table"
 )
 
 // jsonString is a string that stood as such in a line: the suite tells it from text
@@ -156,6 +158,9 @@ func place(more string) func(t *testing.T) sinktest.Place {
 		return sinktest.Place{
 			Config: fmt.Sprintf("path: %q\ntable: logs\ncreate: true\n%s", path, more),
 			Rows:   func(t testing.TB) []map[string]any { return readAll(t, dir) },
+			Tables: &sinktest.Tables{Name: "logs/service={service}/date={date}", Rows: func(t testing.TB, day time.Time) []map[string]any {
+				return readAll(t, filepath.Join(dir, "service=sinktest", "date="+day.Format(table.DateInFolder)))
+			}},
 			DropTable: func(t testing.TB) {
 				if err := os.RemoveAll(path); err != nil {
 					t.Fatal(err)
@@ -170,7 +175,7 @@ func TestConformance(t *testing.T) {
 		"ndjson": "", "csv": "format: csv\n", "ndjson.gz": "compress: gzip\n", "csv.gz": "format: csv\ncompress: gzip\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: place(more)})
+			sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, Tables: true, New: place(more)})
 		})
 	}
 }

@@ -14,9 +14,10 @@
 //
 // # How a batch is recognised
 //
-// A file is named after the time of its first record and the batch. It is made under
-// a name that begins with a dot, put on the disk, and renamed. So a batch that comes
-// again finds its file, or makes it anew.
+// A file is named after the time of the batch's first record and the batch. It is
+// made under a name that begins with a dot, put on the disk, and renamed. So a batch
+// that comes again finds its file, or makes it anew. With {date} in the name of the
+// table a batch has a file of this name in the folder of each day.
 package files
 
 import (
@@ -53,10 +54,14 @@ type Config struct {
 // Validate implements config.Validator.
 func (c *Config) Validate(at *config.At) {
 	c.Config.Validate(at)
-	switch name := c.Table; {
-	case name == "": // told already
-	case strings.HasPrefix(name, "."), strings.ContainsAny(name, `/\`):
-		at.Problem("table", "is the name of a folder in path: it can't begin with a dot, nor hold %q", `/\`)
+	if c.Table == "" {
+		return // told already
+	}
+	for name := range strings.SplitSeq(c.Table, "/") {
+		if name == "" || strings.HasPrefix(name, ".") || strings.Contains(name, `\`) {
+			at.Problem("table", `is the name of a folder in path, or of folders in it (logs/date={date}): none can be empty, begin with a dot or hold "\\"`)
+			return
+		}
 	}
 }
 
@@ -83,26 +88,39 @@ func (c *Config) extension() string {
 	return ext
 }
 
-// store is one handler's table: a folder.
+// store is one handler's table, or those of its name: folders.
 type store struct {
-	config Config
-	env    sink.Env
-	dir    string
-	mapper *table.Mapper
-	values []table.Value
-	lines  []byte
-	ready  bool // the folder was looked at
+	config  Config
+	path    string // the folder of the tables
+	parts   *table.Parts
+	folders table.Set[*folder]
+	values  []table.Value
+	lines   []byte
 
 	name string // of the batch that was prepared
-	made string // the file that was made for it; "" if there is nothing to do
-	as   string // what it is to be called
+	made []made // the files of it that have no name yet
 }
 
+// folder is one table.
+type folder struct {
+	dir    string
+	mapper *table.Mapper
+	ready  bool // it was looked at
+}
+
+// made is a file that is whole, and what it is to be called.
+type made struct{ path, as string }
+
 func open(_ context.Context, env sink.Env, c Config) (sink.Sink, error) {
-	s := &store{config: c, env: env, dir: filepath.Join(c.Endpoint(env), c.Table)}
+	s := &store{config: c, path: c.Endpoint(env), parts: c.NewParts(env, table.DateInFolder)}
 	json := c.Format == "ndjson"
-	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location), NoNaN: json, NoInf: json})
-	if err := s.look(); err != nil {
+	s.folders.New = func(name string) *folder {
+		return &folder{
+			dir:    filepath.Join(s.path, filepath.FromSlash(name)),
+			mapper: table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location), NoNaN: json, NoInf: json}),
+		}
+	}
+	if err := s.look(s.folders.At(s.parts.Now())); err != nil {
 		return nil, failed(err)
 	}
 	return s, nil
@@ -111,11 +129,11 @@ func open(_ context.Context, env sink.Env, c Config) (sink.Sink, error) {
 // Close implements sink.Sink. What was made and not renamed is made anew by whoever
 // has the journal.
 func (s *store) Close() error {
-	s.name, s.made = "", ""
+	s.name, s.made = "", nil
 	return nil
 }
 
-// Write implements sink.Sink: the file that was made gets its name.
+// Write implements sink.Sink: the files that were made get their name.
 func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	if b.Name != s.name {
 		return fmt.Errorf("batch %s was not prepared", b.Name)
@@ -123,10 +141,12 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.made == "" {
-		return nil
+	list := s.made
+	s.name, s.made = "", nil
+	for _, f := range list {
+		if err := publish(f); err != nil {
+			return failed(err)
+		}
 	}
-	made := s.made
-	s.name, s.made = "", ""
-	return failed(s.publish(made, s.as))
+	return nil
 }

@@ -215,7 +215,7 @@ func TestRefused(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for keys, want := range map[string]string{
-		"path: x\ntable: a/b\n":                   "is the name of a folder",
+		"path: x\ntable: a//b\n":                  "is the name of a folder",
 		"path: x\ntable: .a\n":                    "is the name of a folder",
 		"path: x\ntable: a\nformat: parquet\n":    "parquet",
 		"path: x\ntable: a\ncompress: snappy\n":   "snappy",
@@ -246,5 +246,37 @@ func TestKeys(t *testing.T) {
 	}
 	if a, b := c.Endpoint(sink.Env{Dir: dir}), c.Endpoint(sink.Env{Dir: link}); a != b || a != filepath.Join(dir, "data") {
 		t.Errorf("endpoints %s and %s", a, b)
+	}
+}
+
+// A kill between the names of two files: the batch comes again and each file is there
+// once.
+func TestHalfNamed(t *testing.T) {
+	l := newLake(t, "create: true\n")
+	top := filepath.Dir(l.dir)
+	l.keys = strings.Replace(l.keys, "table: logs", "table: logs/{date}", 1)
+	l.must(l.open())
+	dated := func(day int, message string) sinktest.Record {
+		r := sinktest.Log(message)
+		r.Time = time.Date(2026, 11, day, 12, 0, 0, 0, time.UTC)
+		return r
+	}
+	b := sinktest.Batch("lake", l.run.Part(dated(25, "a"), dated(26, "b"), dated(25, "a2")))
+	mark, err := l.s.Prepare(ctx, b, nil)
+	l.must(err)
+	second := filepath.Join(top, "logs", "2026-11-26")
+	l.must(os.Rename(second, second+".away"))
+	if err := l.s.Write(ctx, b); err == nil {
+		t.Fatal("a file was named in a folder that is not there")
+	}
+	l.must(os.Rename(second+".away", second))
+	l.must(l.open()) // another process
+	b.Mark = mark
+	l.must(l.send(b))
+	for day, want := range map[string]int{"2026-11-25": 2, "2026-11-26": 1} {
+		dir := filepath.Join(top, "logs", day)
+		if rows, files := readAll(t, dir), filesOf(t, dir); len(rows) != want || len(files) != 1 {
+			t.Errorf("%s: %d rows in %q, want %d in one file", day, len(rows), files, want)
+		}
 	}
 }

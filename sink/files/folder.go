@@ -21,20 +21,20 @@ const hidden = ".girok-"
 // leftAfter is when a file that was not finished is nobody's any more.
 const leftAfter = 24 * time.Hour
 
-// look makes the folder, if it may, and once removes what was never finished.
-func (s *store) look() error {
-	st, err := os.Stat(s.dir)
+// look makes a folder, if it may, and once removes what was never finished.
+func (s *store) look(f *folder) error {
+	st, err := os.Stat(f.dir)
 	switch {
 	case err == nil && !st.IsDir():
-		return &sink.Refused{Err: fmt.Errorf("%s is not a folder", s.dir), Remedy: "move it away, or give the handler another path or table"}
+		return &sink.Refused{Err: fmt.Errorf("%s is not a folder", f.dir), Remedy: "move it away, or give the handler another path or table"}
 	case errors.Is(err, fs.ErrNotExist) && !s.config.Create:
 		return &sink.Refused{Err: err, Remedy: "create: true makes the folder, or make it"}
 	case errors.Is(err, fs.ErrNotExist):
-		err = makeAll(s.dir)
+		err = makeAll(f.dir)
 	}
-	if err == nil && !s.ready {
-		s.ready = true
-		s.sweep()
+	if err == nil && !f.ready {
+		f.ready = true
+		f.sweep()
 	}
 	return err
 }
@@ -55,8 +55,8 @@ func makeAll(dir string) error {
 
 // sweep removes files that were begun by a process that died, and whose batch did
 // not come again.
-func (s *store) sweep() {
-	entries, err := os.ReadDir(s.dir)
+func (f *folder) sweep() {
+	entries, err := os.ReadDir(f.dir)
 	if err != nil {
 		return // told when a batch can't be written
 	}
@@ -65,18 +65,18 @@ func (s *store) sweep() {
 			continue
 		}
 		if st, err := e.Info(); err == nil && time.Since(st.ModTime()) > leftAfter {
-			_ = os.Remove(filepath.Join(s.dir, e.Name()))
+			_ = os.Remove(filepath.Join(f.dir, e.Name()))
 		}
 	}
 }
 
 // publish gives a file that is whole its name.
-func (s *store) publish(made, as string) error {
+func publish(f made) error {
 	crash.At(crash.Sent)
-	if err := os.Rename(made, as); err != nil {
+	if err := os.Rename(f.path, f.as); err != nil {
 		return err
 	}
-	return syncDir(s.dir)
+	return syncDir(filepath.Dir(f.as))
 }
 
 // syncDir puts the names in a folder on the disk, where folders can be synced.

@@ -29,6 +29,8 @@ type Subject struct {
 	New func(t *testing.T) Place
 	// Columns says that the kind has the keys of package table.
 	Columns bool
+	// Tables says that Place.Tables is set: the table's name may hold {date}.
+	Tables bool
 	// NUL says that texts may hold the character NUL.
 	NUL bool
 }
@@ -42,6 +44,8 @@ type Place struct {
 	// Rows reads all rows, in any order, by another client; columns that are NULL
 	// are nil or absent. nil if there is no table.
 	Rows func(t testing.TB) []map[string]any
+	// Tables is where the records of a day have a table of their own.
+	Tables *Tables
 	// What another client can do to the place; nil where it makes no sense.
 	DropTable     func(t testing.TB)
 	DropPositions func(t testing.TB)              // all rows of girok_position
@@ -74,6 +78,9 @@ func Run(t *testing.T, s Subject) {
 	}
 	if s.Columns {
 		runColumns(t, s, run)
+	}
+	if s.Tables {
+		runTables(run)
 	}
 }
 

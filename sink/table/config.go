@@ -12,7 +12,7 @@ import (
 // own configuration, set DefaultConfig's values in its defaults, and call
 // Validate from its Validate.
 type Config struct {
-	Table      string  `yaml:"table,required" doc:"the table that the rows go to"`
+	Table      string  `yaml:"table,required" doc:"the table that the rows go to. {service} in its name is the service, {date} the day of a record"`
 	Schema     string  `yaml:"schema" enum:"logs" doc:"the columns of a table without columns of its own"`
 	Columns    Columns `yaml:"columns" doc:"a map from columns to where they come from: level: levelname, or score: {from: attr.score, type: float}"`
 	Rest       string  `yaml:"rest" doc:"the JSON column that takes every attribute without a column of its own; drop loses them"`
@@ -47,8 +47,8 @@ func (c *Config) Validate(at *config.At) {
 }
 
 func (c *Config) validateTable(at *config.At) {
-	if strings.ContainsAny(c.Table, "{}") {
-		at.Problem("table", "placeholders are not possible in the name of this table")
+	if _, err := placeholders(c.Table); err != nil {
+		at.Problem("table", "%v", err)
 	}
 	if !plainName(c.Table) {
 		at.Problem("table", "a name can't hold control characters")

@@ -110,7 +110,8 @@ func (c *Config) Validate(at *config.At) {
 	if r.dataset == "" {
 		at.Problem("dataset", "is missing: write table: dataset.table, or the key dataset")
 	}
-	if !plainName.MatchString(r.table) {
+	c.OneTable(at, "a partition holds a day: partition: {by: created_at}")
+	if !plainName.MatchString(strings.NewReplacer("{service}", "s", "{date}", "d").Replace(r.table)) {
 		at.Problem("table", "want letters, digits and _ in the name of a table, got %q", r.table)
 	}
 	if c.Insecure && c.KeyFile != "" {

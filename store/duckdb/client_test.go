@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	driver "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/sink/table"
 )
 
 // client runs SQL through database/sql, another way than the sink's. In one
@@ -105,8 +107,11 @@ func newPlace(t *testing.T) sinktest.Place {
 		return func(t testing.TB) { run(t, path, query) }
 	}
 	return sinktest.Place{
-		Config:        "path: '" + path + "'\ntable: logs\ncreate: true\n",
-		Rows:          func(t testing.TB) []map[string]any { return readTable(t, path, "logs") },
+		Config: "path: '" + path + "'\ntable: logs\ncreate: true\n",
+		Rows:   func(t testing.TB) []map[string]any { return readTable(t, path, "logs") },
+		Tables: &sinktest.Tables{Name: "logs_{service}_{date}", Rows: func(t testing.TB, day time.Time) []map[string]any {
+			return readTable(t, path, "logs_sinktest_"+day.Format(table.DateInName))
+		}},
 		DropTable:     do("drop view logs_daily; drop table logs"),
 		DropPositions: do("delete from girok_position"),
 		DropColumn:    func(t testing.TB, name string) { run(t, path, "alter table logs drop column "+quote(name)) },
@@ -117,5 +122,5 @@ func newPlace(t *testing.T) sinktest.Place {
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: newPlace})
+	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, Tables: true, New: newPlace})
 }

@@ -21,6 +21,7 @@ const positionDDL = `create table if not exists ` + positionTable + ` (
 
 // DDL is what `create: true` does, as SQL.
 func (c Config) DDL(env sink.Env) string {
+	c.Config = c.Named(env, table.DateInName, time.Now())
 	return strings.Join(statements(c, c.Location(env.Location)), ";\n") + ";\n"
 }
 

@@ -74,7 +74,7 @@ func TestMistakesHavePlaces(t *testing.T) {
 		"path: 'a?b'\ntable: logs\n":                "a.yaml:1:7: path: want the path of a file, without ? and %",
 		"path: 'a%'\ntable: logs\n":                 "a.yaml:1:7: path: want the path of a file, without ? and %",
 		"path: a\ntable: girok_position\n":          "a.yaml:2:8: table: the name \"girok_position\" is taken",
-		"path: a\ntable: logs_{service}\n":          "a.yaml:2:8: table: placeholders",
+		"path: a\ntable: logs_{host}\n":             "a.yaml:2:8: table: there is no placeholder {host}",
 		"path: a\ntable: logs\nmemory: 1MiB\n":      "a.yaml:3:9: memory: want",
 		"path: a\ntable: logs\nbatch: {age: 1}":     "a.yaml:3:14: batch.age: want a duration",
 		"path: a\ntable: logs\nbatch: {records: 0}": "batch.records: want",

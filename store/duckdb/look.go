@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/table"
@@ -14,7 +15,8 @@ import (
 // Look implements sink.Looker. Where another process has the file open it tells
 // that, and no more.
 func (c Config) Look(ctx context.Context, env sink.Env) ([]sink.Finding, error) {
-	s := &store{config: c, env: env, path: c.Endpoint(env)}
+	c.Config = c.Named(env, table.DateInName, time.Now())
+	s := &store{target: &target{config: c}, env: env, path: c.Endpoint(env)}
 	file, there, err := c.LookAtFile(s.path, c.DDL(env))
 	if err != nil {
 		return nil, s.failed(err)

@@ -12,33 +12,49 @@ import (
 	"github.com/girok/girok/sink/table"
 )
 
-// store is one handler's table. It has one connection, opened when it is needed
-// and closed when the file is not what it was.
+// store is one handler's table, or those of its name. It has one connection, opened
+// when it is needed and closed when the file is not what it was.
 type store struct {
-	config Config
-	env    sink.Env
-	path   string
-	mapper *table.Mapper
-	owner  string
+	*target // the table that is written to
+	targets table.Set[*target]
+	parts   *table.Parts
+	env     sink.Env
+	path    string
+	owner   string
 
-	conn    *conn
-	checked bool   // the tables are there
-	names   []name // of the table's columns
-	values  []table.Value
-	text    arena
+	conn   *conn
+	values []table.Value
+	text   arena
 
 	asked asked // what others read of it; the rest is deliver's goroutine's alone
 }
 
+// target is one table.
+type target struct {
+	config  Config // with its name
+	mapper  *table.Mapper
+	checked bool   // it is there, and the position's
+	names   []name // of its columns
+}
+
 func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
-	s := &store{config: c, env: env, path: c.Endpoint(env)}
-	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location)})
+	s := &store{env: env, path: c.Endpoint(env), parts: c.NewParts(env, table.DateInName)}
+	s.targets.New = func(name string) *target {
+		t := &target{config: c}
+		t.config.Table = name
+		t.mapper = table.NewMapper(&t.config.Config, table.Options{Location: c.Location(env.Location)})
+		return t
+	}
+	s.enter(s.parts.Now())
 	if err := s.do(ctx, func() error { return nil }); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
+
+// enter makes a table the one that is written to.
+func (s *store) enter(name string) { s.target = s.targets.At(name) }
 
 // Close closes the database, if no other handler has it open. DuckDB writes then
 // what is in its log into the file.
@@ -59,7 +75,7 @@ func (s *store) leave() {
 }
 
 // forget forgets what is known of the tables.
-func (s *store) forget() { s.checked = false }
+func (s *store) forget() { s.targets.Each(func(t *target) { t.checked = false }) }
 
 // do runs f with a connection and tables that are there, and gives its error a
 // class.
@@ -127,7 +143,8 @@ func (s *store) connect() error {
 	})
 }
 
-// check looks at the tables if that was not done since the last error.
+// check looks at the table that is written to if that was not done since the last
+// error.
 func (s *store) check() error {
 	if s.checked {
 		return nil

@@ -14,16 +14,32 @@ import (
 
 // Write implements sink.Sink.
 func (s *store) Write(ctx context.Context, b *sink.Batch) error {
-	err := s.do(ctx, func() error {
-		if err := s.grow(b); err != nil {
-			return err
+	parts, err := s.parts.Cut(b)
+	if err != nil {
+		return err
+	}
+	s.targets.Trim()
+	s.enter(s.parts.First(parts))
+	at := 0
+	err = s.do(ctx, func() error {
+		for i := range parts {
+			s.enter(parts[i].Table)
+			if err := s.check(); err != nil {
+				return err
+			}
+			if err := s.grow(parts[i].Batch); err != nil {
+				return err
+			}
 		}
 		return s.conn.transaction(func() error {
 			if err := s.begins(b); err != nil {
 				return err
 			}
-			if err := s.insert(ctx, b); err != nil {
-				return err
+			for at = range parts {
+				s.enter(parts[at].Table)
+				if err := s.insert(ctx, parts[at].Batch); err != nil {
+					return parts[at].Of(err)
+				}
 			}
 			if err := s.move(b.Moves); err != nil {
 				return err
@@ -35,9 +51,9 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 		return nil
 	}
 	var reject *sink.Reject
-	if errors.As(err, &reject) && len(reject.Rows) == 0 && b.Len() <= searched {
-		if err := s.do(ctx, func() error { return s.search(ctx, b, reject) }); err != nil {
-			return err
+	if errors.As(err, &reject) && len(reject.Rows) == 0 && at < len(parts) && parts[at].Len() <= searched {
+		if err := s.do(ctx, func() error { return s.search(ctx, parts[at].Batch, reject) }); err != nil {
+			return parts[at].Of(err)
 		}
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 	"github.com/girok/girok/internal/pgtest"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/sink/table"
 )
 
 func TestMain(m *testing.M) {
@@ -68,8 +69,11 @@ func conformance(more string) func(t *testing.T) sinktest.Place {
 			return func(t testing.TB) { p.run(t, sql) }
 		}
 		return sinktest.Place{
-			Config:        p.keys() + "create: true\n" + more,
-			Rows:          func(t testing.TB) []map[string]any { return p.rows(t, "logs") },
+			Config: p.keys() + "create: true\n" + more,
+			Rows:   func(t testing.TB) []map[string]any { return p.rows(t, "logs") },
+			Tables: &sinktest.Tables{Name: p.schema + ".logs_{service}_{date}", Rows: func(t testing.TB, day time.Time) []map[string]any {
+				return p.rows(t, "logs_sinktest_"+day.Format(table.DateInName))
+			}},
 			DropTable:     do("drop table logs cascade"),
 			DropPositions: do("delete from girok_position"),
 			AgePositions:  do("update girok_position set moved_at = moved_at - interval '31 days'"),
@@ -82,7 +86,7 @@ func conformance(more string) func(t *testing.T) sinktest.Place {
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: conformance("")})
+	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, Tables: true, New: conformance("")})
 }
 
 func testEnv() sink.Env {

@@ -30,7 +30,7 @@ func TestMistakesHavePlaces(t *testing.T) {
 		"dsn: host=a\nuser: b\ntable: logs\n":                      "a.yaml:2:7: user: dsn says it already",
 		"host: a\ndatabase: d\ntable: logs.\n":                     "a.yaml:3:8: table: want table or schema.table",
 		"host: a\ndatabase: d\ntable: s.girok_position\n":          "a.yaml:3:8: table: the name \"girok_position\" is taken",
-		"host: a\ndatabase: d\ntable: logs_{service}\n":            "a.yaml:3:8: table: placeholders",
+		"host: a\ndatabase: d\ntable: logs_{host}\n":               "a.yaml:3:8: table: there is no placeholder {host}",
 		"host: a\ndatabase: d\nport: 99999\ntable: logs\n":         "a.yaml:3:7: port: want a whole number from 1 to 65,535",
 		"host: a\ndatabase: d\nsslmode: on\ntable: logs\n":         "a.yaml:3:10: sslmode: want one of disable",
 		"host: a\ndatabase: d\ntable: " + long + "\n":              "table: a name has at most 63 bytes",

@@ -16,6 +16,7 @@ const positionTable = "girok_position"
 
 // DDL is what `create: true` does, as SQL.
 func (c Config) DDL(env sink.Env) string {
+	c.Config = c.Named(env, table.DateInName, time.Now())
 	schema, name := split(c.Table)
 	list := []string{}
 	if schema != "" {

@@ -74,7 +74,7 @@ func (s *store) failed(ctx context.Context, err error) error {
 	if errors.As(err, &reject) || errors.As(err, &fenced) {
 		return err
 	}
-	s.tables = nil
+	s.forget()
 	var refused *sink.Refused
 	if errors.As(err, &refused) {
 		return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/table"
@@ -15,7 +16,8 @@ import (
 
 // Look implements sink.Looker, in a transaction that reads only.
 func (c Config) Look(ctx context.Context, env sink.Env) ([]sink.Finding, error) {
-	l := &looking{store: store{config: c, env: env}}
+	c.Config = c.Named(env, table.DateInName, time.Now())
+	l := &looking{store: store{target: &target{config: c}, env: env}}
 	defer l.leave()
 	err := l.look(ctx)
 	return l.found, l.failed(ctx, err)

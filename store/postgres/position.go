@@ -12,6 +12,7 @@ import (
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
 )
 
 // standing is what a position's row says.
@@ -168,24 +169,30 @@ func (s *store) begins(b *sink.Batch, r *pgconn.Result) error {
 }
 
 // move moves the positions: the last statement of a batch's transaction. In the
-// same round trip it looks whether the table is still what the rows were made for:
-// from COPY on its lock is held.
-func (s *store) move(ctx context.Context, b *sink.Batch) error {
+// same round trip it looks whether the tables are still what the rows were made for:
+// from COPY on their locks are held.
+func (s *store) move(ctx context.Context, b *sink.Batch, parts []table.Part) error {
 	of := func(f func(sink.Move) string) string { return textArray(b.Moves, f) }
 	runs := of(func(m sink.Move) string { return m.Run.String() })
-	r, err := run(ctx, s.conn, s.tables.columnsNow(), stmt{"update " + s.tables.position + ` p set next = m.next, idx = m.idx, moved_at = now()
+	var list []stmt
+	for _, p := range parts {
+		list = append(list, s.targets.At(p.Table).tables.columnsNow())
+	}
+	r, err := run(ctx, s.conn, append(list, stmt{"update " + s.tables.position + ` p set next = m.next, idx = m.idx, moved_at = now()
 from unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]) as m (run, lo, lo_idx, next, idx)
 where p.service = $1 and p.handler = $2 and p.owner = $3 and p.run = m.run and p.next = m.lo and p.idx = m.lo_idx`,
 		[]string{s.env.Service, s.env.Handler, s.owner, runs,
 			of(func(m sink.Move) string { return number(m.From.Position) }), of(func(m sink.Move) string { return number(m.From.Index) }),
-			of(func(m sink.Move) string { return number(m.To.Position) }), of(func(m sink.Move) string { return number(m.To.Index) })}})
+			of(func(m sink.Move) string { return number(m.To.Position) }), of(func(m sink.Move) string { return number(m.To.Index) })}})...)
 	if err != nil {
 		return err
 	}
-	if b.Len() > 0 && fingerprint(r[0]) != s.tables.print {
-		return errChanged
+	for i, p := range parts {
+		if fingerprint(r[i]) != s.targets.At(p.Table).tables.print {
+			return errChanged
+		}
 	}
-	if int(r[1].CommandTag.RowsAffected()) == len(b.Moves) {
+	if int(r[len(parts)].CommandTag.RowsAffected()) == len(b.Moves) {
 		return nil
 	}
 	// Something moved them since the beginning: this owner's own transaction, whose

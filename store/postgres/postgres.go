@@ -76,6 +76,8 @@ func (c *Config) Validate(at *config.At) {
 	c.validatePlace(at)
 	schema, name := split(c.Table)
 	switch {
+	case strings.Contains(schema, "{date}"):
+		at.Problem("table", "{date} can't stand in the name of the schema, where %s is too", positionTable)
 	case strings.HasPrefix(c.Table, ".") || strings.HasSuffix(c.Table, "."):
 		at.Problem("table", "want table or schema.table, got %q", c.Table)
 	case len(name) > maxName || len(schema) > maxName:

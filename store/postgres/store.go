@@ -13,31 +13,55 @@ import (
 	"github.com/girok/girok/sink/table"
 )
 
-// store is one handler's table. It has one connection, opened when it is needed
-// and given up after an error that is not about rows.
+// store is one handler's table, or those of its name. It has one connection, opened
+// when it is needed and given up after an error that is not about rows.
 type store struct {
-	config Config
-	env    sink.Env
-	mapper *table.Mapper
-	owner  string
+	*target // the table that is written to
+	targets table.Set[*target]
+	parts   *table.Parts
+	env     sink.Env
+	owner   string
 
-	conn   *pgconn.PgConn
-	again  bool      // conn is not the first since positions were claimed
-	tables *tables   // nil: to be looked at
-	ahead  partition // what was made ahead
-	room   []byte    // for rows
+	conn  *pgconn.PgConn
+	again bool   // conn is not the first since positions were claimed
+	room  []byte // for rows
 
 	asked asked // what others read of it; the rest is deliver's goroutine's alone
 }
 
+// target is one table.
+type target struct {
+	config Config // with its name
+	mapper *table.Mapper
+	tables *tables   // nil: to be looked at
+	ahead  partition // what was made ahead
+}
+
 func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
-	s := &store{config: c, env: env}
-	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location)})
+	s := &store{env: env, parts: c.NewParts(env, table.DateInName)}
+	s.targets.New = func(name string) *target {
+		t := &target{config: c}
+		t.config.Table = name
+		t.mapper = table.NewMapper(&t.config.Config, table.Options{Location: c.Location(env.Location)})
+		return t
+	}
+	if schema, name := split(s.parts.Now()); max(len(schema), len(name)) > maxName {
+		return nil, &sink.Refused{Err: fmt.Errorf("the name %s has more than %d bytes, which PostgreSQL would cut off", s.parts.Now(), maxName), Remedy: "give the table a shorter name"}
+	}
+	s.enter(s.parts.Now())
 	if err := s.do(ctx, func(context.Context) error { return nil }); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// enter makes a table the one that is written to.
+func (s *store) enter(name string) { s.target = s.targets.At(name) }
+
+// forget forgets what is known of the tables.
+func (s *store) forget() {
+	s.targets.Each(func(t *target) { t.tables = nil })
 }
 
 // name is what the server's lists of sessions show.
@@ -58,7 +82,8 @@ func (s *store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = s.conn.Close(ctx)
-	s.conn, s.tables = nil, nil
+	s.conn = nil
+	s.forget()
 }
 
 // do runs f with a connection and tables that are there, and gives its error a
@@ -68,7 +93,7 @@ func (s *store) do(ctx context.Context, f func(context.Context) error) error {
 	defer cancel()
 	err := s.try(limited, f)
 	if isOfSchema(err) { // the tables are not what they were: look at them again
-		s.tables = nil
+		s.forget()
 		err = s.try(limited, f)
 	}
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
@@ -95,12 +120,19 @@ func (s *store) try(ctx context.Context, f func(context.Context) error) error {
 		s.conn, s.again = conn, s.owner != ""
 		s.asked.open()
 	}
-	if s.tables == nil {
-		if err := s.checkTables(ctx); err != nil {
-			return err
-		}
+	if err := s.check(ctx); err != nil {
+		return err
 	}
 	return f(ctx)
+}
+
+// check looks at the table that is written to if that was not done since the last
+// error.
+func (s *store) check(ctx context.Context) error {
+	if s.tables != nil {
+		return nil
+	}
+	return s.checkTables(ctx)
 }
 
 // begin are the first statements of each transaction. Its limits are its own, so

@@ -3,10 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
 )
 
 // Write implements sink.Sink.
@@ -14,17 +16,23 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	if b.Len() == 0 && len(b.Moves) == 0 {
 		return ctx.Err()
 	}
-	err := s.do(ctx, func(ctx context.Context) error {
-		if err := s.grow(ctx, b); err != nil {
+	parts, err := s.parts.Cut(b)
+	if err != nil {
+		return err
+	}
+	s.targets.Trim()
+	s.enter(s.parts.First(parts))
+	err = s.do(ctx, func(ctx context.Context) error {
+		if err := s.prepare(ctx, parts); err != nil {
 			return err
 		}
-		if err := s.partitions(ctx, b); err != nil {
-			return err
-		}
-		err := s.write(ctx, b)
+		at, err := s.write(ctx, b, parts)
 		var bad *badRow
 		if errors.As(err, &bad) {
-			return s.search(ctx, b, bad)
+			err = s.search(ctx, parts[at].Batch, bad)
+		}
+		if at < len(parts) {
+			err = parts[at].Of(err)
 		}
 		return err
 	})
@@ -34,17 +42,46 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	return err
 }
 
-// write is the transaction of a batch: rows, then position. Four round trips.
-func (s *store) write(ctx context.Context, b *sink.Batch) error {
-	return s.transaction(ctx, func(r []*pgconn.Result) error {
+// prepare makes ready what the parts of a batch need, before its transaction.
+func (s *store) prepare(ctx context.Context, parts []table.Part) error {
+	home := s.tables.position
+	for _, p := range parts {
+		s.enter(p.Table)
+		if err := s.check(ctx); err != nil {
+			return err
+		}
+		if s.tables.position != home {
+			return &sink.Refused{
+				Err:    fmt.Errorf("the table %s stands in another schema than others of the handler, with another %s", s.tables.table, positionTable),
+				Remedy: "write table: schema.table",
+			}
+		}
+		if err := s.grow(ctx, p.Batch); err != nil {
+			return err
+		}
+		if err := s.partitions(ctx, p.Batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write is the transaction of a batch: rows, then position. Four round trips, and
+// one for each further part. After an error it tells in which part that was.
+func (s *store) write(ctx context.Context, b *sink.Batch, parts []table.Part) (at int, err error) {
+	err = s.transaction(ctx, func(r []*pgconn.Result) error {
 		if err := s.begins(b, r[0]); err != nil {
 			return err
 		}
-		if err := s.insert(ctx, b, nil); err != nil {
-			return err
+		for at = range parts {
+			s.enter(parts[at].Table)
+			if err := s.insert(ctx, parts[at].Batch, nil); err != nil {
+				return err
+			}
 		}
-		return s.move(ctx, b)
+		return s.move(ctx, b, parts)
 	}, s.positions(textArray(b.Moves, func(m sink.Move) string { return m.Run.String() })))
+	return at, err
 }
 
 // insert copies the rows but those without, which are indexes in ascending order.

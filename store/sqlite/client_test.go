@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/sink/table"
 )
 
 // client runs SQL with the sqlite3 program, another client than the sink's; where
@@ -105,8 +107,11 @@ func newPlace(t *testing.T) sinktest.Place {
 		return func(t testing.TB) { run(t, path, query) }
 	}
 	return sinktest.Place{
-		Config:        "path: '" + path + "'\ntable: logs\ncreate: true\n",
-		Rows:          func(t testing.TB) []map[string]any { return readTable(t, path, "logs") },
+		Config: "path: '" + path + "'\ntable: logs\ncreate: true\n",
+		Rows:   func(t testing.TB) []map[string]any { return readTable(t, path, "logs") },
+		Tables: &sinktest.Tables{Name: "logs_{service}_{date}", Rows: func(t testing.TB, day time.Time) []map[string]any {
+			return readTable(t, path, "logs_sinktest_"+day.Format(table.DateInName))
+		}},
 		DropTable:     do("drop view logs_daily; drop table logs"),
 		DropPositions: do("delete from girok_position"),
 		AgePositions:  do("update girok_position set moved_at = strftime('%Y-%m-%dT%H:%M:%fZ', moved_at, '-31 days')"),
@@ -118,5 +123,5 @@ func newPlace(t *testing.T) sinktest.Place {
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: newPlace})
+	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, Tables: true, New: newPlace})
 }

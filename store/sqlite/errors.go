@@ -42,8 +42,7 @@ func (s *store) failed(err error) error {
 	if errors.As(err, &reject) || errors.As(err, &fenced) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	s.checked = false
-	s.rows.forget()
+	s.targets.Each((*target).forget)
 	var refused *sink.Refused
 	if errors.As(err, &refused) {
 		return err

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/table"
@@ -10,7 +11,8 @@ import (
 
 // Look implements sink.Looker: it reads the file as `girok query` does.
 func (c Config) Look(ctx context.Context, env sink.Env) ([]sink.Finding, error) {
-	s := &store{config: c, env: env, path: c.Endpoint(env)}
+	c.Config = c.Named(env, table.DateInName, time.Now())
+	s := &store{target: &target{config: c}, env: env, path: c.Endpoint(env)}
 	file, there, err := c.LookAtFile(s.path, c.DDL(env))
 	if err != nil {
 		return nil, s.failed(err)

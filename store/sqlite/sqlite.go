@@ -63,24 +63,42 @@ func (c Config) Guarantee() string {
 	return "exactly once: rows and position move in one transaction; an older copy of the file put back is noticed"
 }
 
-// store is one handler's table. It has one connection, opened when it is needed
-// and closed when the file is not what it was.
+// store is one handler's table, or those of its name. It has one connection, opened
+// when it is needed and closed when the file is not what it was.
 type store struct {
-	config Config
-	env    sink.Env
-	path   string
-	mapper *table.Mapper
-	owner  string
+	*target // the table that is written to
+	targets table.Set[*target]
+	parts   *table.Parts
+	env     sink.Env
+	path    string
+	owner   string
 
-	db      *db
-	file    os.FileInfo // what db was opened on
-	checked bool        // the tables are there
+	db   *db
+	file os.FileInfo // what db was opened on
+}
+
+// target is one table.
+type target struct {
+	config  Config // with its name
+	mapper  *table.Mapper
+	checked bool // it is there, and the position's
 	rows    rows
 }
 
+func (t *target) forget() {
+	t.checked = false
+	t.rows.forget()
+}
+
 func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
-	s := &store{config: c, env: env, path: c.Endpoint(env)}
-	s.mapper = table.NewMapper(&s.config.Config, table.Options{Location: c.Location(env.Location), NoNaN: true})
+	s := &store{env: env, path: c.Endpoint(env), parts: c.NewParts(env, table.DateInName)}
+	s.targets = table.Set[*target]{Drop: (*target).forget, New: func(name string) *target {
+		t := &target{config: c}
+		t.config.Table = name
+		t.mapper = table.NewMapper(&t.config.Config, table.Options{Location: c.Location(env.Location), NoNaN: true})
+		return t
+	}}
+	s.enter(s.parts.Now())
 	if err := s.ready(ctx); err != nil {
 		s.Close()
 		return nil, s.failed(err)
@@ -88,10 +106,12 @@ func open(ctx context.Context, env sink.Env, c Config) (sink.Sink, error) {
 	return s, nil
 }
 
+// enter makes a table the one that is written to.
+func (s *store) enter(name string) { s.target = s.targets.At(name) }
+
 // Close closes the database.
 func (s *store) Close() error {
-	s.checked = false
-	s.rows.forget()
+	s.targets.Each((*target).forget)
 	if s.db == nil {
 		return nil
 	}
@@ -100,8 +120,8 @@ func (s *store) Close() error {
 	return db.Close()
 }
 
-// ready opens the database if it is not open, and looks at its tables if that
-// was not done since the last error.
+// ready opens the database if it is not open, and looks at the table if that was
+// not done since the last error.
 func (s *store) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -6,13 +6,26 @@ import (
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/table"
 )
 
 // Write implements sink.Sink.
 func (s *store) Write(ctx context.Context, b *sink.Batch) error {
-	err := s.ready(ctx)
+	parts, err := s.parts.Cut(b)
+	if err != nil {
+		return err
+	}
+	s.targets.Trim()
+	s.enter(s.parts.First(parts))
+	err = s.ready(ctx)
+	for i := 0; i < len(parts) && err == nil; i++ {
+		s.enter(parts[i].Table)
+		if err = s.ready(ctx); err == nil {
+			err = s.grow(parts[i].Batch)
+		}
+	}
 	if err == nil {
-		err = s.write(ctx, b)
+		err = s.write(ctx, b, parts)
 	}
 	if errors.Is(err, errIn) {
 		return nil
@@ -20,16 +33,16 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	return s.failed(err)
 }
 
-func (s *store) write(ctx context.Context, b *sink.Batch) error {
-	if err := s.grow(b); err != nil {
-		return err
-	}
+func (s *store) write(ctx context.Context, b *sink.Batch, parts []table.Part) error {
 	return s.db.immediate(func() error {
 		if err := s.begins(b); err != nil {
 			return err
 		}
-		if err := s.insert(ctx, b); err != nil {
-			return err
+		for i := range parts {
+			s.enter(parts[i].Table)
+			if err := s.insert(ctx, parts[i].Batch); err != nil {
+				return parts[i].Of(err)
+			}
 		}
 		if err := s.move(b.Moves); err != nil {
 			return err
