@@ -60,7 +60,7 @@ func (w *Writer) commitPlain(payload []byte, force bool) (pos uint64, err error)
 			return pos, err
 		}
 	}
-	if w.asleep.Load() || pos/kickEvery != (pos+need)/kickEvery {
+	if shift := kickShift(w.size); w.asleep.Load() || pos>>shift != (pos+need)>>shift {
 		w.wake()
 	}
 	if w.disk {

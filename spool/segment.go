@@ -28,6 +28,7 @@ type segment struct {
 	ready  uint64    // below it those of the window are writable again
 	made   time.Time // when its file was
 	fault  atomic.Bool
+	kick   uint8 // see kickShift
 
 	told      bool   // its fault was reported
 	padded    bool   // a plain one has its PAD
@@ -64,7 +65,7 @@ func segmentName(number uint64) string { return fmt.Sprintf("%06d.seg", number) 
 // application; the first populate bytes are ready for writing. large: its pages may
 // be large ones.
 func newSegment(path string, h header, populate uint64, large bool) (*segment, error) {
-	s := &segment{header: h.renew(), path: path, walked: h.data(), filled: h.base, made: time.Now()}
+	s := &segment{header: h.renew(), path: path, walked: h.data(), filled: h.base, made: time.Now(), kick: kickShift(h.size)}
 	var err error
 	if path == "" {
 		s.mem = make([]byte, h.size)
@@ -105,7 +106,7 @@ func (s *segment) young() bool { return time.Since(s.made) < youth }
 // again makes segment h in the file and the mapping of s, which is blank. The
 // frames go before the header does: a file without any header has no frames.
 func (s *segment) again(h header) (n *segment, err error) {
-	n = &segment{header: h.renew(), f: s.f, path: s.path, mem: s.mem, walked: h.data(), filled: h.end(), made: s.made}
+	n = &segment{header: h.renew(), f: s.f, path: s.path, mem: s.mem, walked: h.data(), filled: h.end(), made: s.made, kick: s.kick}
 	ok := s.guard(func() {
 		clear(s.mem[headerSize:])
 		crash.At(crash.Reuse)

@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"hash/crc32"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -88,9 +89,10 @@ type Writer struct {
 // once before a segment is tried again.
 const retryMake = 100 * time.Millisecond
 
-// kickEvery: an append that crosses a multiple of this many bytes wakes the
-// background, so that its pace follows the bytes and it can sleep long.
-const kickEvery = 1 << 20
+// kickShift is the logarithm of so many bytes that an append that crosses a multiple of
+// them wakes the background, so that its pace follows the bytes and it can sleep long:
+// an eighth of the segment, from 256 KiB to 1 MiB.
+func kickShift(size uint64) uint8 { return uint8(min(max(bits.Len64(size/8)-1, 18), 20)) }
 
 // Append commits one record's payload, whose first 8 bytes are its mask. When
 // it returns nil the record survives the death of the process. It never waits
@@ -145,7 +147,7 @@ func (w *Writer) commit(payload []byte, force bool) (pos uint64, err error) {
 		}
 		pos = seg.base + start
 		ok := seg.put(pos, frameWord(sum, len(payload), seg.salt, pos), payload)
-		if start/kickEvery != end/kickEvery || w.asleep.Load() {
+		if start>>seg.kick != end>>seg.kick || w.asleep.Load() {
 			w.wake()
 		}
 		if ok {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,7 +45,7 @@ func newDisk(t *testing.T, volatile bool, rng *rand.Rand) *disk {
 	makeFile(t, image, 4*diskMiB)
 	do(t, "mkfs.xfs", "-q", "-m", "reflink=1", image)
 	do(t, "mount", "-o", "loop", image, d.outer)
-	t.Cleanup(func() { do(t, "umount", d.outer) })
+	t.Cleanup(func() { umount(t, d.outer) })
 	t.Cleanup(d.unmount)
 	if !volatile {
 		makeExt4(t, d.image(), diskMiB)
@@ -57,7 +58,7 @@ func newDisk(t *testing.T, volatile bool, rng *rand.Rand) *disk {
 	// the page that was there before, as on a disk.
 	must(t, os.WriteFile(d.backing(), make([]byte, diskMiB<<20), 0o600))
 	do(t, "mkfs.ext4", "-q", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0", d.backing())
-	do(t, "umount", d.middle)
+	umount(t, d.middle)
 	d.mount()
 	return d
 }
@@ -84,9 +85,21 @@ func (d *disk) mount() {
 
 func (d *disk) unmount() {
 	for i := len(d.mounted) - 1; i >= 0; i-- {
-		do(d.t, "umount", d.mounted[i])
+		umount(d.t, d.mounted[i])
 	}
 	d.mounted = nil
+}
+
+// umount waits while the folder is busy: what looks at all mounts of a machine holds
+// each for a moment.
+func umount(t *testing.T, dir string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if exec.Command("umount", dir).Run() == nil {
+			return
+		}
+	}
+	do(t, "umount", dir)
 }
 
 // cut ends the life of the disk at an instant between its call and its return.
