@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/girok/girok/record"
 )
 
 // jsonLayout is how Python's json.dumps writes.
@@ -45,54 +47,12 @@ func (l *jsonLayout) requote(dst []byte, mark int) []byte {
 	return append(dst[:mark], dst[end:]...)
 }
 
-// isPlain reports whether a text is the same in Python's JSON: ASCII that can be
-// printed, without quotes and backslashes.
-func isPlain[T string | []byte](s T) bool {
-	n := len(s)
-	switch {
-	case n >= 8:
-		for i := 0; i+8 < n; i += 8 {
-			if !plainWord(word(s[i : i+8])) {
-				return false
-			}
-		}
-		return plainWord(word(s[n-8:]))
-	case n >= 4:
-		return plainWord(halfWord(s[:4]) | halfWord(s[n-4:])<<32)
-	case n > 0:
-		const spaces = 0x2020202020 << 24
-		return plainWord(uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16 | spaces)
-	}
-	return true
-}
-
-// plainWord is isPlain for eight bytes at once.
-func plainWord(w uint64) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	quote, back, del := w^ones*'"', w^ones*'\\', w^ones*0x7f
-	// A borrow can only run into bytes above one that is not plain itself.
-	return (w|(w-ones*' ')|(quote-ones)|(back-ones)|(del-ones))&high == 0
-}
-
-// word is the first eight bytes of s.
-func word[T string | []byte](s T) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// halfWord is the first four bytes of s.
-func halfWord[T string | []byte](s T) uint64 {
-	_ = s[3]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
-}
-
 // string appends a text.
 func (l *jsonLayout) string(dst, s []byte) []byte { return appendPyString(dst, s, l.ascii) }
 
 func appendPyString[T string | []byte](dst []byte, s T, ascii bool) []byte {
-	if isPlain(s) {
-		return append(append(append(dst, '"'), s...), '"')
+	if out, ok := record.AppendPlain(dst, s); ok {
+		return out
 	}
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {
@@ -211,12 +171,12 @@ func (l *jsonLayout) container(dst []byte, dec *json.Decoder, open json.Delim, d
 // appendPyJSONFloat appends a float as json.dumps does.
 func appendPyJSONFloat(dst []byte, f float64) []byte {
 	switch {
+	case math.Abs(f) < math.Inf(1):
+		return appendPyFloat(dst, f)
 	case f != f:
 		return append(dst, "NaN"...)
-	case math.IsInf(f, 1):
-		return append(dst, "Infinity"...)
-	case math.IsInf(f, -1):
+	case f < 0:
 		return append(dst, "-Infinity"...)
 	}
-	return appendPyFloat(dst, f)
+	return append(dst, "Infinity"...)
 }

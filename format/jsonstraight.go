@@ -2,8 +2,10 @@ package format
 
 import (
 	"log/slog"
+	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/girok/girok/record"
 )
@@ -163,13 +165,19 @@ func (s *straight) own(dst []byte, j *PyJSON, c *record.Call, bound [][]byte) (_
 	if len(bound)+len(front)+len(back) > mostKeys {
 		return dst, false
 	}
+	seen := uint64(0)
 	for part, attrs := range [...][]slog.Attr{front, back} {
 		for i := range attrs {
 			a := &attrs[i]
 			const longKey = 1024 // see record
-			if isSpecial(s, a.Key) || len(a.Key) >= longKey || hasKey(attrs[:i], a.Key) || part > 0 && hasKey(front, a.Key) || contains(bound, a.Key) {
+			if isSpecial(s, a.Key) || len(a.Key) >= longKey || contains(bound, a.Key) {
 				return dst, false
 			}
+			bit := uint64(1) << ((int(a.Key[0]) + 8*len(a.Key)) & 63)
+			if seen&bit != 0 && (hasKey(attrs[:i], a.Key) || part > 0 && hasKey(front, a.Key)) {
+				return dst, false
+			}
+			seen |= bit
 			dst = append(appendPyString(dst, a.Key, j.layout.ascii), ": "...)
 			if dst, ok = j.attr(dst, &a.Value); !ok {
 				return dst, false
@@ -199,15 +207,15 @@ func (j *PyJSON) attr(dst []byte, v *slog.Value) ([]byte, bool) {
 	case slog.KindString:
 		return appendPyString(dst, v.String(), j.layout.ascii), len(v.String()) < record.MaxString
 	case slog.KindInt64:
-		return record.AppendInt(dst, v.Int64()), true
+		return record.AppendInt(dst, int64(record.Bits(v))), true
 	case slog.KindUint64:
-		return strconv.AppendUint(dst, v.Uint64(), 10), true
+		return strconv.AppendUint(dst, record.Bits(v), 10), true
 	case slog.KindFloat64:
-		return appendPyJSONFloat(dst, v.Float64()), true
+		return appendPyJSONFloat(dst, math.Float64frombits(record.Bits(v))), true
 	case slog.KindBool:
-		return strconv.AppendBool(dst, v.Bool()), true
+		return strconv.AppendBool(dst, record.Bits(v) != 0), true
 	case slog.KindDuration:
-		return appendPyString(dst, v.Duration().String(), j.layout.ascii), true
+		return appendPyString(dst, time.Duration(record.Bits(v)).String(), j.layout.ascii), true
 	}
 	return dst, false
 }
@@ -218,12 +226,9 @@ func (j *PyJSON) plainField(dst []byte, p *piece, v *record.View) []byte {
 	case fieldMessage:
 		return j.layout.string(dst, v.Message)
 	case fieldLevelName:
-		mark := len(dst) + 1
-		dst = append(append(append(dst, '"'), levelName(v.Level)...), '"')
-		if isPlain(dst[mark : len(dst)-1]) {
-			return dst
+		if out, ok := record.AppendPlain(dst, levelName(v.Level)); ok {
+			return out
 		}
-		dst = dst[:mark-1]
 	case fieldName:
 		if len(v.Logger) > 0 {
 			return j.layout.string(dst, v.Logger)
@@ -231,7 +236,7 @@ func (j *PyJSON) plainField(dst []byte, p *piece, v *record.View) []byte {
 	case fieldAscTime:
 		mark := len(dst)
 		dst = append(j.text.appendTime(append(dst, '"'), v), '"')
-		if isPlain(dst[mark+1 : len(dst)-1]) {
+		if record.IsPlain(dst[mark+1 : len(dst)-1]) {
 			return dst
 		}
 		dst = dst[:mark]

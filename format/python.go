@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"math"
 	"strconv"
 	"time"
@@ -22,9 +21,8 @@ func appendPyBool(dst []byte, b bool) []byte {
 // a point or an exponent, the latter below 1e-4 and from 1e16.
 func appendPyFloat(dst []byte, f float64) []byte {
 	if abs := math.Abs(f); abs >= 1e-4 && abs < 1e9 { // as nearly all are; JSON's are the same, but for whole ones
-		mark := len(dst)
 		dst = record.AppendJSONFloat(dst, f)
-		if bytes.IndexByte(dst[mark:], '.') < 0 {
+		if f == float64(int64(f)) {
 			dst = append(dst, ".0"...)
 		}
 		return dst

@@ -27,10 +27,9 @@ var calls = sync.Pool{New: func() any { return &Call{Line: make([]byte, 0, 1024)
 // NewCall takes a Call from a pool.
 func NewCall() *Call { return calls.Get().(*Call) }
 
-// Release gives it back.
+// Release gives it back. What the log held stays with it until the next one, or until
+// the pool is emptied: to clear it would cost as much as to fill it.
 func (c *Call) Release() {
-	c.Bound, c.Record = nil, slog.Record{}
-	c.head.Logger, c.head.Message = nil, nil
 	const most = 64 << 10
 	if cap(c.Line) > most {
 		c.Line = nil
@@ -74,10 +73,10 @@ func (c *Call) AppendMembers(dst []byte) (_ []byte, ok bool) {
 	}
 	front, back := attrsOf(&c.Record)
 	for i := range front {
-		dst = appendAttrJSON(dst, front[i])
+		dst = appendAttrJSON(dst, &front[i])
 	}
 	for i := range back {
-		dst = appendAttrJSON(dst, back[i])
+		dst = appendAttrJSON(dst, &back[i])
 	}
 	// A frame of it is at most twice as long: a float of one digit.
 	return dst, len(c.Logger)+len(c.Record.Message)+2*(len(dst)-start) < room
@@ -100,38 +99,32 @@ func (b *Bound) appendJSON(dst []byte) (_ []byte, ok bool) {
 	return append(dst, *text...), true
 }
 
-// appendAttrJSON appends `,"key":value` for one attribute. What is not plain goes
-// through an encoder, so that both ways write the same.
-func appendAttrJSON(dst []byte, a slog.Attr) []byte {
-	v := a.Value
-	kind := v.Kind()
-	if len(a.Key) == 0 || len(a.Key) > maxKey || !plainKind(kind) || kind == slog.KindString && len(v.String()) > MaxString {
-		return appendEncoded(dst, a)
+// appendAttrJSON appends `,"key":value` for one attribute. What is not as most are
+// goes through an encoder, so that both ways write the same.
+func appendAttrJSON(dst []byte, a *slog.Attr) []byte {
+	kind, n := a.Value.Kind(), len(dst)
+	if len(a.Key) == 0 || len(a.Key) > maxKey {
+		return appendEncoded(dst, *a)
 	}
-	dst = append(dst, ',')
-	dst = AppendJSONString(dst, a.Key)
-	dst = append(dst, ':')
+	dst, ok := appendKey(dst, a.Key)
+	if !ok {
+		dst = append(AppendJSONString(append(dst, ','), a.Key), ':')
+	}
 	switch kind {
 	case slog.KindString:
-		return AppendJSONString(dst, v.String())
-	case slog.KindInt64:
-		return AppendInt(dst, v.Int64())
+		if s := a.Value.String(); len(s) <= MaxString {
+			return AppendJSONString(dst, s)
+		}
+	case slog.KindInt64, slog.KindDuration:
+		return AppendInt(dst, int64(Bits(&a.Value)))
 	case slog.KindUint64:
-		return appendUint(dst, v.Uint64())
+		return appendUint(dst, Bits(&a.Value))
 	case slog.KindFloat64:
-		return AppendJSONFloat(dst, v.Float64())
+		return AppendJSONFloat(dst, math.Float64frombits(Bits(&a.Value)))
 	case slog.KindBool:
-		return strconv.AppendBool(dst, v.Bool())
+		return strconv.AppendBool(dst, Bits(&a.Value) != 0)
 	}
-	return AppendInt(dst, int64(v.Duration()))
-}
-
-func plainKind(k slog.Kind) bool {
-	switch k {
-	case slog.KindString, slog.KindInt64, slog.KindUint64, slog.KindFloat64, slog.KindBool, slog.KindDuration:
-		return true
-	}
-	return false
+	return appendEncoded(dst[:n], *a)
 }
 
 func appendEncoded(dst []byte, a slog.Attr) []byte {

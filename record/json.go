@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // AppendJSON appends the attributes as a JSON object, in their order. Where a
@@ -62,7 +63,7 @@ func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 		}
 		start := len(dst)
 		var ok bool
-		if dst, ok = appendKey(dst, b[1:1+n]); !ok {
+		if dst, ok = appendKey(dst, textOf(b[1:1+n])); !ok {
 			break
 		}
 		typ, val := Type(b[1+n]), b[2+n:]
@@ -74,7 +75,7 @@ func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 		case String, Err:
 			if ok = len(val) > 0 && val[0] < 0x80 && len(val) > int(val[0]); ok {
 				s := val[1 : 1+int(val[0])]
-				dst, ok = appendPlain(dst, s)
+				dst, ok = AppendPlain(dst, s)
 				val = val[1+len(s):]
 			}
 		case Int, Duration:
@@ -98,87 +99,94 @@ func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 	return dst, b
 }
 
-// appendKey appends `,"key":`; ok is false for a key that needs escapes.
-func appendKey(dst, key []byte) (_ []byte, ok bool) {
+// appendKey appends `,"key":`; ok is false, and dst as it was, for a key that is not
+// plain.
+func appendKey(dst []byte, key string) (_ []byte, ok bool) {
 	n, k := len(dst), len(key)
 	dst = slices.Grow(dst, k+4)[:n+k+4]
 	room := dst[n:]
 	room[0], room[1], room[k+2], room[k+3] = ',', '"', '"', ':'
-	if !copyPlain(room[2:k+2], key) {
+	if copyPlain(room[2:k+2], key) != 0 {
 		return dst[:n], false
 	}
 	return dst, true
 }
 
-// appendPlain appends s in quotes; ok is false if it needs escapes.
-func appendPlain(dst, s []byte) (_ []byte, ok bool) {
+// AppendPlain appends s in quotes; ok is false, and dst as it was, if it is not plain:
+// see IsPlain.
+func AppendPlain[T string | []byte](dst []byte, s T) (_ []byte, ok bool) {
 	n, k := len(dst), len(s)
 	dst = slices.Grow(dst, k+2)[:n+k+2]
-	dst[n], dst[n+k+1] = '"', '"'
-	return dst, copyPlain(dst[n+1:n+k+1], s)
+	room := dst[n:]
+	room[0], room[k+1] = '"', '"'
+	if copyPlain(room[1:k+1], textOf(s)) != 0 {
+		return dst[:n], false
+	}
+	return dst, true
 }
 
-// copyPlain copies s to dst, which is as long, and reports whether s needs no
-// escapes, as plainJSON does.
-func copyPlain(dst, s []byte) bool {
+func textOf[T string | []byte](s T) string { return *(*string)(unsafe.Pointer(&s)) }
+
+// copyPlain copies s to dst, which is as long, and returns 0 if s is plain. It
+// looks at eight bytes at once, at some of them twice, for a loop over bytes is what
+// a cold branch predictor is worst at.
+func copyPlain(dst []byte, s string) (other uint64) {
 	n := len(s)
 	_ = dst[:n]
-	switch {
-	case n >= 8:
+	if n >= 8 {
 		for i := 0; i+8 < n; i += 8 {
-			w := binary.LittleEndian.Uint64(s[i:])
+			w := word(s[i : i+8])
 			binary.LittleEndian.PutUint64(dst[i:], w)
-			if !plainWord(w) {
-				return false
-			}
+			other |= notPlain(w)
 		}
-		w := binary.LittleEndian.Uint64(s[n-8:])
+		w := word(s[n-8:])
 		binary.LittleEndian.PutUint64(dst[n-8:], w)
-		return plainWord(w)
-	case n >= 4:
-		a, z := binary.LittleEndian.Uint32(s), binary.LittleEndian.Uint32(s[n-4:])
-		binary.LittleEndian.PutUint32(dst, a)
-		binary.LittleEndian.PutUint32(dst[n-4:], z)
-		return plainWord(uint64(a) | uint64(z)<<32)
-	case n > 0:
+		return other | notPlain(w)
+	}
+	if n >= 4 {
+		a, z := halfWord(s[:4]), halfWord(s[n-4:])
+		binary.LittleEndian.PutUint32(dst, uint32(a))
+		binary.LittleEndian.PutUint32(dst[n-4:], uint32(z))
+		return notPlain(a | z<<32)
+	}
+	if n > 0 {
 		a, m, z := s[0], s[n/2], s[n-1]
 		dst[0], dst[n/2], dst[n-1] = a, m, z
-		return plainWord(uint64(a) | uint64(m)<<8 | uint64(z)<<16 | spaces)
+		return notPlain(uint64(a) | uint64(m)<<8 | uint64(z)<<16 | spaces)
 	}
-	return true
+	return 0
 }
 
 // spaces fill a word of three bytes.
 const spaces = 0x2020202020 << 24
 
-// plainJSON reports whether s needs no escapes; it may say no where it doesn't.
-// It looks at eight bytes at once, at some of them twice, for a loop over bytes
-// is what a cold branch predictor is worst at.
-func plainJSON[T string | []byte](s T) bool {
+// IsPlain reports whether s is ASCII that can be printed, without quotes and
+// backslashes: the same in JSON, in slog's as in Python's.
+func IsPlain(s []byte) bool {
 	n := len(s)
 	switch {
 	case n >= 8:
+		other := notPlain(word(s[n-8:]))
 		for i := 0; i+8 < n; i += 8 {
-			if !plainWord(word(s[i : i+8])) {
-				return false
-			}
+			other |= notPlain(word(s[i : i+8]))
 		}
-		return plainWord(word(s[n-8:]))
+		return other == 0
 	case n >= 4:
-		return plainWord(halfWord(s[:4]) | halfWord(s[n-4:])<<32)
+		return notPlain(halfWord(s[:4])|halfWord(s[n-4:])<<32) == 0
 	case n > 0:
-		return plainWord(uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16 | spaces)
+		return notPlain(uint64(s[0])|uint64(s[n/2])<<8|uint64(s[n-1])<<16|spaces) == 0
 	}
 	return true
 }
 
-// plainWord is plainJSON for eight bytes at once: it is exact about whether all
-// are plain.
-func plainWord(w uint64) bool {
+// notPlain is 0 if all eight bytes are plain.
+func notPlain(w uint64) uint64 {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	quote, back := w^ones*'"', w^ones*'\\'
-	// A borrow can only run into bytes above one that is not plain itself.
-	return (w|(w-ones*0x20)|(quote-ones)|(back-ones))&high == 0
+	// One more is 0x80 or above from DEL on, but for 0xff, from which a space can be
+	// taken. What is carried or borrowed can only run into bytes above one that is not
+	// plain itself.
+	return ((w + ones) | (w - ones*' ') | (quote - ones) | (back - ones)) & high
 }
 
 // AppendJSON appends the value as slog's JSONHandler would write it: durations
@@ -263,6 +271,11 @@ func AppendValidUTF8(dst, s []byte) []byte {
 
 // AppendJSONFloat appends f as encoding/json does.
 func AppendJSONFloat(dst []byte, f float64) []byte {
+	if abs := math.Abs(f); abs < 1e9 && abs >= 1e-6 {
+		if out, ok := appendDecimal(dst, f); ok {
+			return out
+		}
+	}
 	switch {
 	case math.IsNaN(f):
 		return append(dst, `"NaN"`...)
@@ -270,11 +283,6 @@ func AppendJSONFloat(dst []byte, f float64) []byte {
 		return append(dst, `"+Inf"`...)
 	case math.IsInf(f, -1):
 		return append(dst, `"-Inf"`...)
-	}
-	if abs := math.Abs(f); abs < 1e9 && abs >= 1e-6 {
-		if out, ok := appendDecimal(dst, f); ok {
-			return out
-		}
 	}
 	if out, ok := appendShortest(dst, f); ok {
 		return out
@@ -301,13 +309,14 @@ func AppendJSONFloat(dst []byte, f float64) []byte {
 // shortest.
 func appendDecimal(dst []byte, f float64) ([]byte, bool) {
 	abs := math.Abs(f)
-	m := uint64(abs*1e6 + 0.5)
-	if float64(m)/1e6 != abs {
+	signed := int64(abs*1e6 + 0.5)
+	if float64(signed)/1e6 != abs {
 		return dst, false
 	}
 	if f < 0 {
 		dst = append(dst, '-')
 	}
+	m := uint64(signed)
 	whole, rest := m/1e6, m%1e6
 	dst = appendUint(dst, whole)
 	if rest == 0 {
@@ -343,13 +352,10 @@ var unsafeJSON = func() (t [256]bool) {
 
 // AppendJSONString appends s in quotes, escaped as slog's JSONHandler escapes.
 func AppendJSONString[T string | []byte](dst []byte, s T) []byte {
-	dst = append(dst, '"')
-	if plainJSON(s) {
-		dst = append(dst, s...)
-	} else {
-		dst = appendEscaped(dst, s)
+	if out, ok := AppendPlain(dst, s); ok {
+		return out
 	}
-	return append(dst, '"')
+	return append(appendEscaped(append(dst, '"'), s), '"')
 }
 
 func appendEscaped[T string | []byte](dst []byte, s T) []byte {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"log/slog"
+	"math"
 	"reflect"
 	"time"
 	"unsafe"
@@ -18,9 +19,18 @@ type layout struct {
 	back    []slog.Attr
 }
 
-// sameLayout: what layout says is true of the slog that this is built with.
-var sameLayout = func() bool {
-	theirs, ours := reflect.TypeFor[slog.Record](), reflect.TypeFor[layout]()
+// valueLayout is how slog.Value does.
+type valueLayout struct {
+	_   [0]func()
+	num uint64
+	any any
+}
+
+// sameLayout: what they say is true of the slog that this is built with.
+var sameLayout = laidOut[slog.Record, layout]() && laidOut[slog.Value, valueLayout]()
+
+func laidOut[T, U any]() bool {
+	theirs, ours := reflect.TypeFor[T](), reflect.TypeFor[U]()
 	if theirs.NumField() != ours.NumField() {
 		return false
 	}
@@ -31,7 +41,35 @@ var sameLayout = func() bool {
 		}
 	}
 	return true
-}()
+}
+
+// Bits is what a value that is a number, a bool or a duration keeps: Int64 and
+// Duration as they are, Float64 by its bits. slog's own functions find out anew
+// which of them it is.
+func Bits(v *slog.Value) uint64 {
+	if !sameLayout {
+		return bitsOf(v)
+	}
+	return (*valueLayout)(unsafe.Pointer(v)).num
+}
+
+func bitsOf(v *slog.Value) uint64 {
+	switch v.Kind() {
+	case slog.KindInt64:
+		return uint64(v.Int64())
+	case slog.KindUint64:
+		return v.Uint64()
+	case slog.KindFloat64:
+		return math.Float64bits(v.Float64())
+	case slog.KindDuration:
+		return uint64(v.Duration())
+	case slog.KindBool:
+		if v.Bool() {
+			return 1
+		}
+	}
+	return 0
+}
 
 // attrsOf gives the attributes of r as they lie in it, in two parts. slog's own
 // Attrs copies the record first, all of its 320 bytes, which is a tenth of what

@@ -34,6 +34,9 @@ func (h *handler) WithGroup(name string) slog.Handler {
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	p := h.node.plan.Load()
 	level := record.FromSlog(r.Level)
+	if p.only != nil && level >= p.onlyFrom && level < p.onlyBelow && h.straight(p, level, &r) {
+		return nil
+	}
 	mask, direct := p.route(record.Log, level)
 	if mask != 0 && record.IsQuiet(ctx) {
 		mask = 0
@@ -44,9 +47,6 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		return nil
 	}
 	traces := p.traces(level)
-	if mask == 0 && p.only != nil && !traces && h.straight(p, level, &r) {
-		return nil
-	}
 	e := record.NewEncoder(p.cfg.Redact)
 	e.Begin(&record.Header{Mask: mask, Kind: record.Log, Level: level, Time: r.Time, Logger: h.node.name, Message: r.Message})
 	if p.caller {

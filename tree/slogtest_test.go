@@ -116,3 +116,39 @@ func TestStraightAndFramed(t *testing.T) {
 		t.Errorf("got\n%s\nand\n%s", outs[0], outs[1])
 	}
 }
+
+// ways counts by which way logs come.
+type ways struct{ straight, framed int }
+
+func (w *ways) Handle(*record.View) error { w.framed++; return nil }
+
+func (w *ways) HandleCall(*record.Call) (bool, error) { w.straight++; return true, nil }
+
+// Logs go without a frame where one direct handler alone takes them, by their level,
+// and nothing is added to them.
+func TestStraightByLevel(t *testing.T) {
+	row := &Handler{Name: "rows", Accepts: Takes(record.Row), Bit: 3}
+	for name, tt := range map[string]struct {
+		level            record.Level // of the direct handler
+		others           []*Handler
+		stack            record.Level
+		straight, framed int
+	}{
+		"alone":                      {level: 0, straight: 5},
+		"with a level":               {level: record.Error, straight: 2},
+		"with a stack":               {level: record.Info, stack: record.Error, straight: 2, framed: 2},
+		"beside a spooled one":       {level: 0, others: []*Handler{spooledAt(0, record.Error)}, straight: 3, framed: 2},
+		"beside one that takes rows": {level: 0, others: []*Handler{row}, straight: 5},
+	} {
+		w := &ways{}
+		hs := append(tt.others, &Handler{Name: "w", Level: tt.level, Accepts: Takes(record.Log), Direct: w})
+		tr := New(Config{Appender: &frames{}, Stack: tt.stack, Loggers: []LoggerConfig{logger("", record.Debug, hs...)}})
+		log := slog.New(tr.Node("x").Handler())
+		for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError, 12} {
+			log.Log(t.Context(), l, "m")
+		}
+		if w.straight != tt.straight || w.framed != tt.framed {
+			t.Errorf("%s: %d straight, %d in frames; want %d, %d", name, w.straight, w.framed, tt.straight, tt.framed)
+		}
+	}
+}

@@ -146,10 +146,13 @@ type plan struct {
 	direct    []target
 	caller    bool
 	disabled  bool
-	refused   bool     // by the logger's own filters
-	filters   bool     // a spooled handler has filters that look at records
-	found     bool     // a handler is configured on the way
-	only      Straight // the one direct handler, if it can do without frames
+	refused   bool // by the logger's own filters
+	filters   bool // a spooled handler has filters that look at records
+	found     bool // a handler is configured on the way
+	// only is the one direct handler, if it can do without frames. Logs of the levels from
+	// onlyFrom up to onlyBelow go to it, and to no other, without a stack.
+	only                Straight
+	onlyFrom, onlyBelow record.Level
 }
 
 // target is a handler with what routing looks at.
@@ -386,6 +389,7 @@ func (t *Tree) compile(n *Node) {
 	}
 	if len(p.direct) == 1 && t.cfg.Redact == nil && !p.direct[0].h.looks() {
 		p.only, _ = p.direct[0].h.Direct.(Straight)
+		p.alone()
 	}
 	n.plan.Store(p)
 	n.enabled.Store(int64(p.lowest().Slog()))
@@ -399,6 +403,22 @@ func (t *Tree) compile(n *Node) {
 			level = min(level, record.Info)
 		}
 		n.enabled.Store(int64(level.Slog()))
+	}
+}
+
+// alone finds out which logs go to the one direct handler alone.
+func (p *plan) alone() {
+	p.onlyFrom, p.onlyBelow = max(p.level, p.direct[0].level), math.MaxInt32
+	if p.disabled || p.refused || p.direct[0].accepts&Takes(record.Log) == 0 {
+		p.only = nil
+	}
+	if p.cfg.Stack != record.NotSet {
+		p.onlyBelow = p.cfg.Stack
+	}
+	for i := range p.spooled {
+		if t := &p.spooled[i]; t.accepts&Takes(record.Log) != 0 {
+			p.onlyBelow = min(p.onlyBelow, t.level)
+		}
 	}
 }
 
