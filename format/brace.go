@@ -137,7 +137,10 @@ func (c *braceCompiler) field(s string, at int, outer bool) (p piece, _ *SyntaxE
 	if i := strings.IndexAny(name, ".["); i >= 0 {
 		first = name[:i]
 		for _, part := range bracePart.FindAllString(name[i:], -1) {
-			b.path = append(b.path, strings.Trim(part, ".[]"))
+			if part[0] == '[' {
+				part = part[:len(part)-1]
+			}
+			b.path = append(b.path, part[1:])
 		}
 	}
 	if strings.Contains(b.text, "{") {
