@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/girok/girok/config"
@@ -62,6 +63,7 @@ type handlerPlan struct {
 	outputText string         // the same of its place
 	out        output         // nil if it is spooled
 	feeds      []*handlerPlan // the handlers that it gives its records to
+	ended      atomic.Bool    // it takes no more records from those that feed it
 	kind       sink.Kind
 	cfg        sink.Config // of a spooled handler
 	spooled    bool

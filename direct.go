@@ -269,20 +269,24 @@ func (b *blueprint) markFed() {
 // its level is looked at only if that one says so; its filters always are.
 func (h *handlerPlan) take(v *record.View, level bool) error {
 	t := h.tree
-	if t.Accepts&(1<<v.Kind) == 0 || level && v.Kind == record.Log && v.Level < t.Level {
+	if h.ended.Load() || t.Accepts&(1<<v.Kind) == 0 || level && v.Kind == record.Log && v.Level < t.Level {
 		return nil
 	}
 	if !filter.All(t.Filters).Pass(v) {
 		return nil
 	}
-	return t.Direct.Handle(v)
+	err := t.Direct.Handle(v)
+	if by, ok := t.Shows.(format.Formatter); ok {
+		v.Show(format.Again(v.Shown(), by))
+	}
+	return err
 }
 
 // openDirect opens the direct handlers. A file is made even if no logger names
 // its handler, as in Python. Those of old, which may be nil, that did not change are
 // taken over; it returns those that are not used any more, which have to be retired
 // in this order.
-func (b *blueprint) openDirect(old *blueprint, report report) (unused []retirer) {
+func (b *blueprint) openDirect(old *blueprint, report report) (unused []*handlerPlan) {
 	taken := map[string]bool{}
 	for _, h := range b.sorted() {
 		switch {
@@ -298,8 +302,8 @@ func (b *blueprint) openDirect(old *blueprint, report report) (unused []retirer)
 		return nil
 	}
 	for _, h := range old.closing() {
-		if r, ok := h.tree.Direct.(retirer); ok && !taken[h.name] {
-			unused = append(unused, r)
+		if !taken[h.name] {
+			unused = append(unused, h)
 		}
 	}
 	return unused
@@ -310,6 +314,14 @@ func (b *blueprint) openDirect(old *blueprint, report report) (unused []retirer)
 type retirer interface {
 	tree.Direct
 	Retire() error
+}
+
+// retire gives back what the handler has, if that is anything.
+func (h *handlerPlan) retire() error {
+	if r, ok := h.tree.Direct.(retirer); ok {
+		return r.Retire()
+	}
+	return nil
 }
 
 // closing lists the direct handlers in the order in which they are closed: those

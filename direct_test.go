@@ -173,6 +173,37 @@ handlers:
 	}
 }
 
+// TestReloadKeepsQueue: a queue that a logger keeps over a second configuration goes on
+// to feed its handlers, files are put aside still, and one of mode w is closed for good,
+// as in Python; with the next configuration all of it goes.
+func TestReloadKeepsQueue(t *testing.T) {
+	const later = "version: 1\ndisable_existing_loggers: false"
+	logs := openHere(t, later+`
+loggers: {x: {level: DEBUG, handlers: [q]}}
+handlers:
+  q: {class: logging.handlers.QueueHandler, handlers: [r, w]}
+  r: {class: logging.handlers.RotatingFileHandler, filename: r, maxBytes: 4, backupCount: 3}
+  w: {class: logging.FileHandler, filename: w, mode: w}
+`)
+	log, q := logs.Logger("x"), logs.Listener("q")
+	log.Info("1")
+	if err := logs.ReloadBytes("config.yaml", []byte(later)); err != nil {
+		t.Fatal(err)
+	}
+	log.Info("2")
+	log.Info("3")
+	q.Stop() // all is written
+	if got, want := contentOf(t, "r.2")+contentOf(t, "r.1")+contentOf(t, "r"), "1/2/3/"; got != want || contentOf(t, "w") != "1/" {
+		t.Errorf("r has %q, w %q", got, contentOf(t, "w"))
+	}
+	if len(logs.kept) != 2 {
+		t.Errorf("%d handlers are kept", len(logs.kept))
+	}
+	if err := logs.ReloadBytes("config.yaml", []byte("version: 1\nroot: {}")); err != nil || len(logs.kept) != 0 {
+		t.Errorf("%v, %d handlers are kept", err, len(logs.kept))
+	}
+}
+
 // TestDirectMistakes: what can't work is told at its place.
 func TestDirectMistakes(t *testing.T) {
 	tests := []struct{ handler, want string }{

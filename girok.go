@@ -45,8 +45,8 @@ type Logs struct {
 	document func() (*config.Document, error) // reads the configuration again
 	opts     []Option
 	blue     atomic.Pointer[blueprint]
-	changing sync.Mutex // of Reload and Shutdown
-	kept     []retirer  // handlers of earlier configurations that loggers still have; with changing
+	changing sync.Mutex     // of Reload and Shutdown
+	kept     []*handlerPlan // handlers of earlier configurations that loggers still have, and those that they feed; with changing
 	tree     *tree.Tree
 	spool    atomic.Pointer[spool.Spool]       // nil if no handler has been spooled so far
 	deliver  atomic.Pointer[deliver.Deliverer] // the same, or the program only writes; set before spool
@@ -431,7 +431,7 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 		}
 		l.closeErr = l.blue.Load().closeDirect()
 		for _, h := range l.kept {
-			l.closeErr = cmp.Or(l.closeErr, h.Retire())
+			l.closeErr = cmp.Or(l.closeErr, h.retire())
 		}
 		if n := l.tree.Unshown(); n > 0 {
 			l.report.Warn("records were not shown: nothing is configured for them; give girok.Open a config.yaml", "records", n)

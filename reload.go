@@ -116,17 +116,55 @@ func (l *Logs) reload(doc *config.Document) error {
 	return nil
 }
 
-// retire closes handlers that no logger has any more, those of earlier reloads too.
-func (l *Logs) retire(unused []retirer) {
-	var kept []retirer
-	for _, h := range append(l.kept, unused...) {
-		if l.tree.Uses(h) {
-			kept = append(kept, h)
-		} else if err := h.Retire(); err != nil {
+// retire closes handlers that no logger has any more, and none that a logger has
+// feeds; those of earlier reloads too.
+func (l *Logs) retire(unused []*handlerPlan) {
+	all := append(l.kept, unused...)
+	l.kept = nil
+	lives := map[*handlerPlan]bool{}
+	for _, h := range all {
+		if l.tree.Uses(h.tree.Direct) {
+			h.live(lives)
+		}
+	}
+	for _, h := range all {
+		var err error
+		if lives[h] {
+			l.kept = append(l.kept, h)
+			err = h.endFed()
+		} else {
+			err = h.retire()
+		}
+		if err != nil {
 			l.report.Warn("a handler that is not used any more can't be closed", "error", err)
 		}
 	}
-	l.kept = kept
+}
+
+// live adds a handler that a logger keeps, and those that it feeds, but for those that
+// end with their configuration.
+func (h *handlerPlan) live(lives map[*handlerPlan]bool) {
+	if lives[h] {
+		return
+	}
+	lives[h] = true
+	for _, to := range h.feeds {
+		if !to.tree.Ends {
+			to.live(lives)
+		}
+	}
+}
+
+// endFed lets those that a kept handler feeds end if they do so with their
+// configuration. What a queue has for them is written before.
+func (h *handlerPlan) endFed() (err error) {
+	for _, to := range h.feeds {
+		if to.tree.Ends && !to.ended.Load() {
+			err = errors.Join(err, h.retire())
+			to.ended.Store(true)
+		}
+	}
+	return err
 }
 
 // treeConfig is what the loggers are made of.

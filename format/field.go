@@ -112,7 +112,7 @@ func (t *Text) load(x *operand, p *piece, v *record.View) bool {
 	case fieldExcInfo, fieldExcText, fieldStackInfo:
 		x.trouble(v, p.field)
 	case fieldArgs:
-		if _, queued := v.Shown.(Queued); !queued { // else None
+		if _, queued := v.Shown().(Queued); !queued { // else None
 			x.kind = isArgs
 		}
 	default:

@@ -116,7 +116,7 @@ func (l *LogRecord) Each(v *record.View, f func(name []byte, val *record.Value, 
 // shownBy is what reads the fields of the formatter that has shown the record before,
 // and whether that has asctime; nil if none has.
 func shownBy(v *record.View) (t *Text, time bool) {
-	shown := v.Shown
+	shown := v.Shown()
 	if q, ok := shown.(Queued); ok {
 		shown = q.By
 	}
@@ -133,6 +133,14 @@ func mayBeNone(name string) bool {
 	return name == "exc_info" || name == "exc_text" || name == "stack_info" || name == "args"
 }
 
-// Queued, as View.Shown, says that the record comes out of a QueueHandler: its message
+// Queued, as what View.Shown returns, says that the record comes out of a QueueHandler: its message
 // is the line that By made of it, and it has no arguments, not even an empty tuple.
 type Queued struct{ By Formatter }
+
+// Again is how a record was shown that was shown before and now by another formatter.
+func Again(before any, by Formatter) any {
+	if _, queued := before.(Queued); queued {
+		return Queued{by}
+	}
+	return by
+}

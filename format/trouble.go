@@ -133,7 +133,7 @@ func (x *operand) trouble(v *record.View, f field) {
 			text = nil
 		}
 	case fieldExcText: // CPython's formatters leave it in the record
-		if _, shown := v.Shown.(*Text); shown {
+		if _, shown := v.Shown().(*Text); shown {
 			break
 		}
 		if text = nil; find(v.Attrs(), attrExcText, &x.value) {

@@ -34,3 +34,29 @@ func TestClone(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestHold(t *testing.T) {
+	e := NewEncoder(nil)
+	defer e.Release()
+	e.Begin(&Header{Time: time.Unix(7, 8), Message: "placed"})
+	e.Finish()
+	v := e.View()
+	v.Show("before")
+	first, second, other := v.Hold(), v.Hold(), v.Clone()
+	v.Show("later")
+	for _, tt := range []struct {
+		v    *View
+		want string
+	}{{v, "later"}, {first, "later"}, {second, "later"}, {other, "before"}} {
+		if got := tt.v.Shown(); got != tt.want {
+			t.Errorf("shown %v, want %v", got, tt.want)
+		}
+	}
+	first.Show("held")
+	if v.Shown() != "held" || second.Shown() != "held" {
+		t.Errorf("shown %v, %v", v.Shown(), second.Shown())
+	}
+	if v = e.View(); v.Shown() != nil {
+		t.Errorf("the next record was shown: %v", v.Shown())
+	}
+}

@@ -5,16 +5,13 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 	"time"
 )
 
 // View reads a payload. Its slices alias the payload and are good as long as
 // that is. A View is plain data: reuse one for many records.
 type View struct {
-	// Shown is of whoever hands the record from handler to handler: how one of them
-	// has shown it. Parse forgets it.
-	Shown any
-
 	Mask    uint64
 	Kind    Kind
 	Flags   Flags
@@ -28,6 +25,36 @@ type View struct {
 
 	caller []byte
 	attrs  []byte
+	shown  any
+	held   *shown // in the place of shown, once somebody holds the record
+}
+
+// shown is how a record was shown, for all who hold it.
+type shown struct {
+	mu sync.Mutex
+	by any
+}
+
+// Shown is of whoever hands the record from handler to handler: how one of them has
+// shown it. Parse forgets it.
+func (v *View) Shown() any {
+	if v.held == nil {
+		return v.shown
+	}
+	v.held.mu.Lock()
+	defer v.held.mu.Unlock()
+	return v.held.by
+}
+
+// Show sets Shown, of the record that Hold made too.
+func (v *View) Show(by any) {
+	if v.held == nil {
+		v.shown = by
+		return
+	}
+	v.held.mu.Lock()
+	defer v.held.mu.Unlock()
+	v.held.by = by
 }
 
 // ErrEncoding says that a record is written in a way that this program does not
@@ -52,7 +79,7 @@ func (v *View) Parse(p []byte) error {
 	if !Known(p) {
 		return ErrEncoding
 	}
-	v.Shown = nil
+	v.shown, v.held = nil, nil
 	v.Mask = binary.LittleEndian.Uint64(p)
 	v.Kind = Kind(p[offKind])
 	v.Flags = Flags(binary.LittleEndian.Uint16(p[offFlags:]))
@@ -354,12 +381,24 @@ func lookup(a *Attrs, path []string, val *Value) (depth int, ok bool) {
 	return 0, false
 }
 
+// Hold is Clone for who keeps the record while others have it still: how they show it,
+// or the clone is shown, is Shown of both.
+func (v *View) Hold() *View {
+	if v.held == nil {
+		v.held = &shown{by: v.shown}
+	}
+	c := v.Clone()
+	c.held = v.held
+	return c
+}
+
 // Clone copies a view and what it aliases.
 func (v *View) Clone() *View { return v.CloneWith(v.Message) }
 
 // CloneWith is Clone with another message and without the attributes of the keys.
 func (v *View) CloneWith(message []byte, without ...string) *View {
 	c := *v
+	c.shown, c.held = v.Shown(), nil
 	parts := []*[]byte{&c.Logger, &c.Message, &c.Source, &c.ID, &c.caller, &c.attrs}
 	c.Message = message
 	if len(without) > 0 {

@@ -149,7 +149,7 @@ func (p *plan) handle(v *record.View, kind record.Kind, level record.Level) {
 				p.cfg.Failed(d.h.Name, err)
 			}
 			if d.h.Shows != nil {
-				v.Shown = d.h.Shows
+				v.Show(d.h.Shows)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ type Handler struct {
 	Direct  Direct
 	Bit     int // of the mask, if Direct is nil
 	Filters []filter.Filter
-	// Shows is what View.Shown becomes when the handler has had a record.
+	// Shows is how the handler shows a record, if handlers after it can tell: see record.View.
 	Shows any
 	// Ends: nothing comes out of it once another configuration is applied, though a
 	// logger keeps it (see KeepOthers). Python closes a file of mode w for good.

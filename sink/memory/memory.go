@@ -39,7 +39,7 @@ func (h *Handler) Handle(v *record.View) error {
 	if h.closed {
 		return h.o.Target(v)
 	}
-	h.held = append(h.held, v.Clone())
+	h.held = append(h.held, v.Hold())
 	if len(h.held) < h.o.Capacity && v.Level < h.o.FlushLevel {
 		return nil
 	}

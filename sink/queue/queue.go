@@ -27,7 +27,7 @@ type Options struct {
 	// Append appends the line of a record, which becomes its message: what is
 	// behind the queue does not see the error and the stack as such.
 	Append func(dst []byte, v *record.View) []byte
-	// Shown is View.Shown of the records behind the queue.
+	// Shown is how the records behind the queue were shown: see record.View.
 	Shown any
 	// Targets take the records in order, on the listener's goroutine.
 	Targets []func(v *record.View) error
@@ -65,7 +65,7 @@ var consumed = []string{"exc_info", "exc_text", "stack_info"}
 // Handle puts the record into the queue. It never waits.
 func (h *Handler) Handle(v *record.View) error {
 	c := v.CloneWith(h.o.Append(nil, v), consumed...)
-	c.Shown = h.o.Shown
+	c.Show(h.o.Shown)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
