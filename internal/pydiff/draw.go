@@ -21,8 +21,7 @@ type Case struct {
 
 	Services []string `json:"-"` // that handlers of the case write to; see network
 
-	Mistake string `json:"-"` // what was made wrong in the configuration; "" if nothing
-	Misfits bool   `json:"-"` // a format asks for fields that records lack
+	Misfits bool `json:"-"` // a format asks for fields that records lack
 }
 
 // Step is a log call, or another thing that a program does.
@@ -73,7 +72,6 @@ type drawer struct {
 	times  int64       // the time of the next step
 	places map[string]bool
 	held   bool   // there is a MemoryHandler
-	queued bool   // there is a QueueHandler, whose targets a second configuration closes
 	once   bool   // there is a file that CPython can't open twice, or empties then
 	sends  string // class of the handler that writes to a network; "" if there is none
 	plain  bool   // no record has an error, and no format asctime
@@ -83,6 +81,14 @@ type drawer struct {
 // Draw draws a case. The same seed gives the same case.
 func Draw(seed uint64, counts Counts) *Case {
 	d := &drawer{r: rand.New(rand.NewPCG(seed, 0)), counts: counts, places: map[string]bool{}}
+	c := d.begin()
+	c.Config = d.yaml(d.config(c, false))
+	d.steps(c)
+	return c
+}
+
+// begin draws what goes for the whole case.
+func (d *drawer) begin() *Case {
 	c := &Case{Zone: d.one("zone", "UTC", "Asia/Seoul", "America/New_York", "Europe/Berlin", "Asia/Kolkata"), Files: map[string]string{}}
 	// Between 2001 and 2033, and so that no rounding of a float moves a millisecond.
 	c.Start = (1_000_000_000+d.r.Int64N(1_000_000_000))*1e9 + d.r.Int64N(1000)*1e6 + 456_000
@@ -91,12 +97,6 @@ func Draw(seed uint64, counts Counts) *Case {
 	c.Misfits = d.chance(10)
 	d.networkClass(c)
 	d.args = d.sends != "logging.handlers.HTTPHandler" && !c.Misfits && d.chance(30)
-	root := d.config(c, false)
-	if !c.Misfits && d.chance(28) {
-		c.Mistake = d.mistake(root)
-	}
-	c.Config = d.yaml(root)
-	d.steps(c)
 	return c
 }
 
@@ -113,6 +113,9 @@ func (d *drawer) chance(percent int) bool { return d.r.IntN(100) < percent }
 
 // one draws and counts one of several.
 func (d *drawer) one(what string, of ...string) string {
+	for _, s := range of {
+		d.counts[what+" "+s] += 0 // it might have been
+	}
 	s := of[d.r.IntN(len(of))]
 	d.count(what + " " + s)
 	return s
@@ -359,7 +362,7 @@ func (d *drawer) timed(h *node, class string) {
 
 // memory adds a handler that holds records back for another one.
 func (d *drawer) memory(handlers, filters *node, feeds []string) {
-	if !d.chance(12) || d.sends == "logging.handlers.HTTPHandler" { // which sends what the target has left in the record meanwhile
+	if !d.chance(15) {
 		return
 	}
 	const class = "logging.handlers.MemoryHandler"
@@ -395,7 +398,6 @@ func (d *drawer) queue(handlers, formatters, filters *node, feeds []string) {
 	}
 	h := newMap()
 	d.count("class " + QueueHandler)
-	d.queued = true
 	h.set("class", d.text(QueueHandler))
 	d.common(h, formatters, filters)
 	list := newList()

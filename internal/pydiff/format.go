@@ -35,7 +35,7 @@ var recordFields = []fieldType{
 func (d *drawer) formatter(misfits bool) *node {
 	f := newMap()
 	json := !misfits && d.chance(30)
-	style := d.one("style", "%", "{", "$")
+	style := d.one("style", "%", "%", "{", "{", "{", "$")
 	factory := true
 	switch {
 	case json:
@@ -163,7 +163,7 @@ func (d *drawer) percent(k kind) string {
 
 // brace draws a field of str.format.
 func (d *drawer) brace(f fieldType, json bool) string {
-	if json || d.chance(50) {
+	if json || d.chance(25) {
 		return "{" + f.name + "}"
 	}
 	if f.kind == isOther {
@@ -237,12 +237,12 @@ func (d *drawer) jsonKeys(f *node, fields []fieldType, style string) {
 	if d.has(15, "JsonFormatter.prefix") {
 		f.set("prefix", d.text(d.one("prefix", "@cee: ", "", "json=")))
 	}
-	if f.get("format") != nil && len(fields) > 0 && style != "$" && d.has(20, "JsonFormatter.rename_fields") {
+	if f.get("format") != nil && len(fields) > 0 && style != "$" && d.has(30, "JsonFormatter.rename_fields") {
 		m := newMap()
 		m.set(fields[0].name, d.text(d.one("rename", "level", "renamed", "@timestamp", "이름")))
 		f.set("rename_fields", m)
 	}
-	if d.has(20, "JsonFormatter.static_fields") {
+	if d.has(42, "JsonFormatter.static_fields") {
 		m := newMap()
 		m.set("service", d.text("shop"))
 		m.set(d.one("static", "n", "zone", "message"), d.jsonValue())
@@ -264,7 +264,7 @@ func (d *drawer) jsonKeys(f *node, fields []fieldType, style string) {
 	if d.has(25, "JsonFormatter.timestamp") {
 		f.set("timestamp", scalar(d.one("timestamp", "true", "yes", "'@timestamp'", "ts", "false")))
 	}
-	if d.has(12, "JsonFormatter.json_indent") {
+	if d.has(16, "JsonFormatter.json_indent") {
 		f.set("json_indent", scalar(d.one("json_indent", "2", "0", "' '", "~", "1", "4")))
 	}
 	if d.has(30, "JsonFormatter.json_ensure_ascii") {

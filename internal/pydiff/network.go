@@ -51,12 +51,11 @@ func (d *drawer) set(h *node, key string, v *node) {
 // networkClass draws the class of a case's handler that writes to a network; most
 // have none.
 func (d *drawer) networkClass(c *Case) {
-	if c.Misfits || !d.chance(18) {
+	if c.Misfits || !d.chance(36) {
 		return
 	}
-	const syslog = "logging.handlers.SysLogHandler" // which has four ways of sending
-	d.sends = d.one("class", "logging.handlers.HTTPHandler", syslog, syslog, "logging.handlers.SMTPHandler",
-		"logging.handlers.SocketHandler", "logging.handlers.DatagramHandler")
+	const http, syslog, smtp = "logging.handlers.HTTPHandler", "logging.handlers.SysLogHandler", "logging.handlers.SMTPHandler" // by how many ways there are with each
+	d.sends = d.one("class", http, http, http, syslog, syslog, syslog, syslog, syslog, smtp, smtp, "logging.handlers.SocketHandler", "logging.handlers.DatagramHandler")
 	// These send the record as the handlers before them have left it.
 	d.plain = d.sends != "logging.handlers.SysLogHandler" && d.sends != "logging.handlers.SMTPHandler"
 }
@@ -64,7 +63,7 @@ func (d *drawer) networkClass(c *Case) {
 func (d *drawer) http(h *node) {
 	d.set(h, "HTTPHandler.host", d.text("127.0.0.1:@HTTP_PORT@"))
 	d.set(h, "HTTPHandler.url", d.text(d.one("url", "/log", "/log?a=1", "/", "/log?")))
-	if d.has(70, "HTTPHandler.method") {
+	if d.has(95, "HTTPHandler.method") {
 		h.set("method", d.text(d.one("method", "GET", "POST", "post", "get")))
 	}
 	if d.has(60, "HTTPHandler.secure") {
@@ -90,14 +89,14 @@ func (d *drawer) syslog(c *Case, h *node) {
 		address = newList(d.text("127.0.0.1"), scalar("@SYSLOG_TCP_PORT@"))
 	}
 	d.set(h, "SysLogHandler.address", address)
-	if d.has(60, "SysLogHandler.facility") {
+	if d.has(95, "SysLogHandler.facility") {
 		h.set("facility", scalar(d.one("facility", "local0", "user", "daemon", "23", "0x3", "kern", "authpriv", "ext://logging.handlers.SysLogHandler.LOG_LOCAL7")))
 	}
 	switch {
 	case service == "syslog_tcp", stream && d.chance(50): // with a socket of Unix it tries both
 		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_STREAM", "1")))
 	case stream:
-	case d.chance(40):
+	case d.chance(75):
 		d.set(h, "SysLogHandler.socktype", scalar(d.one("socktype", "ext://socket.SOCK_DGRAM", "2", "~")))
 	}
 	if d.has(65, "SysLogHandler..") {
@@ -119,7 +118,7 @@ func (d *drawer) smtp(h *node) {
 	}
 	d.set(h, "SMTPHandler.toaddrs", to)
 	d.set(h, "SMTPHandler.subject", d.text(d.one("subject", "shop is in trouble", "한글 제목", "")))
-	if d.has(65, "SMTPHandler.timeout") {
+	if d.has(95, "SMTPHandler.timeout") {
 		h.set("timeout", scalar(d.one("timeout", "1.0", "5", "~")))
 	}
 	if d.has(65, "SMTPHandler.credentials") {

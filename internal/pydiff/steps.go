@@ -38,7 +38,7 @@ func (d *drawer) steps(c *Case) {
 	for range 3 + d.r.IntN(10) {
 		d.times += d.between()
 		switch {
-		case !c.Misfits && !d.once && !d.queued && d.has(5, "op configure"):
+		case !c.Misfits && !d.once && d.has(5, "op configure"):
 			c.Steps = append(c.Steps, Step{Op: "configure", Time: d.times, Config: d.yaml(d.config(c, true))})
 		case !d.held && d.has(3, "op incremental"):
 			c.Steps = append(c.Steps, Step{Op: "configure", Time: d.times, Config: d.yaml(d.incremental())})
