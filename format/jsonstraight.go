@@ -137,8 +137,7 @@ func (s *straight) members(dst []byte, j *PyJSON, a record.Attrs, keys *[mostKey
 func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 	s := j.straight
 	bound, whole := c.Bound.Attrs()
-	const long = 16 << 10 // what may have to be cut takes a frame
-	if s == nil || !s.calls || !whole || c.Record.Time.IsZero() || len(c.Logger) > long || len(c.Record.Message) > long {
+	if s == nil || !s.calls || !whole || !isShort(c) {
 		return dst, false
 	}
 	mark, v := len(dst), c.Head()

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -36,6 +37,36 @@ func (l *Logfmt) NeedsCaller() bool { return l.source }
 
 // Append implements Formatter.
 func (l *Logfmt) Append(dst []byte, v *record.View) []byte {
+	var prefix [64]byte // grows where groups need more
+	return appendPairs(l.begin(dst, v), v.Attrs(), prefix[:0])
+}
+
+// AppendCall is Append for a call that is not encoded, the same bytes. ok is false
+// when it takes a frame: for groups, and for values that are no texts or numbers.
+func (l *Logfmt) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
+	bound, whole := c.Bound.Attrs()
+	if l.source || !whole || !isShort(c) {
+		return dst, false
+	}
+	mark := len(dst)
+	var prefix [64]byte
+	dst = appendPairs(l.begin(dst, c.Head()), bound, prefix[:0])
+	front, back := c.Attrs()
+	for _, attrs := range [...][]slog.Attr{front, back} {
+		for i := range attrs {
+			if dst, ok = appendPair(append(dst, ' '), &attrs[i]); !ok {
+				return dst[:mark], false
+			}
+		}
+	}
+	if len(dst)-mark > long {
+		return dst[:mark], false
+	}
+	return dst, true
+}
+
+// begin appends what stands before the attributes.
+func (l *Logfmt) begin(dst []byte, v *record.View) []byte {
 	if v.Flags&record.NoTime != 0 {
 		dst = append(dst, "level="...)
 	} else {
@@ -52,13 +83,9 @@ func (l *Logfmt) Append(dst []byte, v *record.View) []byte {
 		dst = quoteIfNeeded(dst, mark)
 	}
 	if len(v.Logger) > 0 {
-		dst = append(dst, " logger="...)
-		dst = quoteIfNeeded(append(dst, v.Logger...), len(dst))
+		dst = appendBare(append(dst, " logger="...), v.Logger)
 	}
-	dst = append(dst, " msg="...)
-	dst = quoteIfNeeded(append(dst, v.Message...), len(dst))
-	var prefix [64]byte // grows where groups need more
-	return appendPairs(dst, v.Attrs(), prefix[:0])
+	return appendBare(append(dst, " msg="...), v.Message)
 }
 
 // appendMillis appends the milliseconds, three digits, the rest cut off.

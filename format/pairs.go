@@ -1,6 +1,11 @@
 package format
 
 import (
+	"encoding/binary"
+	"log/slog"
+	"math"
+	"strconv"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,8 +37,52 @@ func appendPairs(dst []byte, a record.Attrs, prefix []byte) []byte {
 	return dst
 }
 
-// quoteIfNeeded puts dst[mark:] in quotes, escaped as in JSON, if it is empty
-// or has spaces, quotes, equals signs or what can't be printed.
+// long is the length of what may have to be cut, which takes a frame.
+const long = 16 << 10
+
+// isShort reports whether nothing of a call but its attributes can take a frame.
+func isShort(c *record.Call) bool {
+	return !c.Record.Time.IsZero() && len(c.Logger) <= long && len(c.Record.Message) <= long
+}
+
+// appendPair appends `key=value`; false for an attribute that takes a frame.
+func appendPair(dst []byte, a *slog.Attr) (_ []byte, ok bool) {
+	const longKey = 1024 // see record
+	if len(a.Key) >= longKey {
+		return dst, false
+	}
+	dst = append(appendBare(dst, a.Key), '=')
+	switch v := &a.Value; v.Kind() {
+	case slog.KindString:
+		s, mark := v.String(), len(dst)
+		dst = appendBare(dst, s)
+		quoted := len(dst)-mark > len(s)
+		return dst, len(s) <= long && (!quoted || utf8.ValidString(s)) // a frame shows what is not UTF-8 unescaped
+	case slog.KindInt64:
+		return record.AppendInt(dst, int64(record.Bits(v))), true
+	case slog.KindUint64:
+		return strconv.AppendUint(dst, record.Bits(v), 10), true
+	case slog.KindFloat64:
+		return record.AppendFloat(dst, math.Float64frombits(record.Bits(v))), true
+	case slog.KindBool:
+		return strconv.AppendBool(dst, record.Bits(v) != 0), true
+	case slog.KindDuration:
+		return append(dst, time.Duration(record.Bits(v)).String()...), true
+	}
+	return dst, false
+}
+
+// appendBare appends a text, in quotes and escaped as in JSON if it is empty or has
+// spaces, quotes, equals signs or what can't be printed.
+func appendBare[T string | []byte](dst []byte, s T) []byte {
+	mark := len(dst)
+	if dst = append(dst, s...); !needsQuotes(dst[mark:]) {
+		return dst
+	}
+	return record.AppendJSONString(dst[:mark], s)
+}
+
+// quoteIfNeeded is appendBare for what is in dst[mark:] already.
 func quoteIfNeeded(dst []byte, mark int) []byte {
 	if !needsQuotes(dst[mark:]) {
 		return dst
@@ -46,6 +95,9 @@ func quoteIfNeeded(dst []byte, mark int) []byte {
 func needsQuotes(s []byte) bool {
 	if len(s) == 0 {
 		return true
+	}
+	for len(s) >= 8 && allBare(binary.LittleEndian.Uint64(s)) {
+		s = s[8:]
 	}
 	for i := 0; i < len(s); {
 		b := s[i]
@@ -63,4 +115,12 @@ func needsQuotes(s []byte) bool {
 		i += n
 	}
 	return false
+}
+
+// allBare reports whether eight bytes are ASCII that needs no quotes. What is carried
+// or borrowed can only run into bytes above one that does.
+func allBare(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, equals := w^ones*'"', w^ones*'='
+	return ((w+ones)|(w-ones*('!'))|(quote-ones)|(equals-ones))&high == 0
 }

@@ -215,8 +215,7 @@ func (t *Text) Append(dst []byte, v *record.View) []byte {
 // when it takes a frame: for formats that show attributes or where the call stands,
 // and for attributes that may be an error or a stack.
 func (t *Text) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
-	const long = 16 << 10 // what may have to be cut takes a frame
-	if !t.calls || c.Record.Time.IsZero() || len(c.Logger) > long || len(c.Record.Message) > long || t.trouble && mayBeTrouble(c) {
+	if !t.calls || !isShort(c) || t.trouble && mayBeTrouble(c) {
 		return dst, false
 	}
 	return t.Append(dst, c.Head()), true

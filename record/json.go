@@ -249,7 +249,7 @@ func (v *Value) AppendText(dst []byte) []byte {
 	case Time:
 		return v.appendTime(dst)
 	case Float:
-		return strconv.AppendFloat(dst, v.Float(), 'g', -1, 64)
+		return AppendFloat(dst, v.Float())
 	case Bytes:
 		return base64.StdEncoding.AppendEncode(dst, v.Raw)
 	}
@@ -299,6 +299,14 @@ func AppendJSONFloat(dst []byte, f float64) []byte {
 		}
 	}
 	return dst
+}
+
+// AppendFloat appends f as strconv does with the format 'g'.
+func AppendFloat(dst []byte, f float64) []byte {
+	if abs := math.Abs(f); abs >= 1e-4 && abs < 1e6 { // JSON has no exponent there either
+		return AppendJSONFloat(dst, f)
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, 64)
 }
 
 // appendDecimal appends a number that has at most six digits after the point,
