@@ -118,6 +118,7 @@ func (c *braceCompiler) field(s string, at int, outer bool) (p piece, _ *SyntaxE
 			return p, &SyntaxError{at, "end of string while looking for conversion specifier"}
 		case rest != "" && rest[0] != ':':
 			return p, &SyntaxError{at, "expected ':' after conversion specifier"}
+		case conv == "\x00": // for CPython it is none
 		case !strings.Contains("rsa", conv):
 			return p, &SyntaxError{at, fmt.Sprintf("invalid conversion: '%s'; there are r, s and a", conv)}
 		}
