@@ -191,7 +191,7 @@ func TestPythonCallIsTheFrame(t *testing.T) {
 		`"()": ` + classJSON2, `"()": ` + classJSON2 + ", format: '%(asctime)s %(levelname)s %(name)s %(message)s %(created)f'", `"()": ` + classJSON2 + ", static_fields: {a: 1}, timestamp: true",
 		`"()": ` + classJSON2 + ", version: 4.2, json_ensure_ascii: false, prefix: p", `format: "%(asctime)s | %(levelname)-8s - %(message)s"`, `format: "%(name).3s %(msecs)03d %(created)f %(levelno)r %(args)s"`,
 		`format: "{message!r:>5} {relativeCreated}", style: "{"`, `format: "${message} $asctime", style: "$", datefmt: "%H:%M"`,
-		`class: logfmt`, `format: "%(message)s %(stack_info)s"`, `format: "%(message)s %(user)s"`, `format: "%(message)s %(process)d"`, `format: "%(message)s %(lineno)d"`, `class: uvicorn.logging.DefaultFormatter, format: "%(message)s"`,
+		`class: logfmt`, `class: console`, `class: console, color: always`, `format: "%(message)s %(stack_info)s"`, `format: "%(message)s %(user)s"`, `format: "%(message)s %(process)d"`, `format: "%(message)s %(lineno)d"`, `class: uvicorn.logging.DefaultFormatter, format: "%(message)s"`,
 	} {
 		all = append(all, made(t, keys).(callFormatter))
 	}

@@ -1,7 +1,10 @@
 package format
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"log/slog"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -64,6 +67,8 @@ func (c *Console) NeedsCaller() bool { return c.source }
 // columns are where attributes begin, if the message is short enough.
 const columns = 48
 
+var blanks = strings.Repeat(" ", columns)
+
 // The colours, as terminals take them.
 const (
 	dim     = "\x1b[2m"
@@ -78,6 +83,66 @@ const (
 
 // Append implements Formatter.
 func (c *Console) Append(dst []byte, v *record.View) []byte {
+	dst, end := c.line(dst, v)
+	begun := len(dst)
+	var prefix [64]byte // grows where groups need more
+	dst = c.attrs(dst, v.Attrs(), prefix[:0])
+	if c.source {
+		dst = c.caller(dst, v)
+	}
+	if len(dst) == begun {
+		dst = dst[:end]
+	}
+	return c.troubles(dst, v)
+}
+
+// AppendCall is Append for a call that is not encoded, the same bytes. ok is false
+// when it takes a frame: for groups, errors and stacks, and for values that are no
+// texts or numbers.
+func (c *Console) AppendCall(dst []byte, call *record.Call) (_ []byte, ok bool) {
+	bound, whole := call.Bound.Attrs()
+	if c.source || !whole || !isShort(call) || mayBeTrouble(call) || hasErrors(bound) {
+		return dst, false
+	}
+	mark := len(dst)
+	dst, end := c.line(dst, call.Head())
+	begun := len(dst)
+	var prefix [64]byte
+	dst = c.attrs(dst, bound, prefix[:0])
+	front, back := call.Attrs()
+	for _, attrs := range [...][]slog.Attr{front, back} {
+		for i := range attrs {
+			a := &attrs[i]
+			dst = append(appendBare(c.begin(append(dst, ' '), cyan), a.Key), '=')
+			if dst, ok = appendBareValue(c.end(dst), &a.Value); !ok || len(a.Key) >= longKey {
+				return dst[:mark], false
+			}
+		}
+	}
+	switch {
+	case len(dst)-mark > long:
+		return dst[:mark], false
+	case len(dst) == begun:
+		dst = dst[:end]
+	}
+	return dst, true
+}
+
+// hasErrors reports whether attributes may have errors, or causes of them.
+func hasErrors(a record.Attrs) bool {
+	var key []byte
+	var v record.Value
+	for a.Next(&key, &v) {
+		if v.Type == record.Err || v.Type == record.JSON {
+			return true
+		}
+	}
+	return false
+}
+
+// line appends what stands before the attributes, up to the column in which they
+// begin. end is where the message ends, for a line without attributes.
+func (c *Console) line(dst []byte, v *record.View) (_ []byte, end int) {
 	if v.Flags&record.NoTime == 0 {
 		dst = c.begin(dst, dim)
 		dst = append(dst, c.clock.at(v.Seconds).head...)
@@ -94,20 +159,7 @@ func (c *Console) Append(dst []byte, v *record.View) []byte {
 	mark := len(dst)
 	dst = appendShown(dst, v.Message, true)
 	width += cells(dst[mark:])
-	mark = len(dst)
-	for range max(columns-width, 0) {
-		dst = append(dst, ' ')
-	}
-	begun := len(dst)
-	var prefix [64]byte // grows where groups need more
-	dst = c.attrs(dst, v.Attrs(), prefix[:0])
-	if c.source {
-		dst = c.caller(dst, v)
-	}
-	if len(dst) == begun {
-		dst = dst[:mark] // no column without attributes
-	}
-	return c.troubles(dst, v)
+	return append(dst, blanks[:max(columns-width, 0)]...), len(dst)
 }
 
 func (c *Console) begin(dst []byte, color string) []byte {
@@ -256,6 +308,11 @@ type cause struct {
 // lines after the first are indented.
 func appendShown(dst, text []byte, lines bool) []byte {
 	for i := 0; i < len(text); {
+		if i+8 <= len(text) && allShown(binary.LittleEndian.Uint64(text[i:])) {
+			dst = append(dst, text[i:i+8]...)
+			i += 8
+			continue
+		}
 		b := text[i]
 		if b >= ' ' && b < 0x7f || b == '\t' {
 			dst = append(dst, b)
@@ -276,6 +333,12 @@ func appendShown(dst, text []byte, lines bool) []byte {
 		i += n
 	}
 	return dst
+}
+
+// allShown reports whether eight bytes are ASCII that is shown as it is.
+func allShown(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	return ((w+ones)|(w-ones*' '))&high == 0
 }
 
 // appendEscapedRune appends what can't be shown as Go would write it.

@@ -168,7 +168,6 @@ func (s *straight) own(dst []byte, j *PyJSON, c *record.Call, bound [][]byte) (_
 	for part, attrs := range [...][]slog.Attr{front, back} {
 		for i := range attrs {
 			a := &attrs[i]
-			const longKey = 1024 // see record
 			if isSpecial(s, a.Key) || len(a.Key) >= longKey || contains(bound, a.Key) {
 				return dst, false
 			}

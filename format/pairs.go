@@ -45,14 +45,21 @@ func isShort(c *record.Call) bool {
 	return !c.Record.Time.IsZero() && len(c.Logger) <= long && len(c.Record.Message) <= long
 }
 
+// longKey is the length of a key that may have to be cut.
+const longKey = 1024
+
 // appendPair appends `key=value`; false for an attribute that takes a frame.
 func appendPair(dst []byte, a *slog.Attr) (_ []byte, ok bool) {
-	const longKey = 1024 // see record
 	if len(a.Key) >= longKey {
 		return dst, false
 	}
-	dst = append(appendBare(dst, a.Key), '=')
-	switch v := &a.Value; v.Kind() {
+	return appendBareValue(append(appendBare(dst, a.Key), '='), &a.Value)
+}
+
+// appendBareValue appends a value, in quotes where it needs them; false for one that
+// takes a frame.
+func appendBareValue(dst []byte, v *slog.Value) (_ []byte, ok bool) {
+	switch v.Kind() {
 	case slog.KindString:
 		s, mark := v.String(), len(dst)
 		dst = appendBare(dst, s)

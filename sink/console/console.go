@@ -35,6 +35,7 @@ var (
 // not mix.
 type Handler struct {
 	format  format.Formatter
+	calls   callFormatter // format, if it is one
 	written atomic.Uint64
 	failed  atomic.Uint64
 	dropped atomic.Uint64
@@ -57,7 +58,14 @@ func New(out io.Writer, f format.Formatter) *Handler {
 
 // NewEnding is New with another text than a line break at the end of each line.
 func NewEnding(out io.Writer, f format.Formatter, end string) *Handler {
-	return &Handler{format: f, out: out, end: end}
+	h := &Handler{format: f, out: out, end: end}
+	h.calls, _ = f.(callFormatter)
+	return h
+}
+
+// callFormatter is a formatter that can do without a view.
+type callFormatter interface {
+	AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool)
 }
 
 // NewDropping is NewEnding for a handler that never makes a log call wait for longer
@@ -92,15 +100,46 @@ func (h *Handler) Dropped() uint64 { return h.dropped.Load() }
 func (h *Handler) Handle(v *record.View) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.buf = h.buf[:0]
+	h.buf = append(h.format.Append(h.first(), v), h.end...)
+	return h.emit(h.buf)
+}
+
+// HandleCall writes one call that is not encoded. ok is false, and nothing is
+// written, when its format needs a view.
+func (h *Handler) HandleCall(c *record.Call) (ok bool, err error) {
+	if h.calls == nil {
+		return false, nil
+	}
+	line, ok := h.calls.AppendCall(c.Line[:0], c) // before the lock: values may log themselves
+	if !ok {
+		return false, nil
+	}
+	line = append(line, h.end...)
+	c.Line = line
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.torn || h.missed > 0 {
+		h.buf = append(h.first(), line...)
+		line = h.buf
+	}
+	return true, h.emit(line)
+}
+
+// first is what the stream needs before the next line. The caller holds mu.
+func (h *Handler) first() []byte {
+	dst := h.buf[:0]
 	if h.torn {
-		h.buf = append(h.buf, '\n')
+		dst = append(dst, '\n')
 	}
 	if h.missed > 0 {
-		h.buf = h.appendGap(h.buf)
+		dst = h.appendGap(dst)
 	}
-	h.buf = append(h.format.Append(h.buf, v), h.end...)
-	err := h.write(h.buf)
+	return dst
+}
+
+// emit writes a line that has its end. The caller holds mu.
+func (h *Handler) emit(line []byte) error {
+	err := h.write(line)
 	if cap(h.buf) > maxKept {
 		h.buf = nil
 	}

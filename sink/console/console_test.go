@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -162,5 +163,52 @@ func TestStdoutIsTakenLate(t *testing.T) {
 	w.Close()
 	if b, err := io.ReadAll(r); err != nil || string(b) != "hello\n" {
 		t.Errorf("got %q, %v", b, err)
+	}
+}
+
+// call is a call with this text.
+func call(text string, attrs ...slog.Attr) *record.Call {
+	c := record.NewCall()
+	c.Level, c.Logger, c.Record = record.Info, "shop", slog.NewRecord(time.Unix(1709646306, 0), slog.LevelInfo, text, 0)
+	c.Record.AddAttrs(attrs...)
+	return c
+}
+
+// A call and its frame give the same line, behind one that was torn too.
+func TestHandleCall(t *testing.T) {
+	s := &script{steps: []step{{n: 2}, {n: -1}, {n: 1, err: errors.New("boom")}}}
+	h := NewEnding(s, plain(t), "|\n")
+	for i, want := range []bool{false, true, false, true} { // each is good
+		if ok, err := h.HandleCall(call("m")); !ok || (err == nil) != want {
+			t.Errorf("%d: %v, %v", i, ok, err)
+		}
+	}
+	if err := h.Handle(message(t, "m")); err != nil {
+		t.Error(err)
+	}
+	if got, want := string(s.out), "m|\nm|\nm\nm|\nm|\n"; got != want || h.Written() != 3 || h.Failed() != 2 {
+		t.Errorf("got %q, want %q; %d written, %d failed", got, want, h.Written(), h.Failed())
+	}
+	if ok, err := New(s, format.Default(time.UTC)).HandleCall(call("m")); ok || err != nil {
+		t.Errorf("a format that shows attributes takes no frame: %v, %v", ok, err)
+	}
+}
+
+// loud is a value that logs when it is looked at.
+type loud struct{ log *Handler }
+
+func (l loud) LogValue() slog.Value {
+	_, err := l.log.HandleCall(call("inner"))
+	return slog.AnyValue(err)
+}
+
+func TestValueThatLogs(t *testing.T) {
+	s := &script{}
+	h := New(s, format.NewJSON(format.JSONOptions{Location: time.UTC}))
+	if ok, err := h.HandleCall(call("outer", slog.Any("v", loud{h}))); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if got := string(s.out); strings.Index(got, "inner") > strings.Index(got, "outer") || strings.Count(got, "\n") != 2 {
+		t.Errorf("got %s", got)
 	}
 }
