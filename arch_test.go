@@ -29,6 +29,7 @@ var road = []struct {
 	{"sink/table sink/console sink/file sink/null sink/memory sink/queue sink/syslog sink/http sink/smtp sink/socket", "what needs no client library; they don't know each other"},
 	{"sink/files", "rows in files: has the columns of sink/table, as the stores do"},
 	{"sink/python", "the list of Python's handlers that write to a network: apart, so that only who asks for them links TLS"},
+	{"encodings", "encodings of files that need tables: apart, so that only who asks for them links those"},
 	{"internal/control", "lets another process ask a running program; knows answers, not where they come from"},
 	{"deliver", "spool to sink; knows the contract and no sink"},
 	{"source", "the contract of sources"},
@@ -46,6 +47,7 @@ var outside = []string{"sink/sinktest"}
 var allowedModules = map[string]string{
 	"golang.org/x/sys":   "mappings and locks",
 	"go.yaml.in/yaml/v4": "YAML with positions",
+	"golang.org/x/text":  "tables of encodings, in the package encodings alone",
 }
 
 func rank(pkg string) int {

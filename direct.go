@@ -12,6 +12,7 @@ import (
 	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/tree"
 )
 
@@ -144,6 +145,12 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 	case *format.Text, *format.PyJSON:
 		if h.formats() {
 			h.tree.Shows = h.format
+		}
+	}
+	if k, ok := h.out.(interface{ encodes([]file.Encodings) error }); ok {
+		if err := k.encodes(encodingsOf(b.opts)); err != nil {
+			at := h.node.Get("encoding")
+			ps.Add(at.Pos(), at.Path(), "%v", err)
 		}
 	}
 	switch out := h.out.(type) {

@@ -74,17 +74,22 @@ func (e ending) text() string {
 type fileKeysOf struct {
 	Filename string       `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
 	Mode     string       `yaml:"mode" enum:"a|w|x" doc:"a: at the end of what is there; w: the file is emptied when the program starts; x: a file that is there is an error"`
-	Encoding string       `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, or another name of Python's for one of them; utf-8 if absent"`
+	Encoding string       `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-32 or another name of Python's for one of them, and with encodings.All, as in the program girok, cp949, euc_kr, cp932, gb18030 and those of one byte; utf-8 if absent"`
 	Errors   string       `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent"`
 	Delay    config.Truth `yaml:"delay" doc:"open the file with the first record only"`
 	Set      ending       `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
+
+	encoding *file.Encoding
+}
+
+// encodes finds the encoding, also among more than girok has by itself.
+func (k *fileKeysOf) encodes(more []file.Encodings) (err error) {
+	k.encoding, err = file.NewEncoding(k.Encoding, k.Errors, more...)
+	return err
 }
 
 // Validate implements config.Validator.
 func (k *fileKeysOf) Validate(at *config.At) {
-	if _, err := file.NewEncoding(k.Encoding, ""); err != nil {
-		at.Problem("encoding", "%v", err)
-	}
 	if st, err := os.Stat(k.Filename); err == nil && st.IsDir() {
 		at.Problem("filename", "%s is a folder; want a file, %s for example", k.Filename, filepath.Join(k.Filename, "app.log"))
 	}
@@ -95,10 +100,9 @@ func (k *fileKeysOf) place() (where, guarantee string) {
 }
 
 func (k *fileKeysOf) options(h *handlerPlan) file.Options {
-	e, _ := file.NewEncoding(k.Encoding, k.Errors) // checked before
 	return file.Options{
 		Path: k.Filename, Format: h.format, Truncate: k.Mode == "w", New: k.Mode == "x",
-		End: k.Set.text(), HasEnd: true, Encoding: e,
+		End: k.Set.text(), HasEnd: true, Encoding: k.encoding,
 	}
 }
 
@@ -173,16 +177,23 @@ type timedKeys struct {
 	BackupCount config.Number `yaml:"backupCount" doc:"how many files that were put aside stay; 0: all"`
 	UTC         config.Truth  `yaml:"utc" doc:"count days and name files in UTC; in timezone if absent"`
 	AtTime      *config.Node  `yaml:"atTime" doc:"with midnight and W0 to W6: the time of day, as \"03:30\""`
-	Encoding    string        `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, or another name of Python's for one of them; utf-8 if absent"`
+	Encoding    string        `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-32 or another name of Python's for one of them, and with encodings.All, as in the program girok, cp949, euc_kr, cp932, gb18030 and those of one byte; utf-8 if absent"`
 	Errors      string        `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent"`
 	Delay       config.Truth  `yaml:"delay" doc:"open the file with the first record only"`
 	Set         ending        `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
 	careKeys
+
+	encoding *file.Encoding
 }
 
 // files are the keys that all files have.
 func (k *timedKeys) files() *fileKeysOf {
-	return &fileKeysOf{Filename: k.Filename, Encoding: k.Encoding, Errors: k.Errors, Delay: k.Delay, Set: k.Set}
+	return &fileKeysOf{Filename: k.Filename, Encoding: k.Encoding, Errors: k.Errors, Delay: k.Delay, Set: k.Set, encoding: k.encoding}
+}
+
+func (k *timedKeys) encodes(more []file.Encodings) (err error) {
+	k.encoding, err = file.NewEncoding(k.Encoding, k.Errors, more...)
+	return err
 }
 
 // Validate implements config.Validator.

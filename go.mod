@@ -4,5 +4,6 @@ go 1.26.0
 
 require (
 	go.yaml.in/yaml/v4 v4.0.0
-	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/sys v0.50.0
+	golang.org/x/text v0.42.0
 )

@@ -10,8 +10,8 @@ import (
 )
 
 // Option is what Open takes beside the path: a sink kind, such as sqlite.Kind, a
-// source kind, such as stdin.Kind, or python.Kinds, the handlers of Python's logging
-// that write to a network.
+// source kind, such as stdin.Kind, python.Kinds, the handlers of Python's logging that
+// write to a network, or encodings.All, more encodings of files.
 type Option = sink.Option
 
 // kindsOf picks the sink kinds out of options.
@@ -45,6 +45,16 @@ func deliverable(opts []Option) []sink.Kind {
 		kinds = append(kinds, k.Behind())
 	}
 	return kinds
+}
+
+// encodingsOf picks the encodings out of options.
+func encodingsOf(opts []Option) (list []file.Encodings) {
+	for _, o := range opts {
+		if e, ok := o.(file.Encodings); ok {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // sourceKindsOf picks the source kinds out of options.

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/girok/girok/encodings"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink/python"
 	"github.com/girok/girok/tree"
@@ -361,7 +362,7 @@ func (p *player) run() (*played, error) {
 	if p.k.Config != "" {
 		text = p.text(p.k.Config)
 	}
-	p.logs, got.err = OpenBytes("config.yaml", text, clock(func() time.Time { return p.now }), python.Kinds)
+	p.logs, got.err = OpenBytes("config.yaml", text, clock(func() time.Time { return p.now }), python.Kinds, encodings.All)
 	if got.err != nil {
 		return got, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/girok/girok"
+	"github.com/girok/girok/encodings"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/sink/python"
@@ -18,7 +19,8 @@ import (
 // here.
 var kinds = []girok.Option{
 	stdin.Kind,
-	python.Kinds, // the handlers of Python's logging that write to a network
+	python.Kinds,  // the handlers of Python's logging that write to a network
+	encodings.All, // cp949 and others for files
 	files.Kind,
 	sqlite.Kind,
 	duckdb.Kind, // says what is missing, where it was built without a C++ compiler

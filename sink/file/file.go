@@ -154,7 +154,7 @@ func (h *Handler) emit(line []byte) ([]byte, error) {
 	if h.o.Encoding == nil {
 		return line, h.write(line)
 	}
-	encoded, err := h.o.Encoding.append(nil, line)
+	encoded, err := h.o.Encoding.Line(nil, line)
 	if err != nil {
 		h.failed.Add(1)
 		_ = h.Open() // as in Python, the file is made even so

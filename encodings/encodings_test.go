@@ -1,0 +1,132 @@
+package encodings
+
+import (
+	"bufio"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/girok/girok/sink/file"
+)
+
+// table asks CPython for the bytes of the characters that an encoding has.
+const table = `
+import sys
+for name in sys.argv[1:]:
+    for c in list(range(0x80, 0xd800)) + list(range(0xe000, 0x10100)) + list(range(0x1f600, 0x1f620)) + [0x20000, 0x10ffff]:
+        try: print(name, '%x' % c, chr(c).encode(name).hex())
+        except UnicodeEncodeError: pass
+`
+
+// TestAgainstPython compares the characters of the first plane, and some beyond.
+func TestAgainstPython(t *testing.T) {
+	names := append(slices.Sorted(maps.Keys(bytes)), "cp949", "euc_kr", "cp932", "gb18030", "utf_16_le", "utf_16_be", "utf_32_be")
+	python := os.Getenv("GIROK_PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	cmd := exec.Command(python, append([]string{"-c", table}, names...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		why := "NOT TESTED, needs python3: that encodings have CPython's bytes"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	want := map[string]map[rune]string{}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		f := strings.Fields(lines.Text())
+		c, err := strconv.ParseUint(f[1], 16, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want[f[0]] == nil {
+			want[f[0]] = map[rune]string{}
+		}
+		want[f[0]][rune(c)] = f[2]
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		e, ok := find(name)
+		if !ok {
+			o, err := file.NewEncoding(name, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			e = *o
+		}
+		if len(want[name]) < 80 {
+			t.Fatalf("%s: CPython has %d characters", name, len(want[name]))
+		}
+		bad := 0
+		for c := rune(0x80); c <= 0x10ffff && bad < 10; c++ {
+			switch {
+			case c == 0x10100:
+				c = 0x1f600
+			case c == 0x1f620:
+				c = 0x20000
+			case c == 0x20001:
+				c = 0x10ffff
+			}
+			if c >= 0xd800 && c < 0xe000 || private(c) && (name == "gb18030" || name == "cp932") || name == "cp1255" && c == 0x5ba {
+				continue // no characters; see the package; one more than CPython has
+			}
+			got := ""
+			if b, ok := e.Append(nil, c); ok {
+				got = hex.EncodeToString(b)
+			}
+			if got != want[name][c] {
+				bad++
+				t.Errorf("%s: U+%04X is %q, CPython has %q", name, c, got, want[name][c])
+			}
+		}
+	}
+}
+
+func private(c rune) bool { return c >= 0xe000 && c < 0xf900 }
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"CP949": "cp949", "uhc": "cp949", "ms949": "cp949", "EUC-KR": "euc_kr", "ks_c-5601": "euc_kr", "windows-1252": "charmap",
+		"ISO-8859-15": "charmap", "latin2": "charmap", "shift_jis": "", "big5": "", "rot13": "",
+	} {
+		e, ok := All(file.PlainName(name))
+		if ok != (want != "") || e.Name != want {
+			t.Errorf("%s: %q", name, e.Name)
+		}
+	}
+	for alias, name := range aliases {
+		if _, ok := find(name); !ok {
+			t.Errorf("%s stands for %s, which is not there", alias, name)
+		}
+	}
+}
+
+// Errors are in CPython's words.
+func TestLacks(t *testing.T) {
+	for _, tt := range []struct{ name, want string }{
+		{"cp949", `'cp949' codec can't encode character '\u0100' in position 1: illegal multibyte sequence`},
+		{"cp1252", `'charmap' codec can't encode characters in position 1-2: character maps to <undefined>`},
+	} {
+		e, err := file.NewEncoding(tt.name, "", All)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Line(nil, []byte("aĀĀ한")); fmt.Sprint(err) != strings.Replace(tt.want, "1-2", "1-3", 1) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
