@@ -1,7 +1,6 @@
 package girok
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"sort"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -468,7 +468,7 @@ func (b *blueprint) bits(ps *config.Problems) {
 
 func (b *blueprint) sorted() []*handlerPlan {
 	list := slices.Collect(maps.Values(b.handlers))
-	slices.SortFunc(list, func(x, y *handlerPlan) int { return cmp.Compare(x.name, y.name) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].name < list[j].name })
 	return list
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -169,7 +170,7 @@ func (s *said) due(now time.Time, all bool) (list []*saying) {
 			delete(s.cause, cause)
 		}
 	}
-	slices.SortFunc(list, func(a, b *saying) int { return strings.Compare(a.line, b.line) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].line < list[j].line })
 	return list
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -77,8 +78,9 @@ func (s *Spool) dirRuns() []*Run {
 			r.gone() // somebody else has drained it
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *Run) int {
-		return cmp.Or(a.Config.Created.Compare(b.Config.Created), cmp.Compare(a.ID, b.ID))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return cmp.Or(a.Config.Created.Compare(b.Config.Created), cmp.Compare(a.ID, b.ID)) < 0
 	})
 	return list
 }
@@ -123,7 +125,7 @@ func List(dir string) (runs []*Run, err error) {
 		}
 		runs = append(runs, r)
 	}
-	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Config.Created.Compare(b.Config.Created) })
+	sort.SliceStable(runs, func(i, j int) bool { return runs[i].Config.Created.Before(runs[j].Config.Created) })
 	return runs, err
 }
 
