@@ -140,10 +140,14 @@ func reload(logs *girok.Logs, path string) {
 
 var wide = strings.Repeat("wide ", 500)
 
+// daysEnv is set where records are of three days.
+const daysEnv = "GIROK_KILLTEST_DAYS"
+
 // logUntil logs numbered records and marks each once its call has returned.
 func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time, pause time.Duration) {
 	m := mark(marks, life, g)
 	ctx := context.Background()
+	several := os.Getenv(daysEnv) != ""
 	for n := uint64(0); time.Now().Before(stop); n++ {
 		num, pad := slog.Uint64("n", n), ""
 		if n%badEvery == badEvery-1 {
@@ -152,7 +156,14 @@ func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time, pause
 		if n%wideEvery == 0 {
 			pad = wide
 		}
-		log.LogAttrs(ctx, slog.LevelInfo, "record", slog.Int("life", life), slog.Int("g", g), num, slog.String("pad", pad))
+		attrs := [...]slog.Attr{slog.Int("life", life), slog.Int("g", g), num, slog.String("pad", pad)}
+		if several {
+			r := slog.NewRecord(time.Now().AddDate(0, 0, int(n%3)), slog.LevelInfo, "record", 0)
+			r.AddAttrs(attrs[:]...)
+			_ = log.Handler().Handle(ctx, r) // as LogAttrs: what is not kept is counted
+		} else {
+			log.LogAttrs(ctx, slog.LevelInfo, "record", attrs[:]...)
+		}
 		m.Store(n + 1)
 		if n%10 == 9 {
 			time.Sleep(pause)

@@ -29,6 +29,7 @@ var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
 	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, bigquery, bigquery-emulator, files or file")
+	days  = flag.Bool("days", false, "records of three days at once, each day in a table (sqlite) or a folder (files) of its own")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
 
@@ -85,7 +86,11 @@ func configOf(store string) string {
 	case "bigquery", "bigquery-emulator":
 		place = bq.place()
 	}
-	return strings.NewReplacer("CLASS", strings.TrimSuffix(store, "-emulator"), "PLACE", place, "RECORDS", records).Replace(configYAML)
+	text := configYAML
+	if *days {
+		text = strings.Replace(text, "table: kills", map[string]string{"sqlite": "table: kills_{date}", "files": "table: kills/{date}"}[store], 1)
+	}
+	return strings.NewReplacer("CLASS", strings.TrimSuffix(store, "-emulator"), "PLACE", place, "RECORDS", records).Replace(text)
 }
 
 // drainEvery: lives are short and log faster than one of them delivers; so that
@@ -126,6 +131,11 @@ func newArena(t *testing.T, lives int) *arena {
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
 		t.Fatalf("no store %q in this test: sqlite, postgres, bigquery, bigquery-emulator, files, file, or duckdb where there is a C++ compiler", *store)
+	}
+	if *days && *store != "sqlite" && *store != "files" {
+		t.Fatal("-days is for sqlite and files")
+	} else if *days {
+		t.Setenv(daysEnv, "3")
 	}
 	switch *store {
 	case "postgres":

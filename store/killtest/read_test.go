@@ -34,7 +34,15 @@ func (a *arena) ask(query string) [][]string {
 }
 
 func (a *arena) readTable() (rows []row) {
-	for _, f := range a.ask("select life, g, n, record_id from kills") {
+	query := "select life, g, n, record_id from "
+	tables := []string{"kills"}
+	if *days && *store == "sqlite" {
+		tables = nil
+		for _, f := range a.ask("select name from sqlite_schema where type = 'table' and name like 'kills%'") {
+			tables = append(tables, f[0])
+		}
+	}
+	for _, f := range a.ask(query + strings.Join(tables, " union all "+query)) {
 		r := row{ID: f[3]}
 		if _, err := fmt.Sscan(strings.Join(f[:3], " "), &r.Life, &r.G, &r.N); err != nil {
 			a.t.Fatalf("row %q: %v", f, err)
@@ -80,7 +88,7 @@ for name in glob.glob(os.path.join(sys.argv[1], "kill*.jsonl*")):
 func filesRows(folder, _ string) (rows [][]string, err error) {
 	return python(`
 import glob, json, os, sys
-for name in glob.glob(os.path.join(sys.argv[1], "kills", "*.ndjson")):
+for name in glob.glob(os.path.join(sys.argv[1], "kills", "**", "*.ndjson"), recursive=True):
     with open(name, "rb") as f:
         lines = f.readlines()
     assert lines and lines[-1].endswith(b"\n"), name + " is torn"
