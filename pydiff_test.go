@@ -156,6 +156,11 @@ var differences = []struct {
 		steps:  []pydiff.Step{call(30, `{"name": "kim"}`)},
 	},
 	{
+		why:    "{req.a} in a format: for CPython an attribute of an object, and it loses the line; for girok what the group or mapping req has under a",
+		config: toStdout + `formatters: {f: {format: "{message} {req.a}", style: "{"}}`,
+		steps:  []pydiff.Step{nested()},
+	},
+	{
 		why:    "a format that fails at every record: CPython takes it, girok refuses it",
 		config: toStdout + `formatters: {f: {format: "%(message)s %(lineno)q"}}`,
 	},
@@ -264,6 +269,14 @@ func call(level int, extra string) pydiff.Step {
 			s.Fields = append(s.Fields, pydiff.Field{Name: k, Value: v})
 		}
 	}
+	return s
+}
+
+// nested is a call with a mapping.
+func nested() pydiff.Step {
+	const mapping = `{"a": 1}`
+	s := call(30, "")
+	s.Extra, s.Fields = json.RawMessage(`{"req": `+mapping+`}`), []pydiff.Field{{Name: "req", Value: json.RawMessage(mapping)}}
 	return s
 }
 
