@@ -246,9 +246,15 @@ func (b *brace) append(dst []byte, x *operand, t *Text, v *record.View) ([]byte,
 func (x *operand) walk(path []string) bool {
 	for _, step := range path {
 		ok := false
-		if x.kind == isValue && x.value.Type == record.Group {
+		switch {
+		case x.kind == isText || x.kind == isTime:
+			if !x.letter(step) {
+				return false
+			}
+			continue
+		case x.kind == isValue && x.value.Type == record.Group:
 			ok = find(x.value.Attrs(), step, &x.value)
-		} else if x.kind == isValue && x.value.Type == record.JSON {
+		case x.kind == isValue && x.value.Type == record.JSON:
 			ok = jsonStep(&x.value, step)
 		}
 		if !ok {
@@ -256,6 +262,29 @@ func (x *operand) walk(path []string) bool {
 		}
 		x.fromValue()
 	}
+	return true
+}
+
+// letter makes one character of a text, by its number.
+func (x *operand) letter(number string) bool {
+	n, err := strconv.ParseUint(number, 10, 31)
+	if err != nil {
+		return false
+	}
+	text := x.text
+	if x.kind == isTime || x.str != "" {
+		text = x.appendStr(nil)
+	}
+	for ; n > 0 && len(text) > 0; n-- {
+		_, size := utf8.DecodeRune(text)
+		text = text[size:]
+	}
+	_, size := utf8.DecodeRune(text)
+	if size == 0 {
+		return false
+	}
+	x.str = ""
+	x.setText(text[:size])
 	return true
 }
 

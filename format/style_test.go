@@ -26,6 +26,7 @@ func TestStyles(t *testing.T) {
 		{'{', "{f:.2f} {f:8.3} {f:e} {f:%} {f:010.1f} {f:g} {f}", "3.14     3.14 3.141590e+00 314.159000% 00000003.1 3.14159 3.14159"},
 		{'{', "{i:013_f} {i:013,} {nan:010_} {i:_f}|{i:012,.1f}", "-000000000inf -000000000inf 0000000nan -inf|-00000000inf"},
 		{'{', "{b} {b:d} {nil} {req[method]} {tags[1]} {w:{w}}|", "True 1 None GET b      6|"},
+		{'{', "{levelname[0]}{s[1]} {req[method][2]} {levelname[9]} {asctime[3]} {n[0]}", "W고 T <levelname[9] is not :: WARNING> 4 <n[0] is not :: -1234567>"},
 		{'{', "{{{n:.2}}} {nil:>5} {nope}", "{<n is not :.2: -1234567>} <nil is not :>5: None> <no nope>"},
 		{'$', "$levelname ${n}x $$ ${s}", "WARNING -1234567x $ 경고"},
 	} {
