@@ -252,7 +252,7 @@ func kept(old []*Handler) (list []*Handler) {
 		case h.Direct == nil:
 		case h.Ends:
 			silent := *h
-			silent.Direct, silent.Ends = ended{}, false
+			silent.Direct, silent.Ends, silent.Shows = ended{}, false, nil
 			list = append(list, &silent)
 		default:
 			list = append(list, h)
