@@ -1,6 +1,7 @@
 package format
 
 import (
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -75,6 +76,77 @@ func (e *ECS) NeedsCaller() bool { return e.source }
 
 // Append implements Formatter.
 func (e *ECS) Append(dst []byte, v *record.View) []byte {
+	dst = e.begin(dst, v)
+	if e.source {
+		dst = appendOrigin(dst, v)
+	}
+	dst = appendECSTrouble(dst, v)
+	dst, labels := appendECSAttrs(dst, v)
+	if labels {
+		dst = appendECSLabels(dst, v)
+	}
+	return append(dst, '}')
+}
+
+// ecsSpecial are names of attributes that are not simply members, or may not be.
+var ecsSpecial = newNameSet(ecsObjects, ecsTaken, troubleNames, setOf("trace_id", "span_id", "transaction_id"))
+
+// AppendCall is Append for a call that is not encoded, the same bytes. ok is false
+// when it takes a frame.
+func (e *ECS) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
+	bound, whole := c.Bound.Attrs()
+	if e.source || !whole || !isShort(c) || isOneOf(bound, ecsSpecial) {
+		return dst, false
+	}
+	mark := len(dst)
+	dst, ok = c.Bound.AppendMembers(e.begin(dst, c.Head()))
+	front, back := c.Attrs()
+	var labels [8]*slog.Attr
+	n := 0
+	for _, attrs := range [...][]slog.Attr{front, back} {
+		for i := range attrs {
+			a := &attrs[i]
+			switch {
+			case !hasName(ecsSpecial, a.Key):
+				dst = record.AppendMember(dst, a)
+			case ecsObjects[a.Key] && !ecsTaken[a.Key] && isScalar(&a.Value) && n < len(labels):
+				labels[n] = a
+				n++
+			default:
+				return dst[:mark], false
+			}
+		}
+	}
+	for i, a := range labels[:n] {
+		comma := len(dst)
+		if i == 0 {
+			dst = append(dst, `,"labels":{`...)
+			comma = len(dst)
+		}
+		if dst = record.AppendMember(dst, a); i == 0 {
+			dst = append(dst[:comma], dst[comma+1:]...)
+		}
+	}
+	if n > 0 {
+		dst = append(dst, '}')
+	}
+	if !ok || len(dst)-mark > long {
+		return dst[:mark], false
+	}
+	return append(dst, '}'), true
+}
+
+// isScalar reports whether a value is a text, a number or a bool.
+func isScalar(v *slog.Value) bool {
+	switch v.Kind() {
+	case slog.KindString, slog.KindInt64, slog.KindUint64, slog.KindFloat64, slog.KindBool, slog.KindDuration:
+		return true
+	}
+	return false
+}
+
+// begin appends what stands before the attributes and where the call stands.
+func (e *ECS) begin(dst []byte, v *record.View) []byte {
 	if v.Flags&record.NoTime != 0 {
 		dst = append(dst, '{')
 	} else {
@@ -92,16 +164,7 @@ func (e *ECS) Append(dst []byte, v *record.View) []byte {
 		dst = append(dst, `,"log.logger":`...)
 		dst = record.AppendJSONString(dst, v.Logger)
 	}
-	dst = append(dst, e.service...)
-	if e.source {
-		dst = appendOrigin(dst, v)
-	}
-	dst = appendECSTrouble(dst, v)
-	dst, labels := appendECSAttrs(dst, v)
-	if labels {
-		dst = appendECSLabels(dst, v)
-	}
-	return append(dst, '}')
+	return append(dst, e.service...)
 }
 
 // appendLower appends a level's name in quotes and in small letters.

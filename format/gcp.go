@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -67,6 +68,45 @@ func severity(l record.Level) string {
 
 // Append implements Formatter.
 func (g *GCP) Append(dst []byte, v *record.View) []byte {
+	dst = g.begin(dst, v)
+	if c, ok := callerOf(v); g.source && ok {
+		dst = record.AppendJSONString(append(dst, `,"`+gcpNames+`sourceLocation":{"file":`...), c.file)
+		dst = strconv.AppendUint(append(dst, `,"line":"`...), c.line, 10)
+		dst = append(record.AppendJSONString(append(dst, `","function":`...), c.function), '}')
+	}
+	if t := troublesOf(v); len(t.stack) > 0 {
+		dst = appendGCPStack(append(dst, `,"stack_trace":`...), v.Message, &t)
+	}
+	return append(g.appendAttrs(dst, v), '}')
+}
+
+// gcpSpecial are names of attributes that are not simply members, or may not be.
+var gcpSpecial = newNameSet(gcpTaken, troubleNames, setOf("trace_id", "span_id", "trace_sampled", "httpRequest"))
+
+// AppendCall is Append for a call that is not encoded, the same bytes. ok is false
+// when it takes a frame.
+func (g *GCP) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
+	bound, whole := c.Bound.Attrs()
+	if g.source || !whole || !isShort(c) || isOneOf(bound, gcpSpecial) {
+		return dst, false
+	}
+	front, back := c.Attrs()
+	for _, attrs := range [...][]slog.Attr{front, back} {
+		for i := range attrs {
+			if hasName(gcpSpecial, attrs[i].Key) {
+				return dst, false
+			}
+		}
+	}
+	mark := len(dst)
+	if dst, ok = c.AppendMembers(g.begin(dst, c.Head())); !ok {
+		return dst[:mark], false
+	}
+	return append(dst, '}'), true
+}
+
+// begin appends what stands before the attributes and where the call stands.
+func (g *GCP) begin(dst []byte, v *record.View) []byte {
 	dst = append(append(dst, `{"severity":"`...), severity(v.Level)...)
 	dst = append(dst, '"')
 	if v.Flags&record.NoTime == 0 {
@@ -80,15 +120,7 @@ func (g *GCP) Append(dst []byte, v *record.View) []byte {
 		dst = append(dst, `,"`+gcpNames+`labels":{"logger":`...)
 		dst = append(record.AppendJSONString(dst, v.Logger), '}')
 	}
-	if c, ok := callerOf(v); g.source && ok {
-		dst = record.AppendJSONString(append(dst, `,"`+gcpNames+`sourceLocation":{"file":`...), c.file)
-		dst = strconv.AppendUint(append(dst, `,"line":"`...), c.line, 10)
-		dst = append(record.AppendJSONString(append(dst, `","function":`...), c.function), '}')
-	}
-	if t := troublesOf(v); len(t.stack) > 0 {
-		dst = appendGCPStack(append(dst, `,"stack_trace":`...), v.Message, &t)
-	}
-	return append(g.appendAttrs(dst, v), '}')
+	return dst
 }
 
 // appendGCPStack appends what Error Reporting takes for a Go program's last words:

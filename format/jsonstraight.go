@@ -13,12 +13,11 @@ import (
 // straight is how most records are written: member after member, without a list of
 // them. It is nil where the options may move or replace members.
 type straight struct {
-	heads   [][]byte        // `"name": ` of each field of the format
-	static  []byte          // the members that all records have, each with a comma behind it
-	stamp   []byte          // `"timestamp": `; nil for none
-	calls   bool            // no field needs more than a call has
-	special map[string]bool // names that attributes may not have
-	begins  [256]uint64     // their lengths, modulo 64, by what they begin with
+	heads   [][]byte // `"name": ` of each field of the format
+	static  []byte   // the members that all records have, each with a comma behind it
+	stamp   []byte   // `"timestamp": `; nil for none
+	calls   bool     // no field needs more than a call has
+	special *nameSet // names that attributes may not have
 }
 
 // goStraight finds out whether j can.
@@ -54,24 +53,13 @@ func (j *PyJSON) goStraight() {
 	for name := range fields {
 		seen[name] = true
 	}
-	for name := range j.skip {
-		seen[name] = true
-	}
-	for _, name := range []string{attrError, attrStack, attrExcInfo, attrExcText, attrStackInfo, attrRecord} {
-		seen[name] = true
-	}
-	for name := range seen {
-		if name != "" {
-			s.begins[name[0]] |= 1 << (len(name) & 63)
-		}
-	}
-	s.special = seen
+	s.special = newNameSet(seen, j.skip, troubleNames)
 	j.straight = s
 }
 
 // isSpecial reports whether an attribute is more than one.
 func isSpecial[T string | []byte](s *straight, key T) bool {
-	return len(key) == 0 || key[0] == '_' || s.begins[key[0]]>>(len(key)&63)&1 != 0 && s.special[string(key)]
+	return hasName(s.special, key) || key[0] == '_'
 }
 
 // append appends the line; false, and dst as it was, for a record that takes the

@@ -67,23 +67,24 @@ func (b *Bound) Attrs() (a Attrs, ok bool) {
 // a frame: a group is open, or the record is so long that it must be cut.
 func (c *Call) AppendMembers(dst []byte) (_ []byte, ok bool) {
 	start := len(dst)
-	dst, ok = c.Bound.appendJSON(dst)
+	dst, ok = c.Bound.AppendMembers(dst)
 	if !ok || len(c.Record.Message) > MaxString || len(c.Logger) > math.MaxUint16 {
 		return dst, false
 	}
 	front, back := attrsOf(&c.Record)
 	for i := range front {
-		dst = appendAttrJSON(dst, &front[i])
+		dst = AppendMember(dst, &front[i])
 	}
 	for i := range back {
-		dst = appendAttrJSON(dst, &back[i])
+		dst = AppendMember(dst, &back[i])
 	}
 	// A frame of it is at most twice as long: a float of one digit.
 	return dst, len(c.Logger)+len(c.Record.Message)+2*(len(dst)-start) < room
 }
 
-// appendJSON appends what is bound; it is made once.
-func (b *Bound) appendJSON(dst []byte) (_ []byte, ok bool) {
+// AppendMembers appends what is bound, as AppendMembers of a frame does; it is made
+// once. ok is false when it takes a frame.
+func (b *Bound) AppendMembers(dst []byte) (_ []byte, ok bool) {
 	if b == nil {
 		return dst, true
 	}
@@ -99,9 +100,9 @@ func (b *Bound) appendJSON(dst []byte) (_ []byte, ok bool) {
 	return append(dst, *text...), true
 }
 
-// appendAttrJSON appends `,"key":value` for one attribute. What is not as most are
-// goes through an encoder, so that both ways write the same.
-func appendAttrJSON(dst []byte, a *slog.Attr) []byte {
+// AppendMember appends `,"key":value` for one attribute, as AppendMembers of a frame
+// does. What is not as most are goes through an encoder.
+func AppendMember(dst []byte, a *slog.Attr) []byte {
 	kind, n := a.Value.Kind(), len(dst)
 	if len(a.Key) == 0 || len(a.Key) > maxKey {
 		return appendEncoded(dst, *a)
