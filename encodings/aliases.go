@@ -41,4 +41,6 @@ var aliases = map[string]string{
 	"euckr": "euc_kr", "korean": "euc_kr", "ks_c_5601": "euc_kr", "ks_c_5601_1987": "euc_kr", "ks_x_1001": "euc_kr", "ksc5601": "euc_kr", "ksx1001": "euc_kr", "x_mac_korean": "euc_kr",
 	"932": "cp932", "ms932": "cp932", "ms_kanji": "cp932", "mskanji": "cp932",
 	"gb18030_2000": "gb18030",
+	"csshiftjis":   "shift_jis", "s_jis": "shift_jis", "shiftjis": "shift_jis", "sjis": "shift_jis", "x_mac_japanese": "shift_jis",
+	"936": "gbk", "cp936": "gbk", "ms936": "gbk",
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/girok/girok/sink/file"
 )
 
-// All is the Option of girok.Open that knows cp949, euc_kr, cp932, gb18030, and the
+// All is the Option of girok.Open that knows cp949, euc_kr, shift_jis, cp932, gbk, gb18030, and the
 // encodings of one byte: cp437, cp850, cp852, cp855, cp858, cp860, cp862, cp863, cp865,
 // cp866, cp874, cp1250 to cp1258, iso8859_2 to _10 and _13 to _16, koi8_r,
 // mac_roman and mac_cyrillic; all by the names that Python has for them.
@@ -41,6 +41,10 @@ func find(plain string) (file.Encoding, bool) {
 		return multi(plain, korean.EUCKR, wansung), true
 	case "cp932":
 		return multi(plain, japanese.ShiftJIS, windows), true
+	case "shift_jis":
+		return multi(plain, japanese.ShiftJIS, jis), true
+	case "gbk":
+		return multi(plain, simplifiedchinese.GBK, gbk), true
 	case "gb18030":
 		return multi(plain, simplifiedchinese.GB18030, nil), true
 	}
@@ -90,6 +94,32 @@ func windows(r rune, b []byte) []byte {
 
 var likeIn932 = map[rune]string{
 	0x80: "\x80", 0xa2: "\x81\x91", 0xa3: "\x81\x92", 0xac: "\x81\xca", 0x2016: "\x81\x61", 0x2212: "\x81\x7c", 0x301c: "\x81\x60",
+}
+
+// jis is Shift_JIS with the characters of JIS X 0208 alone, from what browsers take
+// for it, which is that of Windows.
+func jis(r rune, b []byte) []byte {
+	switch {
+	case r == 0xa5:
+		return []byte{0x5c}
+	case r == 0x203e:
+		return []byte{0x7e}
+	case r == 0x80:
+		return nil
+	case b == nil:
+		return []byte(likeIn932[r])
+	case b[0] == 0x87 || b[0] >= 0xed, r == 0x2225 || r == 0xff0d || r == 0xff5e || r >= 0xffe0 && r <= 0xffe2:
+		return nil
+	}
+	return b
+}
+
+// gbk is GBK without what GB 18030 has added since.
+func gbk(_ rune, b []byte) []byte {
+	if len(b) != 2 || b[0] == 0xfe && b[1] >= 0x50 || b[0] == 0xa8 && b[1] == 0xbf || b[0] == 0xa9 && b[1] >= 0x89 && b[1] <= 0x95 {
+		return nil
+	}
+	return b
 }
 
 // single is an encoding of one byte. controls: it has those of 0x80 to 0x9f.

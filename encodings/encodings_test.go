@@ -26,7 +26,7 @@ for name in sys.argv[1:]:
 
 // TestAgainstPython compares the characters of the first plane, and some beyond.
 func TestAgainstPython(t *testing.T) {
-	names := append(slices.Sorted(maps.Keys(bytes)), "cp949", "euc_kr", "cp932", "gb18030", "utf_16_le", "utf_16_be", "utf_32_be")
+	names := append(slices.Sorted(maps.Keys(bytes)), "cp949", "euc_kr", "shift_jis", "cp932", "gbk", "gb18030", "utf_16_le", "utf_16_be", "utf_32_be")
 	python := os.Getenv("GIROK_PYTHON")
 	if python == "" {
 		python = "python3"
@@ -101,7 +101,7 @@ func private(c rune) bool { return c >= 0xe000 && c < 0xf900 }
 func TestNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"CP949": "cp949", "uhc": "cp949", "ms949": "cp949", "EUC-KR": "euc_kr", "ks_c-5601": "euc_kr", "windows-1252": "charmap",
-		"ISO-8859-15": "charmap", "latin2": "charmap", "shift_jis": "", "big5": "", "rot13": "",
+		"ISO-8859-15": "charmap", "latin2": "charmap", "sjis": "shift_jis", "CP936": "gbk", "big5": "", "rot13": "",
 	} {
 		e, ok := All(file.PlainName(name))
 		if ok != (want != "") || e.Name != want {

@@ -57,7 +57,7 @@ func NewEncoding(name, errors string, more ...Encodings) (*Encoding, error) {
 	if !ok && len(more) == 0 {
 		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and others where the program gives it encodings.All", name, Own)
 	} else if !ok {
-		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and of others cp949, euc_kr, cp932, gb18030 and those of one byte", name, Own)
+		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and of others cp949, euc_kr, shift_jis, cp932, gbk, gb18030 and those of one byte", name, Own)
 	}
 	e.errors = errors
 	return &e, nil
