@@ -398,7 +398,10 @@ func (f *braceSpec) float(dst []byte, v float64) ([]byte, bool) {
 		if f.prec < 0 {
 			digits = appendPyFloat(digits, abs)
 		} else {
-			digits = appendShort(digits, abs, max(prec, 1))
+			digits = appendShort(digits, abs, max(prec, 1), f.alt)
+		}
+		if f.alt {
+			digits = withPoint(digits, 0)
 		}
 	case '%':
 		digits = append(appendCFloat(digits, abs*100, 'f', prec, f.alt), '%')
@@ -423,14 +426,26 @@ func (f *braceSpec) float(dst []byte, v float64) ([]byte, bool) {
 
 // appendShort appends f as Python does with a precision and no type: like g, but
 // with a point or an exponent.
-func appendShort(dst []byte, f float64, prec int) []byte {
+func appendShort(dst []byte, f float64, prec int, alt bool) []byte {
 	mark := len(dst)
+	if alt && f == f && !math.IsInf(f, 0) {
+		var exp int
+		if dst, exp = appendExp(dst, f, prec-1); exp < -4 || exp >= prec-1 {
+			return dst
+		}
+		return strconv.AppendFloat(dst[:mark], f, 'f', prec-1-exp, 64)
+	}
 	dst = appendCFloat(dst, f, 'g', prec, false)
 	if f != f || math.IsInf(f, 0) || bytes.ContainsAny(dst[mark:], ".e") {
 		return dst
 	}
 	if len(dst)-mark >= prec { // a digit behind the point would be one too many
-		return strconv.AppendFloat(dst[:mark], f, 'e', prec-1, 64)
+		dst = strconv.AppendFloat(dst[:mark], f, 'e', prec-1, 64)
+		if e := bytes.IndexByte(dst[mark:], 'e') + mark; prec > 1 {
+			digits := bytes.TrimRight(bytes.TrimRight(dst[mark:e], "0"), ".")
+			dst = append(dst[:mark+len(digits)], dst[e:]...)
+		}
+		return dst
 	}
 	return append(dst, ".0"...)
 }

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -287,8 +288,8 @@ func appendCFloat(dst []byte, f float64, form byte, prec int, alt bool) []byte {
 	mark := len(dst)
 	if form == 'g' {
 		prec = max(prec, 1)
-		dst = strconv.AppendFloat(dst, f, 'e', prec-1, 64)
-		exp, _ := strconv.Atoi(string(dst[bytes.IndexByte(dst[mark:], 'e')+mark+1:]))
+		var exp int
+		dst, exp = appendExp(dst, f, prec-1)
 		form, prec = 'e', prec-1
 		if exp >= -4 && exp <= prec {
 			form, prec = 'f', prec-exp
@@ -296,17 +297,29 @@ func appendCFloat(dst []byte, f float64, form byte, prec int, alt bool) []byte {
 		dst = dst[:mark]
 	}
 	dst = strconv.AppendFloat(dst, f, form, prec, 64)
-	if prec > 0 {
+	return withPoint(dst, mark)
+}
+
+// appendExp appends f with an exponent, and gives it.
+func appendExp(dst []byte, f float64, prec int) (_ []byte, exp int) {
+	mark := len(dst)
+	dst = strconv.AppendFloat(dst, f, 'e', prec, 64)
+	exp, _ = strconv.Atoi(string(dst[bytes.IndexByte(dst[mark:], 'e')+mark+1:])) // it is there
+	return dst, exp
+}
+
+// withPoint gives the number in dst[mark:] the point that # asks for, unless it has
+// one or is none.
+func withPoint(dst []byte, mark int) []byte {
+	number := dst[mark:]
+	if bytes.IndexByte(number, '.') >= 0 || number[0] > '9' {
 		return dst
 	}
-	e := bytes.IndexByte(dst[mark:], 'e') // the point that # asks for goes before it
+	e := bytes.IndexByte(number, 'e')
 	if e < 0 {
 		return append(dst, '.')
 	}
-	dst = append(dst, 0)
-	copy(dst[mark+e+1:], dst[mark+e:])
-	dst[mark+e] = '.'
-	return dst
+	return slices.Insert(dst, mark+e, '.')
 }
 
 // number appends sign, prefix and digits, filled with zeros to prec digits and,

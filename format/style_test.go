@@ -16,7 +16,7 @@ import (
 func TestStyles(t *testing.T) {
 	v := viewOf(t, record.Header{Level: record.Warning, Time: time.Unix(1709646306, 123456000), Logger: "shop", Message: "m"},
 		slog.Int("n", -1234567), slog.Float64("f", 3.14159), slog.String("s", "경고"), slog.Bool("b", true), slog.Any("nil", nil),
-		slog.Group("req", slog.String("method", "GET")), slog.Any("tags", []string{"a", "b"}), slog.Int("w", 6), slog.Float64("i", math.Inf(-1)), slog.Float64("nan", math.NaN()))
+		slog.Group("req", slog.String("method", "GET")), slog.Any("tags", []string{"a", "b"}), slog.Int("w", 6), slog.Float64("ten", 9.96), slog.Float64("big", 1e22), slog.Float64("i", math.Inf(-1)), slog.Float64("nan", math.NaN()))
 	for _, tt := range []struct {
 		style        byte
 		format, want string
@@ -26,6 +26,7 @@ func TestStyles(t *testing.T) {
 		{'{', "{f:.2f} {f:8.3} {f:e} {f:%} {f:010.1f} {f:g} {f}", "3.14     3.14 3.141590e+00 314.159000% 00000003.1 3.14159 3.14159"},
 		{'{', "{i:013_f} {i:013,} {nan:010_} {i:_f}|{i:012,.1f}", "-000000000inf -000000000inf 0000000nan -inf|-00000000inf"},
 		{'{', "{b} {b:d} {nil} {req[method]} {tags[1]} {w:{w}}|", "True 1 None GET b      6|"},
+		{'{', "{ten:.2} {ten:#.2} {ten:#.1} {ten:#} {big:#} {big:#.3} {big:.3} {i:#}", "1e+01 1.0e+01 1.e+01 9.96 1.e+22 1.00e+22 1e+22 -inf"},
 		{'{', "{levelname[0]}{s[1]} {req[method][2]} {levelname[9]} {asctime[3]} {n[0]}", "W고 T <levelname[9] is not :: WARNING> 4 <n[0] is not :: -1234567>"},
 		{'{', "{{{n:.2}}} {nil:>5} {nope}", "{<n is not :.2: -1234567>} <nil is not :>5: None> <no nope>"},
 		{'$', "$levelname ${n}x $$ ${s}", "WARNING -1234567x $ 경고"},
