@@ -13,11 +13,11 @@ import (
 // straight is how most records are written: member after member, without a list of
 // them. It is nil where the options may move or replace members.
 type straight struct {
-	heads   [][]byte // `"name": ` of each field of the format
+	heads   [][]byte // `"name": ` of each field of the format, each but the first with a comma before it
 	static  []byte   // the members that all records have, each with a comma behind it
 	stamp   []byte   // `"timestamp": `; nil for none
 	calls   bool     // no field needs more than a call has
-	special *nameSet // names that attributes may not have
+	special nameSet  // names that attributes may not have
 }
 
 // goStraight finds out whether j can.
@@ -32,7 +32,11 @@ func (j *PyJSON) goStraight() {
 		return append(j.layout.string(nil, []byte(name)), ": "...)
 	}
 	for i := range j.required {
-		s.heads = append(s.heads, head(j.required[i].name))
+		h := head(j.required[i].name)
+		if i > 0 {
+			h = append([]byte(", "), h...)
+		}
+		s.heads = append(s.heads, h)
 		switch j.required[i].field {
 		case fieldMessage, fieldName, fieldLevelName, fieldLevelNo, fieldAscTime, fieldCreated, fieldMsecs:
 		default:
@@ -53,13 +57,13 @@ func (j *PyJSON) goStraight() {
 	for name := range fields {
 		seen[name] = true
 	}
-	s.special = newNameSet(seen, j.skip, troubleNames)
+	s.special = *newNameSet(seen, j.skip, troubleNames)
 	j.straight = s
 }
 
 // isSpecial reports whether an attribute is more than one.
 func isSpecial[T string | []byte](s *straight, key T) bool {
-	return hasName(s.special, key) || key[0] == '_'
+	return hasName(&s.special, key) || key[0] == '_'
 }
 
 // append appends the line; false, and dst as it was, for a record that takes the
@@ -81,8 +85,10 @@ const mostKeys = 16
 func (s *straight) begin(dst []byte, j *PyJSON, v *record.View) []byte {
 	dst = append(append(dst, j.prefix...), '{')
 	for i := range j.required {
-		dst = append(dst, s.heads[i]...)
-		dst = append(j.plainField(dst, &j.required[i], v), ", "...)
+		dst = j.plainField(append(dst, s.heads[i]...), &j.required[i], v)
+	}
+	if len(j.required) > 0 {
+		dst = append(dst, ", "...)
 	}
 	return append(dst, s.static...)
 }
@@ -201,7 +207,12 @@ func (j *PyJSON) attr(dst []byte, v *slog.Value) ([]byte, bool) {
 	case slog.KindBool:
 		return strconv.AppendBool(dst, record.Bits(v) != 0), true
 	case slog.KindDuration:
-		return appendPyString(dst, time.Duration(record.Bits(v)).String(), j.layout.ascii), true
+		d, mark := time.Duration(record.Bits(v)), len(dst)
+		dst = append(record.AppendDuration(append(dst, '"'), d), '"')
+		if !record.IsPlain(dst[mark+1 : len(dst)-1]) { // microseconds
+			dst = appendPyString(dst[:mark], d.String(), j.layout.ascii)
+		}
+		return dst, true
 	}
 	return dst, false
 }

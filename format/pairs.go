@@ -74,7 +74,7 @@ func appendBareValue(dst []byte, v *slog.Value) (_ []byte, ok bool) {
 	case slog.KindBool:
 		return strconv.AppendBool(dst, record.Bits(v) != 0), true
 	case slog.KindDuration:
-		return append(dst, time.Duration(record.Bits(v)).String()...), true
+		return record.AppendDuration(dst, time.Duration(record.Bits(v))), true
 	}
 	return dst, false
 }

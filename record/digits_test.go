@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"time"
 )
 
 func TestAppendInt(t *testing.T) {
@@ -25,6 +26,23 @@ func TestAppendInt(t *testing.T) {
 	}
 	if got := string(appendUint(nil, math.MaxUint64)); got != strconv.FormatUint(math.MaxUint64, 10) {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestAppendDuration(t *testing.T) {
+	list := []time.Duration{0, 1, math.MinInt64, math.MaxInt64}
+	for unit := time.Duration(1); unit > 0 && unit <= 1000*time.Hour; unit *= 10 {
+		for _, d := range []time.Duration{unit, unit - 1, unit + 1, 60 * unit, 60*unit - 1, 3600 * unit, 1500 * unit, 36 * unit} {
+			list = append(list, d, -d)
+		}
+	}
+	for range 100_000 {
+		list = append(list, time.Duration(rand.Int64()>>rand.IntN(64)))
+	}
+	for _, d := range list {
+		if got, want := string(AppendDuration([]byte("x"), d)), "x"+d.String(); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
 	}
 }
 

@@ -245,7 +245,7 @@ func (v *Value) AppendText(dst []byte) []byte {
 	case String, Err:
 		return AppendValidUTF8(dst, v.Raw)
 	case Duration:
-		return append(dst, time.Duration(v.Int()).String()...)
+		return AppendDuration(dst, time.Duration(v.Int()))
 	case Time:
 		return v.appendTime(dst)
 	case Float:
