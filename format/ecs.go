@@ -117,23 +117,25 @@ func (e *ECS) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 			}
 		}
 	}
-	for i, a := range labels[:n] {
-		comma := len(dst)
-		if i == 0 {
-			dst = append(dst, `,"labels":{`...)
-			comma = len(dst)
-		}
-		if dst = record.AppendMember(dst, a); i == 0 {
-			dst = append(dst[:comma], dst[comma+1:]...)
-		}
-	}
-	if n > 0 {
-		dst = append(dst, '}')
-	}
+	dst = appendCallLabels(dst, labels[:n])
 	if !ok || len(dst)-mark > long {
 		return dst[:mark], false
 	}
 	return append(dst, '}'), true
+}
+
+// appendCallLabels appends the object labels, unless there is none.
+func appendCallLabels(dst []byte, labels []*slog.Attr) []byte {
+	if len(labels) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"labels":`...)
+	first := len(dst)
+	for _, a := range labels {
+		dst = record.AppendMember(dst, a)
+	}
+	dst[first] = '{' // in the place of the first comma
+	return append(dst, '}')
 }
 
 // isScalar reports whether a value is a text, a number or a bool.
