@@ -66,10 +66,9 @@ func appendFraction(dst []byte, nanos uint32) []byte {
 	if nanos == 0 {
 		return dst
 	}
-	a, bcde := nanos/100_000_000, nanos%100_000_000
-	bc, de := bcde/10_000, bcde%10_000
-	b, c, d, e := bc/100*2, bc%100*2, de/100*2, de%100*2
-	dst = append(dst, '.', '0'+byte(a), pairs[b], pairs[b+1], pairs[c], pairs[c+1], pairs[d], pairs[d+1], pairs[e], pairs[e+1])
+	point := len(dst)
+	dst = record.AppendInt(dst, 1e9+int64(nanos)) // for the zeros before them
+	dst[point] = '.'
 	for dst[len(dst)-1] == '0' {
 		dst = dst[:len(dst)-1]
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -103,19 +104,26 @@ func (b *Bound) AppendMembers(dst []byte) (_ []byte, ok bool) {
 // AppendMember appends `,"key":value` for one attribute, as AppendMembers of a frame
 // does. What is not as most are goes through an encoder.
 func AppendMember(dst []byte, a *slog.Attr) []byte {
-	kind, n := a.Value.Kind(), len(dst)
-	if len(a.Key) == 0 || len(a.Key) > maxKey {
+	kind, s := a.Value.Kind(), ""
+	if kind == slog.KindString {
+		s = a.Value.String()
+	}
+	n, k := len(dst), len(a.Key)
+	if k == 0 || k > maxKey || len(s) > MaxString {
 		return appendEncoded(dst, *a)
 	}
-	dst, ok := appendKey(dst, a.Key)
-	if !ok {
+	const number = 32 // and what stands around both
+	dst = slices.Grow(dst, k+len(s)+number)
+	room := dst[n : n+k+4]
+	room[0], room[1], room[k+2], room[k+3] = ',', '"', '"', ':'
+	if copyPlain(room[2:k+2], a.Key) == 0 {
+		dst = dst[:n+k+4]
+	} else {
 		dst = append(AppendJSONString(append(dst, ','), a.Key), ':')
 	}
 	switch kind {
 	case slog.KindString:
-		if s := a.Value.String(); len(s) <= MaxString {
-			return AppendJSONString(dst, s)
-		}
+		return AppendJSONString(dst, s)
 	case slog.KindInt64, slog.KindDuration:
 		return AppendInt(dst, int64(Bits(&a.Value)))
 	case slog.KindUint64:
