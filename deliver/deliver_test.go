@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,12 +148,24 @@ func TestBadRowsGoToLetters(t *testing.T) {
 			dir, s := t.TempDir(), newStore()
 			s.blind = blind
 			s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
-			p := start(t, dir, 0, one(s), "a")
+			p, told := start(t, dir, 0, one(s), "a"), &safeLog{}
+			p.d.opts.Log = slog.New(slog.NewTextHandler(told, nil))
 			p.d.Start()
 			p.appendN(1, 1000)
 			p.flush()
 			p.stop()
 			once(t, s, 900)
+			n := 0
+			for line := range strings.Lines(told.String()) {
+				if _, after, ok := strings.Cut(line, "went to the dead letters"); ok && strings.Contains(after, " reason=") {
+					_, count, _ := strings.Cut(after, " records=")
+					k, _ := strconv.Atoi(strings.Fields(count)[0])
+					n += k
+				}
+			}
+			if n != 100 {
+				t.Errorf("%d letters are told, of 100:\n%s", n, told)
+			}
 			letters, err := Letters(p.spool.Dir())
 			if err != nil || len(letters) != 100 {
 				t.Fatalf("%d letters, %v", len(letters), err)

@@ -49,6 +49,7 @@ type letters struct {
 	log     *slog.Logger
 	held    int64       // bytes
 	open    []sink.Item // tries that are not settled
+	reason  string      // of the last of them
 }
 
 const (
@@ -135,6 +136,7 @@ func (l *letters) try(it sink.Item, reason string, durable bool) error {
 		}
 	}
 	l.held += int64(len(b))
+	l.reason = reason
 	l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
 	return nil
 }
@@ -159,6 +161,7 @@ func (l *letters) settle(moves []sink.Move) (settled map[record.RunID]int, err e
 		return nil, nil
 	}
 	settled = map[record.RunID]int{}
+	n := 0
 	keep := l.open[:0]
 	for _, it := range l.open {
 		i := slices.IndexFunc(moves, func(m sink.Move) bool { return m.Run == it.Origin.Run && it.Place.Compare(m.To) < 0 })
@@ -177,9 +180,23 @@ func (l *letters) settle(moves []sink.Move) (settled map[record.RunID]int, err e
 			continue
 		}
 		settled[it.Origin.Run]++
+		n++
 	}
 	l.open = keep
+	l.tell(n)
 	return settled, err
+}
+
+// tell tells of n letters that count now.
+func (l *letters) tell(n int) {
+	if n == 0 {
+		return
+	}
+	args := []any{"handler", l.handler, "records", n}
+	if l.reason != "" { // not of those that an earlier process wrote
+		args = append(args, "reason", l.reason)
+	}
+	l.log.Warn("records that their destination does not take went to the dead letters; `girok dead ls` shows them", args...)
 }
 
 // dropTries takes the tries back.
@@ -204,6 +221,7 @@ func (l *letters) resume(run record.RunID, next record.Place) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	n := 0
 	for _, e := range entries {
 		name, isTry := strings.CutSuffix(e.Name(), trySuffix)
 		if !isTry || !strings.HasPrefix(name, run.String()+"-") {
@@ -216,10 +234,12 @@ func (l *letters) resume(run record.RunID, next record.Place) error {
 		path := filepath.Join(l.dir, name)
 		if at.Compare(next) < 0 {
 			err = errors.Join(err, os.Rename(path+trySuffix, path+letterSuffix))
+			n++
 		} else {
 			err = errors.Join(err, os.Remove(path+trySuffix))
 		}
 	}
+	l.tell(n)
 	return err
 }
 
