@@ -168,7 +168,7 @@ func (l *Logs) openSpool(b *blueprint) error {
 		return fmt.Errorf("girok: the spool can't be used, and spool.require is true: see the line above")
 	}
 	if !b.writeOnly {
-		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: deliverable(l.opts), Log: l.report, Control: socket, Want: b.delivers, With: with}))
+		l.deliver.Store(deliver.New(deliver.Options{Spool: s, Kinds: Deliverable(l.opts...), Log: l.report, Control: socket, Want: b.delivers, With: with}))
 	}
 	l.spool.Store(s)
 	return nil

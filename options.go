@@ -37,9 +37,9 @@ func directKindsOf(opts []Option) (kinds []sink.Direct) {
 	return kinds
 }
 
-// deliverable are the kinds that this program can deliver to: those of the options,
-// files, and what is behind handlers that otherwise write in the call.
-func deliverable(opts []Option) []sink.Kind {
+// Deliverable are the kinds that a program with these options can deliver to: those of
+// the options, files, and what is behind handlers that otherwise write in the call.
+func Deliverable(opts ...Option) []sink.Kind {
 	kinds := append(kindsOf(opts), file.Kind)
 	for _, k := range directKindsOf(opts) {
 		kinds = append(kinds, k.Behind())

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/girok/girok"
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/record"
-	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
 )
 
@@ -29,16 +29,6 @@ func waitingRecords(r *spool.Run, bit int) (n uint64) {
 			return n
 		}
 	}
-}
-
-// sinkKinds are those of the program's kinds that are stores.
-func sinkKinds() (list []sink.Kind) {
-	for _, k := range kinds {
-		if k, ok := k.(sink.Kind); ok {
-			list = append(list, k)
-		}
-	}
-	return list
 }
 
 // standing is how a handler of a run fares, and who sees to it.
@@ -65,7 +55,7 @@ func (s standing) String() string {
 // as old as the last deliverer.
 func standingOf(r *spool.Run, h *spool.HandlerConfig, waits bool) standing {
 	st, beginning := r.Counters().Slot(h.Bit).State()
-	who, err := deliver.StandingOf(serviceOf(r), sinkKinds(), r, h)
+	who, err := deliver.StandingOf(serviceOf(r), girok.Deliverable(kinds...), r, h)
 	s := standing{state: st.String(), holder: who.Holder}
 	switch {
 	case err != nil:
