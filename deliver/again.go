@@ -32,7 +32,8 @@ const noteSuffix = ".replay"
 // any other: by whoever delivers for the service. cfg is the configuration of that
 // run, with the one handler; all letters are of one service, version and host,
 // and of that handler. The records keep their first ids. service is the service's
-// folder in the spool. Wherever the process dies, each letter is given back once.
+// folder in the spool. Wherever the process dies, each letter is given back once;
+// those that somebody has given back or dropped since they were listed are left out.
 func Replay(service string, cfg spool.RunConfig, letters []*Letter) error {
 	lock, err := replayLock(service)
 	if err != nil {
@@ -40,6 +41,9 @@ func Replay(service string, cfg spool.RunConfig, letters []*Letter) error {
 	}
 	defer lock.Close()
 	if err := recoverReplays(service); err != nil {
+		return err
+	}
+	if letters, err = stillThere(letters); err != nil || len(letters) == 0 {
 		return err
 	}
 	n, err := makeReplay(service, cfg, letters)
@@ -52,6 +56,19 @@ func Replay(service string, cfg spool.RunConfig, letters []*Letter) error {
 	}
 	crash.At(crash.ReplayNoted)
 	return finishReplay(service, n)
+}
+
+// stillThere picks the letters whose files are there.
+func stillThere(letters []*Letter) (left []*Letter, err error) {
+	for _, l := range letters {
+		switch _, serr := os.Stat(l.File); {
+		case serr == nil:
+			left = append(left, l)
+		case !errors.Is(serr, fs.ErrNotExist):
+			err = errors.Join(err, serr)
+		}
+	}
+	return left, err
 }
 
 // makeReplay makes the run, which nobody sees yet.

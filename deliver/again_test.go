@@ -51,6 +51,21 @@ func TestReplay(t *testing.T) {
 			cfg, list := replayed(t, service)
 			return Replay(service, cfg, list)
 		},
+		"asked for twice": func(t *testing.T, service string) error {
+			cfg, list := replayed(t, service)
+			return errors.Join(Replay(service, cfg, list), Replay(service, cfg, list))
+		},
+		"dies after the note, and is asked for again": func(t *testing.T, service string) error {
+			cfg, list := replayed(t, service)
+			n, err := makeReplay(service, cfg, list)
+			if err == nil {
+				err = writeNote(service, n)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return Replay(service, cfg, list)
+		},
 		"dies before the note": func(t *testing.T, service string) error {
 			cfg, list := replayed(t, service)
 			if _, err := makeReplay(service, cfg, list); err != nil {
