@@ -22,7 +22,6 @@ func (l *lane) passIdle(g []*cursor) {
 		if c.ended {
 			if !c.run.Own() {
 				l.sayLost(c) // also of a run that has nothing left to deliver
-				l.tellGap(c)
 			}
 			l.finish(c)
 		}
@@ -39,6 +38,12 @@ func (l *lane) finish(c *cursor) {
 	}
 	if c.run == l.dest.d.opts.Spool.Writer().Run() && c.run.Path() != "" {
 		return // it is removed, or set aside, when the program ends
+	}
+	if !c.run.Own() && !l.tellGaps(c.run, end) {
+		if err := c.run.FreeSegments(end); err != nil {
+			l.dest.d.opts.Log.Warn("delivered segments can't be removed", "run", c.run.Path(), "error", err)
+		}
+		return // the last handler that comes to the end lets the run go
 	}
 	if damaged > 0 {
 		l.setAside(c, end, damaged)

@@ -16,17 +16,29 @@ import (
 // GapLogger is the logger that tells of records that were lost.
 const GapLogger = "girok.gap"
 
-// tellGap tells what the handler lost of a dead run that did not tell it itself: by a
-// record of girok.gap, which goes where the run's configuration sends those of that
-// logger. The handler has come to the run's end, so it is all.
-func (l *lane) tellGap(c *cursor) {
-	n, _, _ := c.slot().Lost()
-	if c.run.Own() || c.run.Config.GapMask == 0 || n <= c.slot().Told() {
-		return
+// tellGaps tells what handlers lost of a dead run that did not tell it itself: by
+// records of girok.gap, which go where the run's configuration sends those of that
+// logger. Handlers that have come to the run's end lose no more.
+//
+// It reports whether all of them had come there before it looked what is told: then
+// the run may go. Without a run nobody could tell what is not told yet, if who
+// delivers for another handler dies before it does.
+func (l *lane) tellGaps(r *spool.Run, end uint64) (all bool) {
+	all = true
+	for _, h := range r.Config.Handlers {
+		all = all && r.Counters().Slot(h.Bit).FreeBelow() >= end
 	}
-	if err := makeGap(l.dest.d.opts.Spool.Dir(), c.run, c.bit); err != nil {
-		l.dest.d.opts.Log.Warn("no record of "+GapLogger+" tells what a run has lost", "handler", l.handler, "run", c.run.ID.String(), "records", n, "error", err)
+	for _, h := range r.Config.Handlers {
+		slot := r.Counters().Slot(h.Bit)
+		n, _, _ := slot.Lost()
+		if r.Config.GapMask == 0 || slot.FreeBelow() < end || n <= slot.Told() {
+			continue
+		}
+		if err := makeGap(l.dest.d.opts.Spool.Dir(), r, h.Bit); err != nil {
+			l.dest.d.opts.Log.Warn("no record of "+GapLogger+" tells what a run has lost", "handler", h.Name, "run", r.ID.String(), "records", n, "error", err)
+		}
 	}
+	return all
 }
 
 // gapNote is the part of a note that says what its run tells: with the note, it is
@@ -51,6 +63,9 @@ func makeGap(service string, of *spool.Run, bit int) error {
 	if err := recoverReplays(service); err != nil {
 		return err
 	}
+	if n, _, _ := of.Counters().Slot(bit).Lost(); n <= of.Counters().Slot(bit).Told() {
+		return nil // somebody else was quicker
+	}
 	cfg := of.Config
 	cfg.Handlers = slices.DeleteFunc(slices.Clone(cfg.Handlers), func(h spool.HandlerConfig) bool { return cfg.GapMask&(1<<h.Bit) == 0 })
 	cfg.GapMask = 0 // that this record is lost is not told again
@@ -71,7 +86,11 @@ func makeGap(service string, of *spool.Run, bit int) error {
 	if err := writeNote(service, note); err != nil {
 		return err
 	}
-	return finishReplay(service, note)
+	if err := finishReplay(service, note); err != nil {
+		return err
+	}
+	of.Counters().Slot(bit).SetTold(n) // also of a run whose folder is gone
+	return nil
 }
 
 // gapPatience is how long one waits for others that make runs.

@@ -282,15 +282,32 @@ func (r *Run) FreeDelivered(end uint64) (gone bool, err error) {
 		}
 		return true, r.Remove()
 	}
+	return false, r.freeSegments(list, end)
+}
+
+// FreeSegments deletes the segments of a dead run below end that every handler is
+// past, and never the run itself.
+func (r *Run) FreeSegments(end uint64) error {
+	if r.Alive() {
+		return nil
+	}
+	list, err := r.segments()
+	if err != nil {
+		return err
+	}
+	return r.freeSegments(list, end)
+}
+
+func (r *Run) freeSegments(list []segmentFile, end uint64) (err error) {
 	if r.path == "" {
-		return false, nil
+		return nil
 	}
 	for _, h := range list {
 		if h.end() <= end && r.passed(h.end()) {
 			err = errors.Join(err, removeFile(filepath.Join(r.path, h.name)))
 		}
 	}
-	return false, err
+	return err
 }
 
 // unreadable reports whether the run has a file of a segment whose header does not
