@@ -153,6 +153,7 @@ func (l *lane) work() {
 			l.finishOwn() // who wants the destination goes on
 			return
 		}
+		closing := l.dest.d.isClosing() // asked before take: Close gives what there is first
 		l.take()
 		l.sweepOld()
 		if !l.replay(ctx) {
@@ -160,7 +161,7 @@ func (l *lane) work() {
 			continue
 		}
 		groups := l.groups()
-		if len(groups) == 0 && l.dest.d.isClosing() {
+		if len(groups) == 0 && closing {
 			l.leave(ctx)
 			return
 		}
