@@ -3,6 +3,7 @@ package deliver
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -62,10 +63,10 @@ func layoutOf(c *cursor) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// entryOf is a batch without its mark. Of what was set aside it takes what lies in
-// its ranges.
+// entryOf is a batch without its mark and layout. Of what was set aside it takes what
+// lies in its ranges.
 func (p *splitter) entryOf(b *sink.Batch) *entry {
-	e := &entry{Name: b.Name, Layout: layoutOf(p.used), Attempt: 1}
+	e := &entry{Name: b.Name, Attempt: 1}
 	for _, m := range b.Moves {
 		e.Moves = append(e.Moves, entryMove{Run: m.Run.String(), From: m.From, To: m.To})
 	}
@@ -83,11 +84,20 @@ func (p *splitter) entryOf(b *sink.Batch) *entry {
 // the journal gets what it is; again is the entry of a batch that was begun
 // before and is cut once more.
 func (p *splitter) write(b *sink.Batch, again *entry) error {
+	e := p.entryOf(b)
 	j, ok := p.s.(sink.Journaled)
 	if !ok {
-		return p.s.Write(p.ctx, b)
+		p.l.unsure = e
+		err := p.s.Write(p.ctx, b)
+		var reject *sink.Reject
+		var refused *sink.Refused
+		if err == nil || errors.As(err, &reject) || errors.As(err, &refused) {
+			p.l.unsure = nil
+		}
+		return err
 	}
-	st, old, e := p.l.state, p.l.state.pending(), p.entryOf(b)
+	st, old := p.l.state, p.l.state.pending()
+	e.Layout = layoutOf(p.used)
 	switch {
 	case again != nil:
 		b.Partial = b.Name != untried(again)

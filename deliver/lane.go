@@ -33,6 +33,7 @@ type lane struct {
 	pauses  int                          // how often in turn every row was refused alike
 	doubt   doubt
 	alike   alike
+	unsure  *entry       // what was sent last of the open batch, if nobody knows whether it is in; without a journal
 	asked   atomic.Int32 // Flushes that name the handler
 	swept   time.Time    // when positions were swept last
 	b       builder

@@ -98,6 +98,9 @@ func letterName(run record.RunID, at record.Place) string {
 // try writes a letter that does not count yet. durable: it is on the disk before
 // the batch goes on without its record.
 func (l *letters) try(it sink.Item, reason string, durable bool) error {
+	if slices.ContainsFunc(l.open, func(o sink.Item) bool { return o.Origin.Run == it.Origin.Run && o.Place == it.Place }) {
+		return nil // an earlier try wrote it
+	}
 	if l.dir == "" {
 		l.log.Error("a record is lost: its destination refuses it, and there is no folder for dead letters", "handler", l.handler, "reason", reason)
 		l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})

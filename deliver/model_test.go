@@ -244,16 +244,16 @@ func (m *model) crash() {
 func (m *model) weather() {
 	name := []string{"a", "b"}[m.rnd.IntN(2)]
 	s := m.stores[name]
-	kind := m.rnd.IntN(5)
-	m.note("store %s: %s", name, [...]string{"well", "down", "refuses", "answers are lost", "does not say which rows are bad"}[kind])
+	kind := m.rnd.IntN(6)
+	m.note("store %s: %s", name, [...]string{"well", "down", "refuses", "answers are lost", "does not say which rows are bad", "both of that"}[kind])
 	s.set(func() {
-		s.before, s.after, s.blind = nil, nil, false
+		s.before, s.after, s.blind = nil, nil, kind == 4 || kind == 5
 		switch kind {
 		case 1:
 			s.before = func(*sink.Batch) error { return errors.New("down") }
 		case 2:
 			s.before = func(*sink.Batch) error { return &sink.Refused{Err: errors.New("no right")} }
-		case 3:
+		case 3, 5:
 			n := 0
 			s.after = func(*sink.Batch) error {
 				if n++; n%2 == 0 {
@@ -261,8 +261,6 @@ func (m *model) weather() {
 				}
 				return nil
 			}
-		case 4:
-			s.blind = true
 		}
 	})
 }

@@ -341,3 +341,65 @@ func TestHalfOfASplitBatchIsNotDoubled(t *testing.T) {
 		once(t, s, 15)
 	}
 }
+
+// The answer to some part of a split batch is lost: the part is in, once.
+func TestAnswerOfAPartIsLost(t *testing.T) {
+	for _, class := range []string{"a", "a#"} {
+		for lost := range 12 {
+			t.Run(fmt.Sprint(class, " ", lost), func(t *testing.T) {
+				dir, s := t.TempDir(), newStore()
+				s.blind = true
+				s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
+				n := 0
+				s.after = func(*sink.Batch) error {
+					if n++; n == lost+1 {
+						return errors.New("connection reset")
+					}
+					return nil
+				}
+				p := start(t, dir, 0, one(s), class)
+				p.appendN(1, 16)
+				p.d.Start()
+				p.flush()
+				p.stop()
+				once(t, s, 15)
+			})
+		}
+	}
+}
+
+// A row is refused, and would be taken by the time that the rest of its batch is sent
+// again: it is in the destination or in the letters, and not in both.
+func TestRefusedRowWouldBeTakenLater(t *testing.T) {
+	for _, class := range []string{"a", "a#"} {
+		for _, in := range []bool{false, true} {
+			t.Run(fmt.Sprint(class, " ", in), func(t *testing.T) {
+				dir, s := t.TempDir(), newStore()
+				s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
+				n := 0
+				fails := func(b *sink.Batch) error {
+					if n++; b.Len() == 15 && s.reject != nil {
+						s.reject = nil
+						return errors.New("connection reset")
+					}
+					return nil
+				}
+				if in {
+					s.after = fails
+				} else {
+					s.before = fails
+				}
+				p := start(t, dir, 0, one(s), class)
+				p.appendN(1, 16)
+				p.d.Start()
+				p.flush()
+				p.stop()
+				letters, err := Letters(p.spool.Dir())
+				if err != nil || s.reject != nil {
+					t.Fatal(err, n)
+				}
+				once(t, s, 16-len(letters))
+			})
+		}
+	}
+}

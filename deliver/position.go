@@ -61,16 +61,25 @@ func (l *lane) own(ctx context.Context, s sink.Sink, runs []*cursor) error {
 	if err != nil {
 		return err
 	}
+	var moved []sink.Move // by a batch of which there was no answer
+	var of []*cursor
 	for i, c := range todo {
 		if known, ok := l.state.next(c.run.ID); ok && at[i].Compare(known) < 0 {
 			c.had = max(c.had, known.Position)
 		}
 		if c.claimed() && c.stored != at[i] {
-			err = errRecut
+			moved = append(moved, sink.Move{Run: c.run.ID, To: at[i]})
+			of = append(of, c)
 		}
 		c.claimedOn, c.stored = s, at[i]
 	}
-	return err
+	if len(moved) == 0 {
+		return nil
+	}
+	if err := l.settle(moved, of); err != nil {
+		return err
+	}
+	return errRecut
 }
 
 // places is where the destination stands in each run.

@@ -34,7 +34,9 @@ func (l *lane) replay(ctx context.Context) bool {
 	}
 	err := l.send(ctx, g)
 	for _, m := range l.b.moves {
-		m.c.slot().Unpin()
+		if err == nil { // else it may be in, and must not count as lost
+			m.c.slot().Unpin()
+		}
 	}
 	l.rewind(g)
 	return err == nil

@@ -3,6 +3,7 @@ package deliver
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -24,6 +25,7 @@ var errPaused = errors.New("every row is refused alike")
 // the batch must be cut anew.
 func (l *lane) send(ctx context.Context, g []*cursor) error {
 	items := l.b.seal()
+	l.unsure = nil
 	for i := range l.b.moves {
 		m := &l.b.moves[i]
 		m.from = m.c.stored
@@ -276,11 +278,15 @@ type splitter struct {
 // the table is at fault and not they.
 const alikeLimit = 16
 
-// all writes what of the open batch is not in yet: first the batch that stands in
-// the journal, if it was begun, then the rest.
+// all writes what of the open batch is not in yet: first the part of it that was
+// sent and may be in, as it was, then the rest. What was set aside for it stays set
+// aside: without it, it may be in.
 func (p *splitter) all(items []sink.Item) error {
 	l := p.l
-	e := l.state.pending()
+	e := cmp.Or(l.state.pending(), l.unsure)
+	if e == nil {
+		l.letters.dropTries() // of an earlier try; those rows are sent again
+	}
 	if e != nil || slices.ContainsFunc(l.b.moves, func(m move) bool { return m.c.stored != m.from }) {
 		// An earlier try may have brought in a part.
 		items = slices.DeleteFunc(slices.Clone(items), func(it sink.Item) bool { return it.Place.Compare(l.b.moveOf(&it).c.stored) < 0 })
@@ -465,15 +471,12 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
 	l.stats.batches.Add(1)
 	l.stats.succeeded.Store(time.Now().UnixNano())
 	crash.At(crash.Noted)
-	settled, err := l.letters.settle(b.Moves)
-	if err != nil {
+	if err := l.settle(b.Moves, touched); err != nil {
 		return err
 	}
 	l.state.end(true)
-	for i, m := range b.Moves {
+	for _, m := range b.Moves {
 		l.state.set(m.Run, m.To)
-		touched[i].slot().AddLetters(settled[m.Run])
-		l.stats.letters.Add(uint64(settled[m.Run]))
 	}
 	if err := l.state.write(); err != nil {
 		return err
@@ -486,19 +489,26 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
 	return nil
 }
 
+// settle makes the letters count whose records the destination is past.
+func (l *lane) settle(moves []sink.Move, runs []*cursor) error {
+	settled, err := l.letters.settle(moves)
+	for i, m := range moves {
+		runs[i].slot().AddLetters(settled[m.Run])
+		l.stats.letters.Add(uint64(settled[m.Run]))
+	}
+	return err
+}
+
 // movesFor is how a part moves the positions: each run from where it stands to
 // its end, or without ends to right behind its last record in the part.
 func (l *lane) movesFor(items []sink.Item, ends []record.Place) (moves []sink.Move, touched []*cursor) {
 	for i := range l.b.moves {
 		m := &l.b.moves[i]
 		to := m.c.stored
-		for j := range items {
-			if items[j].Origin == &m.c.origin {
-				to = after(items[j].Place)
-			}
-		}
 		if ends != nil {
 			to = ends[i]
+		} else if j := lastOf(items, &m.c.origin); j >= 0 {
+			to = m.c.behind(items[j].Place)
 		}
 		if to == m.c.stored {
 			continue
@@ -509,7 +519,33 @@ func (l *lane) movesFor(items []sink.Item, ends []record.Place) (moves []sink.Mo
 	return moves, touched
 }
 
-// after is the place right after a record: within its frame, as an index.
-func after(p record.Place) record.Place {
-	return record.Place{Position: p.Position, Index: p.Index + 1}
+// lastOf is the index of the last item of a run; -1: none is of it.
+func lastOf(items []sink.Item, of *sink.Origin) int {
+	for j := len(items) - 1; j >= 0; j-- {
+		if items[j].Origin == of {
+			return j
+		}
+	}
+	return -1
+}
+
+// behind is the place right after a record: that of the next frame, or within its
+// frame, as an index, when more of that is for the handler. A frame that is behind
+// counts as lost for nobody when its segment goes.
+func (c *cursor) behind(p record.Place) record.Place {
+	within := record.Place{Position: p.Position, Index: p.Index + 1}
+	r := c.run.Reader(p.Position)
+	defer r.Close()
+	ref, st := r.Next()
+	if st != spool.Frame || ref.Position != p.Position {
+		return within // it is not there any more
+	}
+	if record.IsRequest(ref.Payload) {
+		for i, payload := range ref.Records() {
+			if i > p.Index && binary.LittleEndian.Uint64(payload)&(1<<c.bit) != 0 {
+				return within
+			}
+		}
+	}
+	return record.Place{Position: ref.Next}
 }
