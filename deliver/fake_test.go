@@ -57,17 +57,22 @@ type fakeConfig struct {
 	Batch sink.Limits `yaml:"batch"`
 	At    string      `yaml:"at"`
 	Wrong bool        `yaml:"wrong"` // its columns fit no row
+	Table string      `yaml:"table"`
 }
 
 func (c fakeConfig) Endpoint(sink.Env) string { return c.At }
-func (c fakeConfig) Target() string           { return "rows" }
+func (c fakeConfig) Target() string           { return c.Table }
 func (c fakeConfig) Limits() sink.Limits      { return c.Batch }
 func (c fakeConfig) Guarantee() string        { return "fake" }
 
+var fakeDefaults = fakeConfig{
+	Batch: sink.Limits{Records: 1000, Bytes: 1 << 20, Age: config.Duration(10 * time.Millisecond)},
+	Table: "rows",
+}
+
 // kind makes a sink kind whose handlers write to the stores by the key `at`.
 func kind(stores map[string]*store) sink.Kind {
-	def := fakeConfig{Batch: sink.Limits{Records: 1000, Bytes: 1 << 20, Age: config.Duration(10 * time.Millisecond)}}
-	return sink.Define("fake", "a fake", sink.Position, def, func(_ context.Context, env sink.Env, c fakeConfig) (sink.Sink, error) {
+	return sink.Define("fake", "a fake", sink.Position, fakeDefaults, func(_ context.Context, env sink.Env, c fakeConfig) (sink.Sink, error) {
 		s := stores[c.At]
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -190,6 +195,9 @@ func (s *store) check(b *sink.Batch, wrong bool) (msgs, ids []string, err error)
 			return nil, nil, err
 		}
 		msg := string(v.Message)
+		if string(v.Logger) == GapLogger {
+			msg = string(v.Attrs().AppendJSON(append([]byte(msg), ' ')))
+		}
 		if wrong {
 			bad = append(bad, sink.RowError{Index: i, Reason: "column n: want int"})
 		}

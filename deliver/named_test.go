@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/girok/girok/config"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
 )
@@ -25,8 +24,7 @@ type namedSink struct {
 }
 
 func namedKind(stores map[string]*store) sink.Kind {
-	def := fakeConfig{Batch: sink.Limits{Records: 1000, Bytes: 1 << 20, Age: config.Duration(10 * time.Millisecond)}}
-	return sink.Define("named", "objects in memory", sink.Name, def, func(_ context.Context, _ sink.Env, c fakeConfig) (sink.Sink, error) {
+	return sink.Define("named", "objects in memory", sink.Name, fakeDefaults, func(_ context.Context, _ sink.Env, c fakeConfig) (sink.Sink, error) {
 		return &namedSink{s: stores[c.At]}, nil
 	})
 }
