@@ -78,3 +78,42 @@ func TestTwoThatWant(t *testing.T) {
 	}
 	once(t, s, 60)
 }
+
+// A destination is handed over while nobody knows whether the last batch is in, and
+// other runs wait whose rows have another shape: what was set aside for it stays so.
+func TestHandOverWithoutAnAnswer(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	s.reject = func(msg string) (string, bool) { return "bad", msg == "m103" }
+	old := start(t, dir, 0, one(s), "a")
+	cfg := old.spool.Writer().Run().Config
+	cfg.Timezone = "Asia/Seoul"
+	retire, err := old.spool.Renew(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	retire()
+	old.appendN(1, 10)
+	old.spool.Seal()
+	old.spool.Release()
+	s.after = func(*sink.Batch) error { // and then it is down
+		s.before = func(*sink.Batch) error { return fmt.Errorf("down") }
+		return fmt.Errorf("connection reset")
+	}
+	first := start(t, dir, 0, one(s), "a")
+	first.n = 100
+	first.appendN(1, 10)
+	first.d.Start()
+	eventually(t, "a batch is in", func() bool { return s.count() > 0 })
+	second := start(t, dir, 0, one(s), "a")
+	second.d.opts.Want = true
+	second.d.Start()
+	eventually(t, "the second has it", func() bool { st := second.d.Stats(); return len(st) == 1 && st[0].Holds })
+	s.set(func() { s.before, s.after = nil, nil })
+	eventually(t, "all is delivered", func() bool { return s.count() == 19 })
+	second.stop()
+	first.stop()
+	once(t, s, 19)
+	if letters, err := Letters(first.spool.Dir()); err != nil || len(letters) != 1 {
+		t.Errorf("%d letters, %v", len(letters), err)
+	}
+}

@@ -172,6 +172,9 @@ func (l *lane) work() {
 		}
 		busy := false
 		for _, g := range groups {
+			if ctx.Err() != nil || l.stopped || l.dest.yields() {
+				break // what was sent last may be in: that is for whoever claims next
+			}
 			busy = l.deliver(ctx, g) || busy
 		}
 		if busy {

@@ -203,15 +203,20 @@ func (l *letters) tell(n int) {
 }
 
 // dropTries takes the tries back.
-func (l *letters) dropTries() {
-	if l.dir == "" {
-		l.open = l.open[:0]
-		return
-	}
+func (l *letters) dropTries() { l.keepTries(nil) }
+
+// keepTries takes back the tries that a batch was not sent without; nil: all.
+func (l *letters) keepTries(e *entry) {
+	keep := l.open[:0]
 	for _, it := range l.open {
-		os.Remove(filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix))
+		switch {
+		case e != nil && e.out(&it) != nil:
+			keep = append(keep, it)
+		case l.dir != "":
+			os.Remove(filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix))
+		}
 	}
-	l.open = l.open[:0]
+	l.open = keep
 }
 
 // resume settles the tries of a run that an earlier process left: those that the

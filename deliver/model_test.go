@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -216,7 +217,12 @@ func (m *model) crash() {
 		p.d.wg.Wait()
 	}
 	next := m.TempDir()
-	if err := os.CopyFS(filepath.Join(next, "svc"), os.DirFS(filepath.Join(m.dir, "svc"))); err != nil {
+	err := os.CopyFS(filepath.Join(next, "svc"), os.DirFS(filepath.Join(m.dir, "svc")))
+	for errors.Is(err, fs.ErrNotExist) { // a writer has let a segment go meanwhile
+		next = m.TempDir()
+		err = os.CopyFS(filepath.Join(next, "svc"), os.DirFS(filepath.Join(m.dir, "svc")))
+	}
+	if err != nil {
 		m.Fatal(err)
 	}
 	for _, d := range []string{"", "runs", "to", "dead"} { // modes are not copied
@@ -354,9 +360,22 @@ func (m *model) finish() {
 	if err != nil {
 		m.Error(err)
 	}
+	if tries := triesIn(m.T, m.dir); len(tries) > 0 && len(m.dropped) == 0 {
+		m.Errorf("letters are left that do not count: %v", tries)
+	}
 	for h := range m.sent {
 		m.compare(h, m.stores[string(rune('a'+h))], letters)
 	}
+}
+
+// triesIn lists the letters that do not count yet.
+func triesIn(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "svc", "dead", "*", "*"+trySuffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func (m *model) compare(h int, s *store, letters []Letter) {
@@ -388,6 +407,11 @@ func (m *model) compare(h int, s *store, letters []Letter) {
 			free++
 		default:
 			missing++
+		}
+	}
+	for name, p := range m.sent[h] {
+		if got[name] == 0 && !m.dropped[p] {
+			m.note("h%d: %s of run %s is missing", h, name, p.spool.Writer().Run().ID)
 		}
 	}
 	// What was lost of a run that was dropped later may be among either. A folder

@@ -426,6 +426,9 @@ func (m *processes) finish() {
 	if err != nil {
 		m.Error(err)
 	}
+	if tries := triesIn(m.T, m.dir); len(tries) > 0 && !slices.ContainsFunc(m.runs(), func(r *runSeen) bool { return r.dropped }) {
+		m.Errorf("letters are left that do not count: %v", tries)
+	}
 	m.reap()
 	m.Logf("ended: %v", m.ended)
 	for h := range modelHandlers {

@@ -284,9 +284,7 @@ const alikeLimit = 16
 func (p *splitter) all(items []sink.Item) error {
 	l := p.l
 	e := cmp.Or(l.state.pending(), l.unsure)
-	if e == nil {
-		l.letters.dropTries() // of an earlier try; those rows are sent again
-	}
+	l.letters.keepTries(e) // what else was set aside is sent again
 	if e != nil || slices.ContainsFunc(l.b.moves, func(m move) bool { return m.c.stored != m.from }) {
 		// An earlier try may have brought in a part.
 		items = slices.DeleteFunc(slices.Clone(items), func(it sink.Item) bool { return it.Place.Compare(l.b.moveOf(&it).c.stored) < 0 })
