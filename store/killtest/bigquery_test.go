@@ -17,8 +17,8 @@ import (
 	"github.com/girok/girok/store/bigquery/bqfake"
 )
 
-// bq is the server of -store bigquery: the strict fake, for no emulator's streams
-// outlive its crash. That of -store bigquery-emulator is not killed, and loses nothing.
+// bq is the server of -store bigquery and bigquery-load: the strict fake, for no
+// emulator's streams outlive its crash. That of -store bigquery-emulator is not killed, and loses nothing.
 var bq bigqueryServer
 
 type bigqueryServer struct {
@@ -28,45 +28,61 @@ type bigqueryServer struct {
 	rng      *rand.Rand
 	lost     int // answers
 	broken   int // connections, before anything was applied
+	failed   int // load jobs
 	crashed  int
 	finished int // streams, by somebody else
+	slow     int // lives in which jobs run on when they are looked at first
 }
 
 func (b *bigqueryServer) start(t *testing.T, seed uint64) {
 	b.server, b.rng = bqfake.New(), rand.New(rand.NewPCG(seed, 3))
-	b.server.OnAppend = func(string, int64) error {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		switch b.rng.IntN(2 * cutEvery) {
-		case 0:
-			b.lost++
-			return bqfake.ErrLost
-		case 1:
-			b.broken++
-			return bqfake.ErrBroken
-		}
-		return nil
-	}
+	b.server.OnAppend = func(string, int64) error { return b.fault(2) }
+	b.server.OnLoad = func(string) error { return b.fault(3) }
 	if err := b.server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.server.Stop)
 }
 
-func (b *bigqueryServer) place() string {
+// fault is what goes wrong with an append or a load job, of so many kinds of faults.
+func (b *bigqueryServer) fault(kinds int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	kind := b.rng.IntN(2 * cutEvery)
+	switch {
+	case kind >= kinds:
+		return nil
+	case kind == 0:
+		b.lost++
+		return bqfake.ErrLost
+	case kind == 1:
+		b.broken++
+		return bqfake.ErrBroken
+	}
+	b.failed++
+	return &bqfake.JobError{Reason: "backendError", Message: "it went wrong"}
+}
+
+func (b *bigqueryServer) place(mode string) string {
 	var rest, grpc string
 	if b.emulator != nil {
 		rest, grpc = b.emulator.REST, b.emulator.GRPC
 	} else {
 		rest, grpc = b.server.REST(), b.server.GRPC()
 	}
-	return fmt.Sprintf("project: p\n    dataset: kill\n    endpoint: %s\n    grpc_endpoint: %s\n    insecure: true", rest, grpc)
+	return fmt.Sprintf("project: p\n    dataset: kill\n    mode: %s\n    endpoint: %s\n    grpc_endpoint: %s\n    insecure: true", mode, rest, grpc)
 }
 
 // trouble has the server crash at some moment of a life, in some lives, and come back
-// with its streams; in others it ends all streams. What it returns waits for that.
+// with its streams and jobs; in others it ends all streams, or jobs run for a while.
+// What it returns waits for that.
 func (b *bigqueryServer) trouble(a *arena) func() {
 	kind := a.rng.IntN(2 * killEvery)
+	if kind == 2 && *store == "bigquery-load" {
+		b.slow++
+		b.server.Running(1)
+		return func() { b.server.Running(0) }
+	}
 	if kind > 1 {
 		return func() {}
 	}
@@ -95,7 +111,11 @@ func (b *bigqueryServer) trouble(a *arena) func() {
 }
 
 func (b *bigqueryServer) told() string {
-	return fmt.Sprintf("the server crashed %d times and ended all streams %d times; %d answers were lost, %d connections broke before an append", b.crashed, b.finished, b.lost, b.broken)
+	said := fmt.Sprintf("the server crashed %d times; %d answers were lost, %d connections broke before anything was done", b.crashed, b.lost, b.broken)
+	if *store == "bigquery-load" {
+		return said + fmt.Sprintf("; %d jobs were begun, %d of them failed, in %d lives they ran on", b.server.Jobs, b.failed, b.slow)
+	}
+	return said + fmt.Sprintf("; all streams were ended %d times", b.finished)
 }
 
 // rows are those of the table kills, as the server has them.

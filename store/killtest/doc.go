@@ -7,12 +7,15 @@
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store files -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store postgres -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store bigquery -v
+//	go test -tags girok_crash ./killtest -run TestKill -kills 1000 -store bigquery-load -v
 //	go test -tags girok_crash ./killtest -run TestKill -kills 30 -store bigquery-emulator -v
 //
 // With PostgreSQL the server is killed too now and then, and connections break at
-// a COMMIT: before it, during it, and after it.
+// a COMMIT: before it, during it, and after it. BigQuery's server crashes, its answers
+// are lost, and its load jobs fail.
 //
-// TestMany has four processes share one destination, and takes away who delivers:
+// TestMany has four processes share one destination, and takes away who delivers. The
+// program girok, which the test builds, comes and goes among them:
 //
 //	go test -tags girok_crash ./killtest -run TestMany -turns 500 -store duckdb -v -timeout 2h
 //

@@ -28,7 +28,7 @@ import (
 var (
 	kills = flag.Int("kills", 30, "how often a child is killed")
 	seed  = flag.Uint64("seed", 0, "of the moments; 0: from the clock")
-	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, bigquery, bigquery-emulator, files or file")
+	store = flag.String("store", "sqlite", "where the records go: sqlite, duckdb, postgres, bigquery, bigquery-load, bigquery-emulator, files or file")
 	days  = flag.Bool("days", false, "records of three days at once, each day in a table (sqlite) or a folder (files) of its own")
 	keep  = flag.String("dir", "", "an empty folder to work in, which is kept; if absent a temporary one")
 )
@@ -78,19 +78,22 @@ func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000", "bigquery-emulator": "1000"}[store]
+	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000", "bigquery-load": "1000", "bigquery-emulator": "1000"}[store]
 	place := "path: kill.db" // with files a folder
 	switch store {
 	case "postgres":
 		place = pg.place()
 	case "bigquery", "bigquery-emulator":
-		place = bq.place()
+		place = bq.place("stream")
+	case "bigquery-load":
+		place = bq.place("load")
 	}
 	text := configYAML
 	if *days {
 		text = strings.Replace(text, "table: kills", map[string]string{"sqlite": "table: kills_{date}", "files": "table: kills/{date}"}[store], 1)
 	}
-	return strings.NewReplacer("CLASS", strings.TrimSuffix(store, "-emulator"), "PLACE", place, "RECORDS", records).Replace(text)
+	class, _, _ := strings.Cut(store, "-")
+	return strings.NewReplacer("CLASS", class, "PLACE", place, "RECORDS", records).Replace(text)
 }
 
 // drainEvery: lives are short and log faster than one of them delivers; so that
@@ -130,7 +133,7 @@ func newArena(t *testing.T, lives int) *arena {
 	}
 	t.Logf("seed %d, store %s", *seed, *store)
 	if stores[*store] == nil || *store == "duckdb" && !duckdb.Built {
-		t.Fatalf("no store %q in this test: sqlite, postgres, bigquery, bigquery-emulator, files, file, or duckdb where there is a C++ compiler", *store)
+		t.Fatalf("no store %q in this test: sqlite, postgres, bigquery, bigquery-load, bigquery-emulator, files, file, or duckdb where there is a C++ compiler", *store)
 	}
 	if *days && *store != "sqlite" && *store != "files" {
 		t.Fatal("-days is for sqlite and files")
@@ -140,7 +143,7 @@ func newArena(t *testing.T, lives int) *arena {
 	switch *store {
 	case "postgres":
 		pg.start(t, *seed)
-	case "bigquery":
+	case "bigquery", "bigquery-load":
 		bq.start(t, *seed)
 	case "bigquery-emulator":
 		bq.emulator = bqtest.Shared(t)
@@ -172,7 +175,7 @@ func windowsOf(store string) (list []crash.Window) {
 			of = w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
 		case "files":
 			of = of || w == crash.Journaled || w == crash.Torn // nothing is put aside
-		case "bigquery", "bigquery-emulator":
+		case "bigquery", "bigquery-load", "bigquery-emulator":
 			of = of || w == crash.Journaled
 		}
 		if of {
@@ -199,7 +202,7 @@ func (a *arena) live(life int) {
 		}
 		aim = fmt.Sprintf("%s:%d", name, times)
 	}
-	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "bigquery": 400, "bigquery-emulator": 800, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
+	longest := map[string]int{"sqlite": 200, "file": 200, "files": 400, "postgres": 400, "bigquery": 400, "bigquery-load": 400, "bigquery-emulator": 800, "duckdb": 800}[*store] // DuckDB takes longer to come to its own checkpoints
 	after := time.Duration(1+a.rng.IntN(longest)) * time.Millisecond
 	if aim != "" {
 		after = 5 * time.Second
@@ -207,7 +210,7 @@ func (a *arena) live(life int) {
 	switch *store {
 	case "postgres":
 		defer pg.trouble(a)()
-	case "bigquery":
+	case "bigquery", "bigquery-load":
 		defer bq.trouble(a)()
 	}
 	a.run(life, aim, after)
@@ -321,7 +324,7 @@ func (a *arena) check() {
 	switch *store {
 	case "postgres":
 		a.t.Log(pg.told())
-	case "bigquery":
+	case "bigquery", "bigquery-load":
 		a.t.Log(bq.told())
 	}
 	if *store != "file" && *store != "files" && !strings.HasPrefix(*store, "bigquery") {

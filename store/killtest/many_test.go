@@ -17,13 +17,15 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
 )
 
 var (
-	turns  = flag.Int("turns", 16, "how often TestMany ends, stops or replaces who delivers")
-	within = flag.Duration("within", 0, "TestMany fails when the next one takes longer than this; 0: it only tells")
-	stall  = flag.Bool("stall", true, "TestMany stops the holder until the others tell of it, which takes a minute")
+	turns   = flag.Int("turns", 16, "how often TestMany ends, stops or replaces who delivers")
+	within  = flag.Duration("within", 0, "TestMany fails when the next one takes longer than this; 0: it only tells")
+	girokAt = flag.String("girok", "", "the program girok, which takes part in TestMany; absent: it is built")
+	stall   = flag.Bool("stall", true, "TestMany stops the holder until the others tell of it, which takes a minute")
 )
 
 // writers is how many processes log at a time.
@@ -41,6 +43,9 @@ type many struct {
 	next  int // life
 	ended map[string]int
 	took  map[string][]time.Duration // from the end of who delivered to the next batch of another
+
+	program string // girok
+	came    int    // how often somebody came who only delivers
 }
 
 // member is one process.
@@ -86,9 +91,13 @@ func TestMany(t *testing.T) {
 	}
 	defer m.killAll()
 	list := []func(){m.killHolder, m.stopHolder, m.replaceHolder, m.killStopped, m.replaceHolder, m.killOther}
-	if *store == "postgres" {
+	switch *store {
+	case "postgres":
 		list = append(list, m.killServer)
+	case "bigquery", "bigquery-load":
+		list = append(list, m.crashServer, m.endStreams)
 	}
+	m.program = m.build()
 	for i := range *turns {
 		m.fill()
 		m.await("somebody to deliver", func() bool { return m.holder() != nil })
@@ -156,6 +165,11 @@ func (m *many) start(role, aim string) *member {
 	}
 	p := &member{role: role, aim: aim, gone: make(chan struct{})}
 	p.Cmd = m.child(m.exe, &p.out, life, aim, role, filepath.Join(m.dir, "board"))
+	m.begin(p)
+	return p
+}
+
+func (m *many) begin(p *member) {
 	if err := p.Start(); err != nil {
 		m.t.Fatal(err)
 	}
@@ -164,7 +178,6 @@ func (m *many) start(role, aim string) *member {
 		close(p.gone)
 	}()
 	m.all = append(m.all, p)
-	return p
 }
 
 // reap takes out who has ended. Nobody ends but by a kill, or in order when asked.
@@ -181,8 +194,8 @@ func (m *many) reap() {
 			m.ended[p.role+" killed"]++
 		case window != "" && st.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
 			m.ended[window]++
-		case p.role == "deliver" && st.Success():
-			m.ended["deliver in order"]++
+		case p.role == "deliver" && st.Success(), p.role == "program" && (st.Success() || st.ExitCode() == 3): // 3: records wait
+			m.ended[p.role+" in order"]++
 		default:
 			m.t.Fatalf("a process (%s) ended by itself: %v\n%s", p.role, st, p.out.String())
 		}
@@ -309,21 +322,31 @@ func (m *many) killStopped() {
 }
 
 // replaceHolder has a process come that only delivers: it gets the destination, and
-// when it ends, one of the others does.
+// when it ends, one of the others does. In turn it is this test and girok run.
 func (m *many) replaceHolder() {
 	m.delivering()
-	d := m.start("deliver", "")
 	since := time.Now()
-	m.await("who wants the destination delivers", func() bool {
-		pid, at := m.board.last()
-		if pid != d.Process.Pid {
-			return false
-		}
-		m.took["handed over, the start of the process included"] = append(m.took["handed over, the start of the process included"], at.Sub(since))
-		return true
-	})
+	var d *member
+	if m.came++; m.came%2 == 0 {
+		d = m.startProgram()
+	} else {
+		d = m.start("deliver", "")
+		m.await("who wants the destination delivers", func() bool {
+			pid, _ := m.board.last()
+			return pid == d.Process.Pid
+		})
+	}
+	what := "handed over, the start of the process included"
+	if d.role == "program" {
+		what = "handed over to girok run, its start included"
+	}
+	m.took[what] = append(m.took[what], time.Since(since))
 	m.fill() // who had it may have died in the middle of that
+	batches := m.board.batches.Load()
 	time.Sleep(time.Duration(m.rng.IntN(1000)) * time.Millisecond)
+	if n := m.board.batches.Load(); d.role == "program" && n != batches && m.holder() == d {
+		m.t.Errorf("%d batches were written by others while girok run delivered", n-batches)
+	}
 	if m.rng.IntN(2) > 0 {
 		since = time.Now()
 		m.end(d, syscall.SIGTERM)
@@ -332,6 +355,55 @@ func (m *many) replaceHolder() {
 		m.end(d, syscall.SIGKILL)
 		m.takesOver("killed", d, time.Now())
 	}
+}
+
+// build builds girok, unless there is one.
+func (m *many) build() string {
+	if *girokAt != "" {
+		return *girokAt
+	}
+	path := filepath.Join(m.dir, "girok")
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Dir = "../../cmd/girok"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		m.t.Fatalf("girok can't be built: %v\n%s", err, out)
+	}
+	return path
+}
+
+// startProgram has girok run come, and waits until it has the destination and
+// delivers: nobody else writes on the board, so that is seen in the spool.
+func (m *many) startProgram() *member {
+	p := &member{role: "program", gone: make(chan struct{})}
+	p.Cmd = exec.Command(m.program, "run", "--spool", filepath.Join(m.dir, "spool"), "--service", "kill")
+	p.Stdout, p.Stderr, p.Dir = &p.out, &p.out, m.dir
+	m.begin(p)
+	m.await("girok run has the destination", func() bool { return m.holder() == p })
+	before := m.delivered()
+	m.await("girok run delivers", func() bool {
+		for run, n := range m.delivered() {
+			if was, ok := before[run]; ok && n > was {
+				return m.holder() == p
+			}
+		}
+		return false
+	})
+	return p
+}
+
+// delivered is how far each run is.
+func (m *many) delivered() map[record.RunID]uint64 {
+	runs, err := spool.List(filepath.Join(m.dir, "spool/kill"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	all := map[record.RunID]uint64{}
+	for _, r := range runs {
+		for _, h := range r.Config.Handlers {
+			all[r.ID] += r.Counters().Slot(h.Bit).Delivered()
+		}
+	}
+	return all
 }
 
 func (m *many) killOther() {
@@ -349,6 +421,23 @@ func (m *many) killServer() {
 	if err := pg.server.Start(); err != nil {
 		m.t.Fatal(err)
 	}
+}
+
+// crashServer breaks all connections under who delivers.
+func (m *many) crashServer() {
+	m.delivering()
+	bq.server.Stop()
+	bq.crashed++
+	if err := bq.server.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// endStreams ends the stream under who delivers, or with load jobs nothing.
+func (m *many) endStreams() {
+	m.delivering()
+	bq.server.FinalizeAll()
+	bq.finished++
 }
 
 // stallHolder stops who delivers until one of the others tells of it.

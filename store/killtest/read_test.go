@@ -19,6 +19,7 @@ var stores = map[string]func(db, query string) ([][]string, error){
 	"postgres": pg.rows,
 	"bigquery": bq.rows,
 
+	"bigquery-load":     bq.rows,
 	"bigquery-emulator": bq.ask,
 	"file":              fileRows,
 	"files":             filesRows,

@@ -18,6 +18,7 @@ import (
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/files"
+	"github.com/girok/girok/store/bigquery"
 	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
@@ -161,7 +162,7 @@ func oneOfMany(config, role, boardPath string, marks []byte, life int) error {
 	w := &witness{board: b, path: boardPath + ".lock"}
 	opts := []girok.Option{
 		witnessed[files.Config](w, files.Kind), witnessed[sqlite.Config](w, sqlite.Kind),
-		witnessed[duckdb.Config](w, duckdb.Kind), witnessed[postgres.Config](w, postgres.Kind),
+		witnessed[duckdb.Config](w, duckdb.Kind), witnessed[postgres.Config](w, postgres.Kind), witnessed[bigquery.Config](w, bigquery.Kind),
 	}
 	switch role {
 	case "deliver":

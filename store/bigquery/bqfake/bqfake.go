@@ -179,6 +179,13 @@ func (s *Server) ForgetStreams() {
 	clear(s.streams)
 }
 
+// Running sets RunningFor while the server answers.
+func (s *Server) Running(looks int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.RunningFor = looks
+}
+
 // FinalizeAll ends all streams.
 func (s *Server) FinalizeAll() {
 	s.mu.Lock()
