@@ -2,6 +2,7 @@ package girok
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,9 +25,13 @@ type Checked struct {
 	File     string
 	Service  string
 	SpoolDir string // the service's folder in the spool; "" when nothing is spooled
-	Handlers []CheckedHandler
-	Loggers  []CheckedLogger
-	Sources  []source.Plan
+	// SpoolRefused says why this user can't use the spool, as far as that is known
+	// without trying; nil if nothing speaks against it.
+	SpoolRefused  error
+	SpoolRequired bool // spool.require: such a spool is an error of Open
+	Handlers      []CheckedHandler
+	Loggers       []CheckedLogger
+	Sources       []source.Plan
 	// Run is what a run of it would keep: the spooled handlers that loggers use.
 	Run      spool.RunConfig
 	Warnings []config.Problem // what works and is perhaps not meant
@@ -43,6 +48,8 @@ type CheckedHandler struct {
 	Accepts     []string // kinds of records
 	Spooled     bool
 	Used        bool        // a logger names it
+	File        string      // that a direct handler writes; "" if it writes none
+	FileRefused error       // why it can't be opened, as far as that is known without trying
 	Kind        sink.Kind   // if Spooled
 	Config      sink.Config // if Spooled
 	Env         sink.Env    // if Spooled
@@ -85,14 +92,12 @@ func check(doc *config.Document, err error, opts []Option) (*Checked, error) {
 }
 
 func (b *blueprint) checked() *Checked {
-	c := &Checked{File: b.doc.File, Service: b.keys.Service, Sources: b.sources, blue: b}
+	c := &Checked{File: b.doc.File, Service: b.keys.Service, Sources: b.sources, SpoolRequired: b.keys.Spool.Require, blue: b}
 	for _, h := range b.sorted() {
 		c.Handlers = append(c.Handlers, b.checkedHandler(h))
-		if h.spooled && h.used && c.SpoolDir == "" {
-			if dir := b.spoolPlace(disk.Possible); dir != "" {
-				c.SpoolDir = filepath.Join(dir, c.Service)
-			}
-		}
+	}
+	if slices.ContainsFunc(c.Handlers, func(h CheckedHandler) bool { return h.Spooled && h.Used }) {
+		c.SpoolDir, c.SpoolRefused = b.checkedSpool()
 	}
 	t := tree.New(tree.Config{Loggers: b.loggers})
 	for _, l := range t.Loggers() {
@@ -104,6 +109,15 @@ func (b *blueprint) checked() *Checked {
 	c.Warnings = b.warnings()
 	c.Run, _ = b.runConfig() // what can't be in it was a mistake before
 	return c
+}
+
+// checkedSpool is the service's folder in the spool, and why it can't be used.
+func (b *blueprint) checkedSpool() (dir string, refused error) {
+	if dir = b.spoolPlace(disk.Possible); dir == "" {
+		return "", fmt.Errorf("there is no folder for the spool that user %d can write: none of $GIROK_SPOOL, $STATE_DIRECTORY, %s, %s", os.Getuid(), filepath.Join(b.dir(), "spool"), stateHome())
+	}
+	dir = filepath.Join(dir, b.keys.Service)
+	return dir, spool.Usable(dir, b.group)
 }
 
 func namesOf(hs []*tree.Handler) []string {
@@ -133,6 +147,9 @@ func (b *blueprint) checkedHandler(h *handlerPlan) CheckedHandler {
 		c.Guarantee = h.cfg.Guarantee()
 	case h.out != nil:
 		c.Place, c.Guarantee = h.out.place()
+		if f, ok := h.out.(interface{ files() *fileKeysOf }); ok {
+			c.File, c.FileRefused = c.Place, f.files().refused()
+		}
 	}
 	return c
 }

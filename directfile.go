@@ -1,6 +1,7 @@
 package girok
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/sink/console"
 	"github.com/girok/girok/sink/file"
 	"github.com/girok/girok/tree"
@@ -97,6 +99,17 @@ func (k *fileKeysOf) Validate(at *config.At) {
 
 func (k *fileKeysOf) place() (where, guarantee string) {
 	return k.Filename, "written in the call, once"
+}
+
+// files are the keys that all files have.
+func (k *fileKeysOf) files() *fileKeysOf { return k }
+
+// refused says why the file can't be opened; nil if nothing speaks against it.
+func (k *fileKeysOf) refused() error {
+	if _, err := os.Lstat(k.Filename); err == nil && k.Mode == "x" {
+		return fmt.Errorf("%s is there, and mode x wants to make it", k.Filename)
+	}
+	return disk.File(k.Filename)
 }
 
 func (k *fileKeysOf) options(h *handlerPlan) file.Options {

@@ -58,7 +58,7 @@ func prepareDirs(dir string, group int) (runs string, err error) {
 			}
 		}
 	}
-	for _, d := range []string{dir, runs, filepath.Join(dir, "to"), filepath.Join(dir, "dead")} {
+	for _, d := range foldersOf(dir) {
 		if err := rights.MkdirAll(d); err != nil {
 			return "", err
 		}
@@ -67,6 +67,11 @@ func prepareDirs(dir string, group int) (runs string, err error) {
 		}
 	}
 	return runs, nil
+}
+
+// foldersOf are the folders of a service: its own, and those in it.
+func foldersOf(dir string) []string {
+	return []string{dir, filepath.Join(dir, "runs"), filepath.Join(dir, "to"), filepath.Join(dir, "dead")}
 }
 
 func (s *Spool) newWriter(cfg RunConfig, size uint64) *Writer {

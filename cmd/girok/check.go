@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/girok/girok"
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
 )
 
@@ -32,7 +34,7 @@ log.
 
 With --connect it also logs in to each store, looks at tables, columns, rights and
 limits, and tells how they differ from what the configuration wants: "note" is what
-works, "WRONG" what does not, each with what to do. It writes nothing there.
+works, "WRONG" what does not, each with what to do. It writes nothing there. Files that handlers write are looked at in the same way.
 
 examples:
   girok check -c config.yaml
@@ -40,8 +42,8 @@ examples:
   girok check --json | jq .warnings
   girok check --explain shop.orders DEBUG
 
-exit codes: 0 it is right, perhaps with warnings and notes; 1 it has mistakes, or a
-store is not as it has to be or can't be reached`,
+exit codes: 0 it is right, perhaps with warnings and notes; 1 it has mistakes, this
+user can't use the spool, or a store or file is not as it has to be or can't be reached`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		path := configFlag(f)
 		asJSON := f.Bool("json", false, "one JSON object")
@@ -134,6 +136,7 @@ type report struct {
 	Spool    string          `json:"spool,omitempty"`
 	Disk     string          `json:"disk,omitempty"`
 	Survives string          `json:"survives,omitempty"`
+	Refused  *found          `json:"spool_refused,omitempty"`
 	Sources  []sourceReport  `json:"sources"`
 	Loggers  []loggerReport  `json:"loggers"`
 	Handlers []handlerReport `json:"handlers"`
@@ -190,6 +193,10 @@ func reportOf(c *girok.Checked) *report {
 			r.Disk, r.Survives = d.Type, d.Survives
 		}
 	}
+	if c.SpoolRefused != nil {
+		r.OK, r.Survives = false, ""
+		r.Refused = &found{sink.Wrong.String(), c.SpoolRefused.Error(), refusedSpool(c)}
+	}
 	for _, s := range c.Sources {
 		r.Sources = append(r.Sources, sourceReport{s.Name, s.Kind.Name()})
 	}
@@ -204,6 +211,15 @@ func reportOf(c *girok.Checked) *report {
 		r.Handlers = append(r.Handlers, handlerReport{h.Name, h.Class, h.Place, h.Guarantee, h.Level.String(), h.Accepts, h.Spooled, nil})
 	}
 	return r
+}
+
+// refusedSpool is what comes of a spool that can't be used, and what to do.
+func refusedSpool(c *girok.Checked) string {
+	comes := "records would stay in memory, and a kill would lose them"
+	if c.SpoolRequired {
+		comes = "the program would not start, for spool.require is true"
+	}
+	return comes + ": let this user write the folder, set spool.dir, or run check as the user of the program"
 }
 
 // depthOf is the indentation of a logger: below the loggers of the file that it lies
@@ -231,12 +247,20 @@ func existing(dir string) string {
 	}
 }
 
+func writeSpool(w io.Writer, r *report) {
+	switch {
+	case r.Refused != nil:
+		fmt.Fprintf(w, "spool     %s\n", cmp.Or(r.Spool, "nowhere"))
+		writeFound(w, "          ", []found{*r.Refused})
+	case r.Spool != "":
+		fmt.Fprintf(w, "spool     %s\n          %s: %s\n", r.Spool, r.Disk, r.Survives)
+	}
+}
+
 func writeReport(w io.Writer, r *report) {
 	fmt.Fprintf(w, "%s is right\n\n", r.File)
 	fmt.Fprintf(w, "service   %s\n", r.Service)
-	if r.Spool != "" {
-		fmt.Fprintf(w, "spool     %s\n          %s: %s\n", r.Spool, r.Disk, r.Survives)
-	}
+	writeSpool(w, r)
 	for _, s := range r.Sources {
 		fmt.Fprintf(w, "source    %s, class %s\n", s.Name, s.Class)
 	}
@@ -273,7 +297,7 @@ func writeReport(w io.Writer, r *report) {
 			fmt.Fprintf(w, "\n      to %s", h.Place)
 		}
 		fmt.Fprintf(w, "\n      %s\n", h.Guarantee)
-		writeFound(w, h.Found)
+		writeFound(w, "      ", h.Found)
 	}
 	if len(r.Warnings) > 0 {
 		fmt.Fprint(w, "\nwarnings\n")

@@ -62,15 +62,12 @@ func as(t *testing.T, dir string, user uint32, groups []uint32, env string, args
 	return cmd, out, &told
 }
 
-// Programs of two users write one spool, one of them is killed; a third user
-// delivers what both wrote, of the living and of the dead. Who is not in the group
-// gets nowhere.
-func TestSpoolOfAGroup(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: only root can start programs of other users")
-	}
+// openToOthers is a folder that other users get through to, with the test's program
+// in it.
+func openToOthers(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} { // others must get through
+	for _, d := range []string{dir, filepath.Dir(dir)} {
 		if err := os.Chmod(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -79,6 +76,20 @@ func TestSpoolOfAGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "girok"), program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Programs of two users write one spool, one of them is killed; a third user
+// delivers what both wrote, of the living and of the dead. Who is not in the group
+// gets nowhere.
+func TestSpoolOfAGroup(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can start programs of other users")
+	}
+	dir := openToOthers(t)
 	for _, d := range []struct {
 		name string
 		uid  int
@@ -90,10 +101,8 @@ func TestSpoolOfAGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, b := range map[string][]byte{"girok": program, "app/config.yaml": fmt.Appendf(nil, groupConfig, sharedWith)} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(dir, "app/config.yaml"), fmt.Appendf(nil, groupConfig, sharedWith), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	group := []uint32{sharedWith}
 	for user := uint32(61001); user <= 61002; user++ {
@@ -125,7 +134,7 @@ func TestSpoolOfAGroup(t *testing.T) {
 	if err := agent.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, told)
 	}
-	err = filepath.WalkDir(filepath.Join(dir, "app", "spool"), func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(dir, "app", "spool"), func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/file"
 )
 
 // found is what was seen where a handler writes.
@@ -18,14 +19,17 @@ type found struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// look logs in to the stores, one after the other.
+// look logs in to the stores, one after the other, and looks at the files of direct
+// handlers.
 func (r *report) look(ctx context.Context, c *girok.Checked, patience time.Duration) {
 	for i, h := range c.Handlers {
-		l, ok := h.Config.(sink.Looker)
-		if !ok {
-			continue
+		var list []sink.Finding
+		if l, ok := h.Config.(sink.Looker); ok {
+			list = lookAt(ctx, l, h.Env, patience)
+		} else if h.File != "" {
+			list = []sink.Finding{file.LookAt(h.File, h.FileRefused)}
 		}
-		for _, f := range lookAt(ctx, l, h.Env, patience) {
+		for _, f := range list {
 			r.OK = r.OK && f.Grade != sink.Wrong
 			r.Handlers[i].Found = append(r.Handlers[i].Found, found{f.Grade.String(), f.Text, f.Remedy})
 		}
@@ -45,15 +49,16 @@ func lookAt(ctx context.Context, l sink.Looker, env sink.Env, patience time.Dura
 	return list
 }
 
-func writeFound(w io.Writer, list []found) {
+// writeFound writes findings behind an indentation.
+func writeFound(w io.Writer, indent string, list []found) {
 	for _, f := range list {
 		grade := f.Grade
 		if grade == "wrong" {
 			grade = "WRONG"
 		}
-		fmt.Fprintf(w, "      %-5s  %s\n", grade, f.Text)
+		fmt.Fprintf(w, "%s%-5s  %s\n", indent, grade, f.Text)
 		if f.Remedy != "" {
-			fmt.Fprintf(w, "             → %s\n", strings.ReplaceAll(strings.TrimSpace(f.Remedy), "\n", "\n               "))
+			fmt.Fprintf(w, "%s       → %s\n", indent, strings.ReplaceAll(strings.TrimSpace(f.Remedy), "\n", "\n         "+indent))
 		}
 	}
 }

@@ -2,8 +2,8 @@
 
 package disk
 
-// mayMake reports whether files may be made in a folder; here only trying tells.
-func mayMake(string) bool { return true }
+// mayMake says why files may not be made in a folder; here only trying tells.
+func mayMake(string) error { return nil }
 
-// MayWrite reports whether a file may be written; here only trying tells.
-func MayWrite(string) bool { return true }
+// mayWrite says why a file may not be written; here only trying tells.
+func mayWrite(string) error { return nil }
