@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/girok/girok/sink"
 )
@@ -62,9 +61,12 @@ func (p *program) ddl(path string, handlers []string, asJSON bool) error {
 		}
 		reports = append(reports, ddlReport{h.Name, h.Class, m.Endpoint(h.Env), m.Target(), m.DDL(h.Env)})
 	}
+	if len(handlers) > 0 {
+		if err := noHandler(c.File, handlers[0], all); err != nil {
+			return err
+		}
+	}
 	switch {
-	case len(reports) == 0 && len(handlers) > 0 && !slices.Contains(all, handlers[0]):
-		return fmt.Errorf("%s has no handler %q; it has %s", c.File, handlers[0], strings.Join(all, ", "))
 	case len(reports) == 0:
 		return fmt.Errorf("%s: no handler here writes into a table", c.File)
 	case asJSON:

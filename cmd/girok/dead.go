@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/girok/girok/config"
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/spool"
 )
@@ -27,7 +28,7 @@ examples:
   girok dead ls
   girok dead ls --handler warehouse --json | jq -r .[].reason | sort | uniq -c
 
-exit codes: 0 there are none; 1 there are some, or a mistake`,
+exit codes: 0 there are none; 1 a mistake; 3 there are some`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		var where place
 		where.flags(f)
@@ -167,9 +168,9 @@ func letterID(l *deliver.Letter) string {
 	return strings.TrimSuffix(filepath.Base(l.File), ".json")
 }
 
-// letters lists those of the services that are meant. With an error the list is
-// what could be read.
-func (p *program) letters(w place) (all []deliver.Letter, err error) {
+// letters lists those of the services that are meant, of one handler or all. With an
+// error the list is what could be read.
+func (p *program) letters(w place, handler string) (all []deliver.Letter, err error) {
 	dirs, err := p.services(w)
 	if err != nil {
 		return nil, err
@@ -179,11 +180,51 @@ func (p *program) letters(w place) (all []deliver.Letter, err error) {
 		err = errors.Join(err, lerr)
 		all = append(all, list...)
 	}
-	return all, err
+	if handler == "" {
+		return all, err
+	}
+	of := slices.DeleteFunc(slices.Clone(all), func(l deliver.Letter) bool { return l.Handler != handler })
+	if len(of) == 0 && err == nil {
+		err = p.handlerKnown(w, handler, all)
+	}
+	return of, err
+}
+
+// handlerKnown is an error if neither the configuration nor a letter knows a handler.
+// A folder alone does not tell which handlers there are.
+func (p *program) handlerKnown(w place, handler string, letters []deliver.Letter) error {
+	if w.dir != "" {
+		return nil
+	}
+	c, err := p.check(w.config)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, h := range c.Handlers {
+		names = append(names, h.Name)
+	}
+	for _, l := range letters {
+		names = append(names, l.Handler)
+	}
+	slices.Sort(names)
+	return noHandler(c.File, handler, slices.Compact(names))
+}
+
+// noHandler is the error that a configuration has no handler of a name; nil if it has.
+func noHandler(file, name string, all []string) error {
+	if slices.Contains(all, name) {
+		return nil
+	}
+	meant := ""
+	if s := config.Suggest(name, all); s != "" {
+		meant = fmt.Sprintf(" did you mean %q?", s)
+	}
+	return fmt.Errorf("%s has no handler %q;%s it has %s", file, name, meant, strings.Join(all, ", "))
 }
 
 func (p *program) deadLs(w place, handler string, asJSON bool) int {
-	letters, err := p.letters(w)
+	letters, err := p.letters(w, handler)
 	if err != nil {
 		return p.failed(err)
 	}
@@ -191,9 +232,6 @@ func (p *program) deadLs(w place, handler string, asJSON bool) int {
 	t := newTable(p.stdout, "AT", "HANDLER", "ID", "REASON", "MESSAGE")
 	for i := range letters {
 		l := &letters[i]
-		if handler != "" && l.Handler != handler {
-			continue
-		}
 		reports = append(reports, letterReportOf(l))
 		t.add([]string{l.At.UTC().Format("2006-01-02T15:04:05Z"), l.Handler, letterID(l), l.Reason, messageOf(l.Frame)})
 	}
@@ -206,20 +244,16 @@ func (p *program) deadLs(w place, handler string, asJSON bool) int {
 		_ = t.flush() // a closed pipe has nobody to tell
 	}
 	if len(reports) > 0 {
-		return exitMistake
+		return exitWaits
 	}
 	return exitOK
 }
 
-// chosen lists the letters whose ids begin with one of the words, without words
-// all, of one handler or all.
-func chosen(letters []deliver.Letter, words []string, handler string) (list []*deliver.Letter, err error) {
+// chosen lists the letters whose ids begin with one of the words, without words all.
+func chosen(letters []deliver.Letter, words []string) (list []*deliver.Letter, err error) {
 	used := make([]bool, len(words))
 	for i := range letters {
 		l := &letters[i]
-		if handler != "" && l.Handler != handler {
-			continue
-		}
 		found := len(words) == 0
 		for j, word := range words {
 			if strings.HasPrefix(letterID(l), strings.ToLower(word)) {
@@ -239,11 +273,11 @@ func chosen(letters []deliver.Letter, words []string, handler string) (list []*d
 }
 
 func (p *program) deadDrop(w place, ids []string, handler string, yes bool) error {
-	letters, err := p.letters(w)
+	letters, err := p.letters(w, handler)
 	if err != nil {
 		return err
 	}
-	list, err := chosen(letters, ids, handler)
+	list, err := chosen(letters, ids)
 	if err != nil {
 		return err
 	}
@@ -269,11 +303,11 @@ func (p *program) deadReplay(path string, ids []string, handler string) error {
 	if err != nil {
 		return err
 	}
-	letters, err := p.letters(place{config: path})
+	letters, err := p.letters(place{config: path}, handler)
 	if err != nil {
 		return err
 	}
-	list, err := chosen(letters, ids, handler)
+	list, err := chosen(letters, ids)
 	if err != nil {
 		return err
 	}
@@ -302,7 +336,7 @@ func (p *program) deadReplay(path string, ids []string, handler string) error {
 }
 
 func (p *program) deadShow(w place, id string, asJSON bool) int {
-	letters, err := p.letters(w)
+	letters, err := p.letters(w, "")
 	if err != nil {
 		return p.failed(err)
 	}

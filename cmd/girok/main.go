@@ -16,7 +16,7 @@ const (
 	exitOK      = 0
 	exitMistake = 1 // a mistake, or something was found that somebody should look at
 	exitUsage   = 2 // of the command line
-	exitWaits   = 3 // records are not delivered yet
+	exitWaits   = 3 // records are not delivered yet, or went to the dead letters
 )
 
 // commands are those of the program, in the order of help.

@@ -123,7 +123,7 @@ func group(name string) (names []string) {
 	return names
 }
 
-const exitCodes = "0 all is well; 1 a mistake, or a finding; 2 the command line; 3 records are not delivered yet"
+const exitCodes = "0 all is well; 1 a mistake, or a finding; 2 the command line; 3 records are not delivered yet, or went to the dead letters"
 
 func (p *program) overview(w io.Writer) {
 	fmt.Fprint(w, "girok takes every record a service makes, through one config.yaml, exactly once into the stores where people use it.\n\nusage: girok COMMAND [flags]\n\n")

@@ -63,6 +63,13 @@ func (p *program) run(ctx context.Context, o collector.Options) int {
 		return p.failed(noConfig(o.ConfigPath, err))
 	case err != nil:
 		return p.failed(err)
+	}
+	return exitOf(s)
+}
+
+// exitOf is the exit code for what came of delivery.
+func exitOf(s *collector.Summary) int {
+	switch {
 	case s.Lost > 0 || s.Failed > 0 || s.Damaged > 0:
 		return exitMistake
 	case len(s.Left) > 0 || s.Letters() > 0 || s.Unreadable > 0:

@@ -33,7 +33,8 @@ examples:
   girok spool drain -c /etc/shop/config.yaml --patience 5m && umount /var/spool/shop
   girok spool drain -c /etc/shop/config.yaml --with mended.yaml
 
-exit codes: 0 nothing waits; 1 something is left, and why; or a mistake`,
+exit codes: 0 nothing waits; 1 a mistake, or records were lost; 3 something is left,
+and why, or records went to the dead letters`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		path := configFlag(f)
 		patience := f.Duration("patience", 30*time.Second, "give up when nothing has moved for as long, `5m`")
@@ -73,9 +74,8 @@ func (p *program) drain(ctx context.Context, path, with string, patience time.Du
 	for _, l := range s.Left {
 		fmt.Fprintf(p.stderr, "girok: %s\n", collector.Left(l))
 	}
-	if len(s.Left) > 0 {
-		return exitMistake
+	if len(s.Left) == 0 && s.Unreadable == 0 {
+		fmt.Fprintln(p.stderr, "girok: nothing waits")
 	}
-	fmt.Fprintln(p.stderr, "girok: nothing waits")
-	return exitOK
+	return exitOf(s)
 }
