@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,14 +25,20 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.ReadDir(dir); err != nil {
-		return nil, err
-	}
 	out := newStatus(opts.Stderr)
 	open := map[string]*girok.Logs{}
 	begun := time.Now()
 	out.say("delivering what programs write to " + dir + ", until it is stopped")
+	said := ""
 	for {
+		missing, err := missingIn(dir, opts.Service)
+		if err != nil && len(open) == 0 {
+			return nil, err
+		}
+		if missing != "" && missing != said {
+			out.say(missing)
+		}
+		said = missing
 		for _, service := range servicesIn(dir, opts.Service) {
 			if open[service] != nil {
 				continue
@@ -55,6 +62,24 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 	err = closeAll(open)
 	s.Took = time.Since(begun)
 	return s, err
+}
+
+// missingIn says what is waited for; "" if it is there. A folder that is not there is
+// left to the programs that log: its rights are those of whoever makes it.
+func missingIn(dir, service string) (string, error) {
+	switch _, err := os.ReadDir(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "waiting for " + dir + ": a program that logs makes it", nil
+	case err != nil:
+		return "", err
+	case service == "" || len(servicesIn(dir, service)) > 0:
+		return "", nil
+	}
+	there := "there is none so far"
+	if all := servicesIn(dir, ""); len(all) > 0 {
+		there = "there is " + strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("waiting for the service %s; in %s %s", service, dir, there), nil
 }
 
 // configOf is all that delivery for a service needs of a configuration. A folder that

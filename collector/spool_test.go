@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,7 +59,84 @@ root: {level: INFO, handlers: [f]}
 	if lines("first") != 50 || lines("second") != 50 || !strings.Contains(said.String(), "service second") {
 		t.Errorf("%d and %d lines; said %s", lines("first"), lines("second"), said.String())
 	}
-	if _, err := Run(ctx, Options{Spool: filepath.Join(dir, "nothing"), Stderr: &said}); err == nil {
-		t.Error("a spool that there is not")
+	if _, err := Run(ctx, Options{Spool: filepath.Join(dir, "first.log"), Stderr: &said}); err == nil {
+		t.Error("a spool that is a file")
 	}
+}
+
+// A delivery that begins before its spool is there waits for it, and says so once; one
+// of a service that is not there says which ones are.
+func TestRunSpoolTooEarly(t *testing.T) {
+	dir := t.TempDir()
+	spool := filepath.Join(dir, "spool")
+	ctx, cancel := context.WithCancel(context.Background())
+	var said [2]told
+	done := make(chan error, 2)
+	for i, service := range []string{"", "other"} {
+		go func() {
+			_, err := Run(ctx, Options{Spool: spool, Service: service, Stderr: &said[i]})
+			done <- err
+		}()
+	}
+	await := func(what string, seen func() bool) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); !seen(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("it does not come to that: %s\n%s\n%s", what, said[0].String(), said[1].String())
+			}
+		}
+	}
+	for i := range said {
+		await("waiting", func() bool {
+			return strings.Contains(said[i].String(), "waiting for "+spool+": a program that logs makes it\n")
+		})
+	}
+	if _, err := os.Stat(spool); err == nil {
+		t.Error("delivery has made the folder")
+	}
+	logs, err := girok.OpenBytes("late", fmt.Appendf(nil, `version: 1
+service: late
+spool: {dir: %q, deliver: never}
+handlers: {f: {class: file, spooled: true, filename: %q, batch: {age: 10ms}}}
+root: {level: INFO, handlers: [f]}
+`, spool, filepath.Join(dir, "late.log")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs.Logger("x").Info("line")
+	await("the line", func() bool {
+		b, _ := os.ReadFile(filepath.Join(dir, "late.log"))
+		return len(b) > 0
+	})
+	await("what is there", func() bool {
+		return strings.Contains(said[1].String(), "waiting for the service other; in "+spool+" there is late\n")
+	})
+	logs.Close()
+	cancel()
+	for range said {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := strings.Count(said[0].String(), "waiting for"); n != 1 {
+		t.Errorf("it is said %d times", n)
+	}
+}
+
+// told is what is told, while it is read.
+type told struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *told) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(b)
+}
+
+func (t *told) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }

@@ -23,6 +23,9 @@ SIGHUP reads the configuration again and applies it as a whole; with a mistake i
 it nothing changes. SIGINT or SIGTERM stops reading and closes; a second one ends the program at
 once. What is then not delivered is in the spool.
 
+With --spool it needs no configuration: what a program wrote is delivered as its own
+says. A folder, or with --service a service, that is not there yet is waited for.
+
 examples:
   girok run -c config.yaml < app.log
   tail -F app.log | girok run
@@ -44,8 +47,15 @@ the spool, or went to the dead letters`,
 			if len(args) == 1 {
 				return p.misused("run", "want no operands, got %q: a file comes by standard input, girok run < %s", args, shellWord(args[0]))
 			}
-			if len(args) > 0 {
+			switch {
+			case len(args) > 0:
 				return p.misused("run", "want no operands, got %q", args)
+			case *spool != "" && *path != "":
+				return p.misused("run", "want -c or --spool: with --spool each program's own configuration counts")
+			case *spool == "" && *service != "":
+				return p.misused("run", "--service wants --spool: without it the configuration names the service")
+			case *spool != "" && *metrics != "":
+				return p.misused("run", "--metrics is not served beside --spool: want one of them")
 			}
 			return p.run(ctx, collector.Options{ConfigPath: p.configPath(*path), Drain: *drain, Stay: *stay, Metrics: *metrics, Spool: *spool, Service: *service})
 		}
