@@ -1,6 +1,7 @@
 package girok
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -144,6 +145,31 @@ handlers:
 	}
 	if a, b := contentOf(t, "a"), contentOf(t, "b"); a != "x/" || b != "x/" {
 		t.Errorf("after: %q, %q", a, b)
+	}
+}
+
+// TestQueueTellsTroubleOnce: what a QueueHandler has written into the message, an error
+// and a stack, is not told again behind it.
+func TestQueueTellsTroubleOnce(t *testing.T) {
+	logs := openHere(t, `
+version: 1
+root: {level: DEBUG, handlers: [q]}
+formatters:
+  j: {class: json}
+handlers:
+  q: {class: logging.handlers.QueueHandler, handlers: [a, b]}
+  a: {class: logging.FileHandler, filename: a}
+  b: {class: logging.FileHandler, filename: b, formatter: j}
+`)
+	logs.Logger("").Error("x", "error", errors.New("full disk"), "stack", "at main")
+	if err := logs.Flush(t.Context(), "q"); err != nil {
+		t.Error(err)
+	}
+	a, b := contentOf(t, "a"), contentOf(t, "b")
+	for _, text := range []string{"full disk", "at main"} {
+		if strings.Count(a, text) != 1 || strings.Count(b, text) != 1 {
+			t.Errorf("%s is told %d and %d times:\n%s\n%s", text, strings.Count(a, text), strings.Count(b, text), a, b)
+		}
 	}
 }
 

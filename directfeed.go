@@ -102,7 +102,7 @@ func (k *queueKeys) feeds(*config.Node, *config.Problems) []*config.Node { retur
 
 func (k *queueKeys) open(_ *blueprint, h *handlerPlan, report report) tree.Direct {
 	o := queue.Options{
-		Size: k.size, Append: h.format.Append, Shown: format.Queued{By: h.format},
+		Size: k.size, Append: h.format.Append, Told: format.IsTrouble, Shown: format.Queued{By: h.format},
 		Failed: func(err error) {
 			report("a handler could not write a record", "handler", h.name, "error", err)
 		},

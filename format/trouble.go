@@ -86,9 +86,8 @@ func (t *troubles) take(key []byte, val *record.Value) {
 	}
 }
 
-// isTrouble reports whether an attribute is none of a record's own: it is the error,
-// the stack, or what LogRecord says.
-func isTrouble(key []byte, val *record.Value) bool {
+// IsTrouble reports whether an attribute is the error or the stack of a record.
+func IsTrouble(key []byte, val *record.Value) bool {
 	switch string(key) {
 	case attrExcInfo, attrExcText, attrStackInfo:
 		return true
@@ -96,10 +95,14 @@ func isTrouble(key []byte, val *record.Value) bool {
 		return val.Type == record.Err
 	case attrStack:
 		return val.Type == record.String
-	case attrRecord:
-		return val.Type == record.Group
 	}
 	return false
+}
+
+// isTrouble reports whether an attribute is none of a record's own: it is the error,
+// the stack, or what LogRecord says.
+func isTrouble(key []byte, val *record.Value) bool {
+	return IsTrouble(key, val) || string(key) == attrRecord && val.Type == record.Group
 }
 
 // appendTrouble appends the text of the error and the stack behind the line at mark,

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"slices"
 	"sync"
 	"time"
 )
@@ -393,15 +392,16 @@ func (v *View) Hold() *View {
 }
 
 // Clone copies a view and what it aliases.
-func (v *View) Clone() *View { return v.CloneWith(v.Message) }
+func (v *View) Clone() *View { return v.CloneWith(v.Message, nil) }
 
-// CloneWith is Clone with another message and without the attributes of the keys.
-func (v *View) CloneWith(message []byte, without ...string) *View {
+// CloneWith is Clone with another message and without the attributes that without
+// says, if it is not nil.
+func (v *View) CloneWith(message []byte, without func(key []byte, val *Value) bool) *View {
 	c := *v
 	c.shown, c.held = v.Shown(), nil
 	parts := []*[]byte{&c.Logger, &c.Message, &c.Source, &c.ID, &c.caller, &c.attrs}
 	c.Message = message
-	if len(without) > 0 {
+	if without != nil {
 		c.attrs = v.attrsWithout(without)
 	}
 	size := 0
@@ -419,8 +419,8 @@ func (v *View) CloneWith(message []byte, without ...string) *View {
 	return &c
 }
 
-// attrsWithout is the attributes that have none of the keys.
-func (v *View) attrsWithout(keys []string) []byte {
+// attrsWithout is the attributes but those that without says.
+func (v *View) attrsWithout(without func(key []byte, val *Value) bool) []byte {
 	var key []byte
 	var val Value
 	var left []byte
@@ -434,7 +434,7 @@ func (v *View) attrsWithout(keys []string) []byte {
 			return left
 		}
 		one := before[:len(before)-len(a.b)]
-		if slices.Contains(keys, string(key)) {
+		if without(key, &val) {
 			cut = true
 			continue
 		}

@@ -24,9 +24,11 @@ var ErrFull = errors.New("queue: full: the handlers behind it are slower than th
 // Options say what is done with records.
 type Options struct {
 	Size int // of the queue, in records; 0: DefaultSize
-	// Append appends the line of a record, which becomes its message: what is
-	// behind the queue does not see the error and the stack as such.
+	// Append appends the line of a record, which becomes its message.
 	Append func(dst []byte, v *record.View) []byte
+	// Told says which attributes are in that line: what is behind the queue does not
+	// see the error and the stack as such.
+	Told func(key []byte, val *record.Value) bool
 	// Shown is how the records behind the queue were shown: see record.View.
 	Shown any
 	// Targets take the records in order, on the listener's goroutine.
@@ -59,12 +61,9 @@ func New(o Options) *Handler {
 	return h
 }
 
-// consumed are the attributes that the message has after it was formatted.
-var consumed = []string{"exc_info", "exc_text", "stack_info"}
-
 // Handle puts the record into the queue. It never waits.
 func (h *Handler) Handle(v *record.View) error {
-	c := v.CloneWith(h.o.Append(nil, v), consumed...)
+	c := v.CloneWith(h.o.Append(nil, v), h.o.Told)
 	c.Show(h.o.Shown)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -57,7 +57,7 @@ func give(tb testing.TB, h *Handler, text string, attrs ...slog.Attr) error {
 }
 
 func newQueue(p *paper, size int, failed func(error)) *Handler {
-	return New(Options{Size: size, Append: shout, Targets: []func(*record.View) error{p.take}, Failed: failed})
+	return New(Options{Size: size, Append: shout, Told: func(key []byte, _ *record.Value) bool { return string(key) == "exc_info" }, Targets: []func(*record.View) error{p.take}, Failed: failed})
 }
 
 func TestListener(t *testing.T) {
