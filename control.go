@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/girok/girok/config"
 	"github.com/girok/girok/internal/control"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
@@ -71,7 +72,26 @@ func (a *answers) Query(ctx context.Context, kind, endpoint, sql string) (sink.R
 func (a *answers) Level(logger string) control.Level {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.level(loggerName(logger))
+	logger = loggerName(logger)
+	l := a.level(logger)
+	l.Unknown, l.Near = a.unknown(logger)
+	return l
+}
+
+// unknown reports whether neither a logger nor one below it is known, and which one
+// was perhaps meant.
+func (a *answers) unknown(logger string) (unknown bool, near string) {
+	if logger == "" {
+		return false, ""
+	}
+	var names []string
+	for _, l := range a.logs.tree.Loggers() {
+		if l.Name == logger || strings.HasPrefix(l.Name, logger+".") {
+			return false, ""
+		}
+		names = append(names, shownName(l.Name))
+	}
+	return true, config.Suggest(logger, names)
 }
 
 func (a *answers) level(logger string) control.Level {
@@ -114,6 +134,7 @@ func (a *answers) SetLevel(logger string, level record.Level, d time.Duration) (
 	logger = loggerName(logger)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	unknown, near := a.unknown(logger)
 	then, _ := levelsOf(a.logs.tree, logger)
 	if old := a.loan(logger, then); old != nil {
 		old.timer.Stop()
@@ -126,7 +147,9 @@ func (a *answers) SetLevel(logger string, level record.Level, d time.Duration) (
 		b.timer = time.AfterFunc(d, func() { a.back(logger, b) })
 		a.loans[logger] = b
 	}
-	return a.level(logger), nil
+	l := a.level(logger)
+	l.Unknown, l.Near = unknown, near
+	return l, nil
 }
 
 // maxLoggerName is that of a name in a frame, and more than anybody has.

@@ -3,6 +3,7 @@ package girok
 import (
 	"time"
 
+	"github.com/girok/girok/internal/control"
 	"github.com/girok/girok/record"
 )
 
@@ -26,12 +27,16 @@ func (l *Logs) Levels() []LoggerLevel {
 }
 
 // Level tells how a logger stands. It makes none.
-func (l *Logs) Level(logger string) LoggerLevel { return LoggerLevel(l.answers.Level(logger)) }
+func (l *Logs) Level(logger string) LoggerLevel { return loggerLevel(l.answers.Level(logger)) }
+
+func loggerLevel(l control.Level) LoggerLevel {
+	return LoggerLevel{Logger: l.Logger, Level: l.Level, Own: l.Own, Until: l.Until, Then: l.Then}
+}
 
 // LendLevel sets a logger's level as `girok level` does: for a time, after which it
 // is what it was before, or with 0 until the program ends or reloads. NotSet
 // inherits. A level of slog's is record.FromSlog(level).
 func (l *Logs) LendLevel(logger string, level record.Level, d time.Duration) (LoggerLevel, error) {
 	set, err := l.answers.SetLevel(logger, level, d)
-	return LoggerLevel(set), err
+	return loggerLevel(set), err
 }

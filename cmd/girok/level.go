@@ -21,7 +21,8 @@ sets the level, until the program ends, or for as long as --for says: after that
 is what it was before. NOTSET inherits from the logger above. The root logger is
 root. Nothing in the configuration changes.
 
-A program is found by the runs in the spool, so it is one with a handler that goes
+A logger that a program does not know yet gets its level too; that it does not
+know it is told on standard error. A program is found by the runs in the spool, so it is one with a handler that goes
 through the spool, of the same user.
 
 examples:
@@ -68,6 +69,18 @@ func (l *levelQuestion) ask(ctx context.Context, socket string) (control.Level, 
 		return control.AskLevel(ctx, socket, l.logger)
 	}
 	return control.SetLevel(ctx, socket, l.logger, *l.level, l.duration)
+}
+
+// unknown says that a program does not know the logger.
+func (l *levelQuestion) unknown(a *control.Level) string {
+	text := fmt.Sprintf("has no logger %q so far, nor one below it", a.Logger)
+	if a.Near != "" {
+		text += fmt.Sprintf("; did you mean %q?", a.Near)
+	}
+	if l.level != nil {
+		text += "; the level is set, for when there is one"
+	}
+	return text
 }
 
 // levelReport is the answer of one program.
@@ -117,6 +130,9 @@ func (p *program) level(ctx context.Context, l levelQuestion, asJSON bool) int {
 			continue
 		}
 		rep := levelReport{PID: r.Config.PID, Service: r.Config.Service, Logger: a.Logger, Level: a.Level.String(), Own: a.Own.String(), Until: a.Until}
+		if a.Unknown {
+			fmt.Fprintf(p.stderr, "girok: process %d %s\n", r.Config.PID, l.unknown(&a))
+		}
 		if !a.Until.IsZero() {
 			rep.Then = a.Then.String()
 		}

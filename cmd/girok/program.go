@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/config"
@@ -60,9 +62,33 @@ func (p *program) main(ctx context.Context, args []string) int {
 		p.usage(c, p.stdout)
 		return exitOK
 	case err != nil:
-		return p.misused(c.name, "%v", err)
+		return p.misused(c.name, "%s", flagMistake(f, err))
 	}
 	return run(ctx, operands)
+}
+
+// unparsed is what package flag says of a value that it can't read.
+var unparsed = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([\w-]+): parse error$`)
+
+// flagMistake says what a flag wants where package flag says that it can't read it.
+func flagMistake(f *flag.FlagSet, err error) string {
+	m := unparsed.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err.Error()
+	}
+	value, name := m[1], m[2]
+	want := "a value of another kind"
+	if v, ok := f.Lookup(name).Value.(flag.Getter); ok {
+		switch v.Get().(type) {
+		case time.Duration:
+			want = "a duration, as 10m,"
+		case int:
+			want = "a whole number"
+		case bool:
+			want = "true or false"
+		}
+	}
+	return fmt.Sprintf("want %s for %s, got %s", want, dashed(name), value)
 }
 
 // helpFlags are what package flag takes for a question.
@@ -142,7 +168,7 @@ func (p *program) list(w io.Writer, prefix string) {
 }
 
 func (p *program) help(args []string) int {
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] == "help" || slices.Contains(helpFlags, args[0]) {
 		p.overview(p.stdout)
 		return exitOK
 	}
@@ -150,7 +176,8 @@ func (p *program) help(args []string) int {
 	if c == nil && len(args) == 1 && group(args[0]) != nil {
 		fmt.Fprintf(p.stdout, "usage: girok %s COMMAND [flags]\n\n", args[0])
 		p.list(p.stdout, args[0]+" ")
-		fmt.Fprintf(p.stdout, "\nwhat one of them does, with examples: girok help %s\n", group(args[0])[0])
+		fmt.Fprintf(p.stdout, "\nexamples:\n%s", firstExamples(args[0]))
+		fmt.Fprintf(p.stdout, "\nwhat one of them does, with more examples: girok help %s\n", group(args[0])[0])
 		return exitOK
 	}
 	if c == nil {
@@ -158,6 +185,19 @@ func (p *program) help(args []string) int {
 	}
 	p.usage(c, p.stdout)
 	return exitOK
+}
+
+// firstExamples are the first examples of the commands of a group, a line each.
+func firstExamples(name string) string {
+	var b strings.Builder
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, name+" ") {
+			_, examples, _ := strings.Cut(c.help, "\nexamples:\n")
+			line, _, _ := strings.Cut(examples, "\n")
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
 }
 
 // flagText is a flag as help shows it.

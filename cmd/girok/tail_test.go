@@ -149,9 +149,30 @@ func TestLevelOfAProgram(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, " DEBUG until ") || !strings.HasSuffix(out, "then NOTSET (inherited)\n") {
 		t.Errorf("%d %s", code, out)
 	}
+	for _, c := range []struct{ logger, told string }{
+		{"shop.orders", "has no logger \"shop.orders\" so far, nor one below it; the level is set, for when there is one"},
+		{"shop.ordesr", "has no logger \"shop.ordesr\" so far, nor one below it; did you mean \"shop.orders\"?; the level is set, for when there is one"},
+		{"shop.orders", ""},
+		{"shop", ""},
+		{"root", ""},
+	} {
+		if c.told != "" {
+			c.told = fmt.Sprintf("girok: process %d %s\n", cmd.Process.Pid, c.told)
+		}
+		out, told, code := here(t, "level", c.logger, "DEBUG", "-c", config)
+		if code != exitOK || !strings.HasSuffix(out, " DEBUG\n") || told != c.told {
+			t.Errorf("%s: %d %s%s, want %s", c.logger, code, out, told, c.told)
+		}
+	}
+	if _, told, code := here(t, "level", "nobody", "-c", config); code != exitOK || !strings.HasSuffix(told, "has no logger \"nobody\" so far, nor one below it\n") {
+		t.Errorf("only shown: %d %s", code, told)
+	}
 	out, _, _ = here(t, "level", "a.b", "--json", "-c", config)
 	if !strings.Contains(out, `"level": "DEBUG"`) || !strings.Contains(out, `"own": "NOTSET"`) {
 		t.Error(out)
+	}
+	if _, told, code := here(t, "level", "a", "INFO", "--for", "10"); code != exitUsage || !strings.Contains(told, `want a duration, as 10m, for --for, got "10"`) {
+		t.Errorf("--for 10: %d %s", code, told)
 	}
 	for _, args := range [][]string{{"level"}, {"level", "a", "LOUD"}, {"level", "a", "--for", "1m"}, {"level", "a", "INFO", "--for", "-1m"}} {
 		if _, told, code := here(t, args...); code != exitUsage {

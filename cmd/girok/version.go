@@ -19,6 +19,10 @@ var versionCommand = command{
 	help: `
 version prints the program's version, and what it is made of.
 
+examples:
+  girok version
+  girok --version
+
 exit codes: 0`,
 	prepare: func(p *program, _ *flag.FlagSet) func(context.Context, []string) int {
 		return func(_ context.Context, args []string) int {

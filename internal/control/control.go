@@ -37,6 +37,10 @@ type Level struct {
 	Own    record.Level `json:"own"`    // NotSet: it inherits
 	Until  time.Time    `json:"until,omitzero"`
 	Then   record.Level `json:"then,omitempty"` // its own level after Until
+	// Unknown: neither the configuration nor the program had named this logger, or one
+	// below it, before the question. Near is the one that was perhaps meant.
+	Unknown bool   `json:"unknown,omitempty"`
+	Near    string `json:"near,omitempty"`
 }
 
 // Limits of what one client may take.
