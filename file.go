@@ -3,7 +3,6 @@ package girok
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -253,5 +252,14 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 		ps.Add(at.Pos(), at.Path(), "%q is not in this program; did you mean %q? it has %s", class, meant, has)
 		return
 	}
-	ps.AddHint(at.Pos(), at.Path(), fmt.Sprintf("in Go: girok.Open(path, %s.Kind)", filepath.Base(class)), "%q is not in this program; it has %s", class, has)
+	hint := ""
+	if pkg := packages[class]; pkg != "" {
+		hint = fmt.Sprintf("in Go: girok.Open(path, %s.Kind), of the package github.com/girok/girok/%s", class, pkg)
+	}
+	ps.AddHint(at.Pos(), at.Path(), hint, "%q is not in this program; it has %s", class, has)
+}
+
+// packages are where the kinds are that a program need not have.
+var packages = map[string]string{
+	"sqlite": "store/sqlite", "duckdb": "store/duckdb", "postgres": "store/postgres", "bigquery": "store/bigquery", "files": "sink/files",
 }

@@ -50,7 +50,7 @@ config.yaml:13:55: handlers.three.formatter: no formatter "d"; known: a, b, c
 config.yaml:13:73: handlers.three.accepts[1]: want one of log, event, row, metric, span, got "evnt"
 config.yaml:14:86: handlers.four.when: Invalid day specified for weekly rollover: W9
 config.yaml:15:17: handlers.five.class: "bigquery" is not in this program; it has box, console, file, null
-                   in Go: girok.Open(path, bigquery.Kind)
+                   in Go: girok.Open(path, bigquery.Kind), of the package github.com/girok/girok/store/bigquery
 config.yaml:16:16: handlers.six.class: "boks" is not in this program; did you mean "box"? it has box, console, file, null
 config.yaml:17:3: handlers.seven.class: is missing; want console, file, null, a class of Python's logging, or a kind of store
 config.yaml:18:30: handlers.eight.level: unknown level "WARNIG"; did you mean "WARNING"? known: CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET, or a number

@@ -55,7 +55,7 @@ func NewEncoding(name, errors string, more ...Encodings) (*Encoding, error) {
 		e, ok = more[i](plain)
 	}
 	if !ok && len(more) == 0 {
-		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and others where the program gives it encodings.All", name, Own)
+		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and others where the program is opened with encodings.All, of github.com/girok/girok/encodings", name, Own)
 	} else if !ok {
 		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and of others cp949, euc_kr, shift_jis, cp932, gbk, gb18030 and those of one byte", name, Own)
 	}

@@ -316,7 +316,7 @@ func TestEncodings(t *testing.T) {
 		{"utf-16", "", "é🔥", "\xff\xfe\xe9\x00\x3d\xd8\x25\xdd\n\x00", ""},
 		{"UTF-16BE", "", "é", "\x00\xe9\x00\n", ""},
 		{"utf-32", "", "é", "\xff\xfe\x00\x00\xe9\x00\x00\x00\n\x00\x00\x00", ""},
-		{"cp949", "", "", "", "unknown encoding: cp949; girok has utf-8, utf-8-sig, ascii, latin-1, utf-16 and utf-32, and others where the program gives it encodings.All"},
+		{"cp949", "", "", "", "unknown encoding: cp949; girok has utf-8, utf-8-sig, ascii, latin-1, utf-16 and utf-32, and others where the program is opened with encodings.All, of github.com/girok/girok/encodings"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" "+tt.mode, func(t *testing.T) {
