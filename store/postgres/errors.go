@@ -6,7 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -135,14 +138,39 @@ func plain(err error) error {
 	var e *pgconn.PgError
 	var connecting *pgconn.ConnectError
 	switch {
-	case errors.As(err, &connecting): // it lists what was tried, a line each
-		return &said{"PostgreSQL: " + strings.ReplaceAll(err.Error(), "\n\t", " "), err}
+	case errors.As(err, &connecting):
+		return &said{"PostgreSQL: " + onceEach(err.Error()) + unreached(err), err}
 	case errors.As(err, &e) && of(e.Code, "22", "P0"):
 		return &said{fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", withoutValues(e.Message), e.Code), err}
 	case errors.As(err, &e):
 		return &said{fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", e.Message, e.Code), err}
 	}
 	return err
+}
+
+// onceEach writes what was tried, a line each, in one line: what failed with TLS and
+// failed in the same way without stands there once.
+func onceEach(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); !slices.Contains(parts, line) {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// unreached is what to look at where nobody answers; "" if that is not it.
+func unreached(err error) string {
+	var dial *net.OpError
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "; is the host right?"
+	case errors.As(err, &dial) && dial.Op == "dial" && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT)):
+		return "; is the server running, and are host and port right?"
+	}
+	return ""
 }
 
 // said is what is told of an error, which stays what it was.

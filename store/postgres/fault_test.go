@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -514,7 +515,17 @@ func TestStandby(t *testing.T) {
 
 func TestNobodyListens(t *testing.T) {
 	_, err := Kind.Open(ctx, testEnv(), sinktest.Decode(t, Kind, "host: 127.0.0.1\nport: 1\nuser: u\npassword: "+pgtest.Password+"\ndatabase: d\ntable: logs\n"))
-	wantRetry(t, err, "refused")
+	wantRetry(t, err, "refused; is the server running, and are host and port right?")
+	if strings.Count(err.Error(), "refused") != 1 {
+		t.Errorf("it is told twice: %v", err)
+	}
+	_, err = Kind.Open(ctx, testEnv(), sinktest.Decode(t, Kind, "host: nobody.invalid\nuser: u\npassword: "+pgtest.Password+"\ndatabase: d\ntable: logs\n"))
+	var name *net.DNSError
+	if wantRetry(t, err, ""); errors.As(err, &name) && name.IsNotFound { // offline it is another error
+		wantRetry(t, err, "; is the host right?")
+	}
+	_, err = Kind.Open(ctx, testEnv(), sinktest.Decode(t, Kind, "host: "+t.TempDir()+"\nuser: u\npassword: "+pgtest.Password+"\ndatabase: d\ntable: logs\n"))
+	wantRetry(t, err, "; is the server running")
 	_, err = Kind.Open(ctx, testEnv(), sinktest.Decode(t, Kind, "dsn: 'postgres://u:"+pgtest.Password+"@[/d'\ntable: logs\n"))
 	wantRefused(t, err, "postgres://user:password@host")
 	gone := filepath.Join(t.TempDir(), "password")
