@@ -70,6 +70,8 @@ func HolderOf(service, kind, endpoint string) (*Holder, error) {
 type Standing struct {
 	Holder *Holder // nil: nobody delivers right now
 	Cause  string  // what the last deliverer was told, whole; "" if it delivered
+	// State is the path of the two copies of the handler's state, without their .0 and .1.
+	State string
 }
 
 // StandingOf finds it out. An error says that it can't be, as for a class that is
@@ -92,7 +94,7 @@ func StandingOf(service string, kinds []sink.Kind, r *spool.Run, h *spool.Handle
 	if err != nil {
 		return st, err
 	}
-	st.Cause = s.body.Cause
+	st.Cause, st.State = s.body.Cause, s.path
 	st.Holder, err = HolderOf(service, h.Class, endpoint)
 	return st, err
 }

@@ -130,6 +130,7 @@ type runHandlerReport struct {
 	State     string `json:"state"`
 	Cause     string `json:"cause,omitempty"`
 	Deliverer int    `json:"deliverer_pid,omitempty"` // absent: nobody delivers
+	Files     string `json:"state_files,omitempty"`   // of the handler, for all runs
 	standing  standing
 }
 
@@ -163,7 +164,7 @@ func handlerReportOf(r *spool.Run, h *spool.HandlerConfig, end uint64) runHandle
 		rep.Delivered = percent(end-rep.Waiting, end)
 	}
 	rep.standing = standingOf(r, h, rep.Waiting > 0)
-	rep.State, rep.Cause = rep.standing.state, rep.standing.cause
+	rep.State, rep.Cause, rep.Files = rep.standing.state, rep.standing.cause, rep.standing.files
 	if holder := rep.standing.holder; holder != nil {
 		rep.Deliverer = holder.PID
 	}

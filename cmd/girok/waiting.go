@@ -36,6 +36,7 @@ type standing struct {
 	state  string // delivering, retrying, refused, fenced; waiting: nobody delivers; delivered; unknown
 	cause  string
 	holder *deliver.Holder // nil: nobody delivers, or it is not known
+	files  string          // a pattern of the files that keep how far it is; "" if it is not known
 }
 
 // String is it in a line.
@@ -57,6 +58,9 @@ func standingOf(r *spool.Run, h *spool.HandlerConfig, waits bool) standing {
 	st, beginning := r.Counters().Slot(h.Bit).State()
 	who, err := deliver.StandingOf(serviceOf(r), girok.Deliverable(kinds...), r, h)
 	s := standing{state: st.String(), holder: who.Holder}
+	if who.State != "" {
+		s.files = who.State + ".*"
+	}
 	switch {
 	case err != nil:
 		s.state, s.cause = "unknown", err.Error()

@@ -92,7 +92,7 @@ func (s *store) Forget(ctx context.Context, runs []record.RunID) error {
 func lost(run record.RunID) error {
 	return &sink.Refused{
 		Err: fmt.Errorf("%s has no row for run %s: the database was replaced, or an older copy was put back", positionTable, run),
-		Remedy: "put the database back that has it; or remove this handler's state from the folder `to` of the spool, " +
+		Remedy: "put the database back that has it; or, while nobody delivers, remove this handler's state (`girok spool ls --json` has its path as state_files), " +
 			"so that all records that are still there are written again",
 	}
 }
