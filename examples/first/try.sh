@@ -45,4 +45,4 @@ girok run -c "$config" < /dev/null
 echo "lines that the first one wrote to its file in the call: $(wc -l < "$out/first.log")"
 girok query -c "$config" "$lines"
 rm -f "$out/long.log"
-echo "(a row more than lines: the kill came between the spool and the file)"
+echo "(where there is a row more than lines, the kill came between the spool and the file)"

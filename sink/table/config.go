@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Table      string  `yaml:"table,required" doc:"the table that the rows go to. {service} in its name is the service, {date} the day of a record"`
 	Schema     string  `yaml:"schema" enum:"logs" doc:"the columns of a table without columns of its own"`
-	Columns    Columns `yaml:"columns" doc:"a map from columns to where they come from: level: levelname, or score: {from: attr.score, type: float}"`
+	Columns    Columns `yaml:"columns" doc:"a map from columns to where they come from: level: levelname, or score: {from: attr.score, type: float}. Types: string, int, float, decimal(p,s), bool, timestamp, datetime, date, json, bytes"`
 	Rest       string  `yaml:"rest" doc:"the JSON column that takes every attribute without a column of its own; drop loses them"`
 	NewColumns string  `yaml:"new_columns" enum:"add|rest|reject" doc:"what becomes of an attribute without a column: add a column typed after its first value (values that don't fit it later go to rest), put it into rest, or reject the record"`
 	Mismatch   string  `yaml:"mismatch" enum:"dead|null|rest" doc:"what becomes of a value that does not fit its column: the record goes to the dead letters, the column is NULL, or it is NULL and rest keeps the value"`
