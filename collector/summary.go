@@ -73,8 +73,8 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// Left says what waits of one run, why, and what to do.
-func Left(l girok.Backlog) string {
+// Waits says what waits of one run, and why.
+func Waits(l girok.Backlog) string {
 	text := fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler)
 	cause := oneLine(l.Cause)
 	switch {
@@ -83,6 +83,12 @@ func Left(l girok.Backlog) string {
 	case cause != "":
 		text += " (" + cause + ")"
 	}
+	return text
+}
+
+// Left says what waits of one run, why, and what to do.
+func Left(l girok.Backlog) string {
+	text := Waits(l)
 	if l.Memory {
 		return text + "; they were in memory only and are gone"
 	}

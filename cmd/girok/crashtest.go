@@ -123,7 +123,7 @@ func (t *crashTest) run(ctx context.Context) int {
 	}
 	code := exitOK
 	for _, l := range s.Left {
-		fmt.Fprintf(t.stderr, "girok: %s\n", collector.Left(l))
+		fmt.Fprintf(t.stderr, "girok: %s; %s\n", collector.Waits(l), t.fate())
 		code = exitMistake
 	}
 	for i := range t.handlers {
@@ -133,6 +133,14 @@ func (t *crashTest) run(ctx context.Context) int {
 		fmt.Fprintf(t.stderr, "girok: the spool and files of the test are in %s\n", dir)
 	}
 	return code
+}
+
+// fate is what becomes of records that were not delivered.
+func (t *crashTest) fate() string {
+	if t.keep {
+		return "the test did not deliver them, and their spool is kept"
+	}
+	return "the test did not deliver them, and they are removed with its spool"
 }
 
 func (t *crashTest) total() (n int64) {
