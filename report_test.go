@@ -230,7 +230,13 @@ func TestAllocations(t *testing.T) {
 					slog.Float64("score", 0.9312), slog.Bool("gift", true), slog.Duration("took", 1500*time.Microsecond))
 			}
 			run()
-			if n := testing.AllocsPerRun(500, run); n != 0 && !raced {
+			// It counts what the background allocates meanwhile too, which a call that
+			// allocates does in each of several rounds.
+			n := testing.AllocsPerRun(500, run)
+			for range 9 {
+				n = min(n, testing.AllocsPerRun(500, run))
+			}
+			if n != 0 && !raced {
 				t.Errorf("%v allocations", n)
 			}
 		})
