@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -235,10 +236,13 @@ func (l *letters) resume(run record.RunID, next record.Place) error {
 		if !isTry || !strings.HasPrefix(name, run.String()+"-") {
 			continue
 		}
-		var at record.Place
-		if _, serr := fmt.Sscanf(name[len(run.String())+1:], "%x-%d", &at.Position, &at.Index); serr != nil {
+		position, index, _ := strings.Cut(name[len(run.String())+1:], "-")
+		pos, perr := strconv.ParseUint(position, 16, 64)
+		idx, ierr := strconv.ParseUint(index, 10, 32)
+		if perr != nil || ierr != nil {
 			continue
 		}
+		at := record.Place{Position: pos, Index: uint32(idx)}
 		path := filepath.Join(l.dir, name)
 		if at.Compare(next) < 0 {
 			err = errors.Join(err, os.Rename(path+trySuffix, path+letterSuffix))
