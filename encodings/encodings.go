@@ -9,7 +9,9 @@
 package encodings
 
 import (
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -54,8 +56,15 @@ func find(plain string) (file.Encoding, bool) {
 // multi is an encoding of several bytes. change, if there is one, makes of the bytes
 // that x/text has for a character, nil if none, those of Python; nil: it lacks it.
 func multi(name string, of encoding.Encoding, change func(r rune, b []byte) []byte) file.Encoding {
+	const longest = 8
+	encode := of.NewEncoder().Transformer // of these encodings it has no state
 	return file.Encoding{Name: name, Plain: true, Single: true, Lacks: "illegal multibyte sequence", Append: func(dst []byte, r rune) ([]byte, bool) {
-		b, err := of.NewEncoder().Bytes([]byte(string(r)))
+		// Both sides of it lie behind dst: nothing is allocated for a character.
+		dst = slices.Grow(dst, longest+utf8.UTFMax)
+		room := dst[len(dst):cap(dst)]
+		n := utf8.EncodeRune(room[longest:], r)
+		k, _, err := encode.Transform(room[:longest], room[longest:longest+n], true)
+		b := room[:k]
 		if err != nil {
 			b = nil
 		}

@@ -96,6 +96,22 @@ func TestAgainstPython(t *testing.T) {
 	}
 }
 
+// A line allocates nothing for its characters.
+func TestLineAllocations(t *testing.T) {
+	e, err := file.NewEncoding("cp949", "", All)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, room := []byte(strings.Repeat("주문 완료 ", 20)), make([]byte, 0, 1024)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := e.Line(room, line); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func private(c rune) bool { return c >= 0xe000 && c < 0xf900 }
 
 func TestNames(t *testing.T) {

@@ -52,7 +52,7 @@ func (c *Config) OneTable(at *config.At, instead string) {
 // Named is the configuration with the name of the table that records of a moment go
 // to.
 func (c Config) Named(env sink.Env, dates string, at time.Time) Config {
-	c.Table = c.parts(env, dates).name(at)
+	c.Table = c.NewParts(env, dates).name(at)
 	return c
 }
 
@@ -75,14 +75,9 @@ type Part struct {
 
 // NewParts is how batches of a handler are cut, with {date} as dates says.
 func (c Config) NewParts(env sink.Env, dates string) *Parts {
-	p := c.parts(env, dates)
-	return &p
-}
-
-func (c Config) parts(env sink.Env, dates string) Parts {
 	table := strings.ReplaceAll(c.Table, "{service}", strings.Map(inName, env.Service))
 	if !strings.Contains(table, "{date}") {
-		return Parts{one: table, name: func(time.Time) string { return table }}
+		return &Parts{one: table, name: func(time.Time) string { return table }}
 	}
 	loc := c.Location(env.Location)
 	type day struct {
@@ -91,7 +86,7 @@ func (c Config) parts(env sink.Env, dates string) Parts {
 	}
 	var last day
 	name := ""
-	return Parts{name: func(at time.Time) string {
+	return &Parts{name: func(at time.Time) string {
 		at = at.In(loc)
 		d := day{}
 		d.year, d.month, d.day = at.Date()
