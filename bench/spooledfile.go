@@ -260,8 +260,8 @@ func (b *bench) bareFile(n int) (float64, error) {
 			attrs[1].Value = slog.IntValue(i)
 			e := record.NewEncoder(nil)
 			e.Begin(&h)
-			for _, a := range attrs {
-				e.Attr(a)
+			for i := range attrs {
+				e.Attr(attrs[i])
 			}
 			p := e.Finish()
 			if i == 0 && (len(p) < payloadSize || len(p) > payloadSize+8) {

@@ -66,13 +66,7 @@ func appendFraction(dst []byte, nanos uint32) []byte {
 	if nanos == 0 {
 		return dst
 	}
-	point := len(dst)
-	dst = record.AppendInt(dst, 1e9+int64(nanos)) // for the zeros before them
-	dst[point] = '.'
-	for dst[len(dst)-1] == '0' {
-		dst = dst[:len(dst)-1]
-	}
-	return dst
+	return record.AppendFraction(append(dst, '.'), nanos)
 }
 
 // pairs are the numbers from 00 to 99.

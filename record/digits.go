@@ -25,6 +25,17 @@ func appendUint(dst []byte, n uint64) []byte {
 	return dst[:len(dst)-leading]
 }
 
+// AppendFraction appends nanos, below 1e9 and not 0, as digits after a point, without
+// zeros at the end.
+func AppendFraction(dst []byte, nanos uint32) []byte {
+	digits := eightDigits(nanos / 10)
+	dst = binary.LittleEndian.AppendUint64(dst, digits|zeros)
+	if last := nanos % 10; last != 0 {
+		return append(dst, '0'+byte(last))
+	}
+	return dst[:len(dst)-bits.LeadingZeros64(digits)/8]
+}
+
 // zeros makes digits of eight numbers below 10.
 const zeros = 0x3030303030303030
 

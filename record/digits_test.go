@@ -1,9 +1,13 @@
 package record
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -50,5 +54,44 @@ func BenchmarkAppendInt(b *testing.B) {
 	buf := make([]byte, 0, 64)
 	for i := range b.N {
 		buf = AppendInt(buf[:0], int64(i))
+	}
+}
+
+func TestAppendFraction(t *testing.T) {
+	check := func(n uint32) {
+		want := strings.TrimRight(fmt.Sprintf("%09d", n), "0")
+		if got := string(AppendFraction([]byte("x"), n)); got != "x"+want {
+			t.Fatalf("%d: got %s, want %s", n, got, want)
+		}
+	}
+	for p := uint32(1); p < 1e9; p *= 10 {
+		for d := range uint32(10) {
+			check(min(p*max(d, 1), 1e9-1))
+			check(p + d)
+		}
+	}
+	for range 100_000 {
+		check(1 + rand.Uint32N(1e9-1))
+	}
+}
+
+// TestShortVarint reads numbers of every length, followed by more or less.
+func TestShortVarint(t *testing.T) {
+	for size := range 65 {
+		for _, n := range []int64{1<<size - 1, -1 << size, 1<<size - 1 - rand.Int64N(1<<min(size, 62))/3} {
+			b := binary.AppendVarint(nil, n)
+			for after := range 10 {
+				for _, more := range []byte{0, 0x7f, 0x80, 0xff} {
+					in := append(b[:len(b):len(b)], bytes.Repeat([]byte{more}, after)...)
+					got, rest, ok := shortVarint(in)
+					if got != n || !ok || len(rest) != after {
+						t.Fatalf("%d with %d bytes of %#x behind it: got %d, %d left, %v", n, after, more, got, len(rest), ok)
+					}
+				}
+			}
+			if _, _, ok := shortVarint(b[:len(b)-1]); ok {
+				t.Fatalf("%d without its last byte: ok", n)
+			}
+		}
 	}
 }

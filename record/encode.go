@@ -228,14 +228,17 @@ const (
 // Attr adds one attribute as slog gives it: values are resolved, groups with an
 // empty key are inlined, empty groups and the zero Attr are left out. Whatever
 // a method of the value does, Attr does not panic.
-func (e *Encoder) Attr(a slog.Attr) {
+func (e *Encoder) Attr(a slog.Attr) { e.add(&a) }
+
+// add is Attr without a copy of what it is given.
+func (e *Encoder) add(a *slog.Attr) {
 	// Nearly all have a short key and a short or simple value: for those the buffer
 	// is grown once and stored once.
 	const short = 0x7f // one byte of length
 	const most = 1 + short + 1 + 1 + short
 	key, b, n := a.Key, e.buf, len(e.buf)
 	if e.redact != nil || len(key) == 0 || len(key) > short || n > e.room {
-		e.attr(a)
+		e.attr(*a)
 		return
 	}
 	if cap(b)-n < most {
@@ -248,32 +251,32 @@ func (e *Encoder) Attr(a slog.Attr) {
 	case slog.KindString:
 		s := a.Value.String()
 		if len(s) > short {
-			e.attr(a)
+			e.attr(*a)
 			return
 		}
 		b[n], b[n+1] = byte(String), byte(len(s))
 		n += 2 + copy(b[n+2:], s)
 	case slog.KindInt64:
 		b[n] = byte(Int)
-		n += 1 + binary.PutVarint(b[n+1:], a.Value.Int64())
+		n += 1 + binary.PutVarint(b[n+1:], int64(Bits(&a.Value)))
 	case slog.KindDuration:
 		b[n] = byte(Duration)
-		n += 1 + binary.PutVarint(b[n+1:], int64(a.Value.Duration()))
+		n += 1 + binary.PutVarint(b[n+1:], int64(Bits(&a.Value)))
 	case slog.KindUint64:
 		b[n] = byte(Uint)
-		n += 1 + binary.PutUvarint(b[n+1:], a.Value.Uint64())
+		n += 1 + binary.PutUvarint(b[n+1:], Bits(&a.Value))
 	case slog.KindFloat64:
 		b[n] = byte(Float)
-		binary.LittleEndian.PutUint64(b[n+1:], math.Float64bits(a.Value.Float64()))
+		binary.LittleEndian.PutUint64(b[n+1:], Bits(&a.Value))
 		n += 9
 	case slog.KindBool:
 		b[n] = byte(False)
-		if a.Value.Bool() {
+		if Bits(&a.Value) != 0 {
 			b[n] = byte(True)
 		}
 		n++
 	default:
-		e.attr(a)
+		e.attr(*a)
 		return
 	}
 	e.buf = b[:n]

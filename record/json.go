@@ -56,17 +56,32 @@ func (a *Attrs) AppendCommon(dst []byte, stop uint64) []byte {
 // appendCommon appends the attributes of b that cost half this way, and returns
 // where it stopped.
 func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
+	const short, number = 8, 32 // a key that fits one word; room for a number
 	for len(b) >= 2 {
 		n := int(b[0])
 		if n >= 0x80 || len(b) < n+2 || stop>>(n&63)&1 != 0 {
 			break
 		}
 		start := len(dst)
-		var ok bool
-		if dst, ok = appendKey(dst, textOf(b[1:1+n])); !ok {
+		dst = slices.Grow(dst, n+short+number)
+		room := dst[start : start+n+short+4]
+		room[0], room[1] = ',', '"'
+		if n <= short && len(b) > short {
+			w := binary.LittleEndian.Uint64(b[1:])
+			binary.LittleEndian.PutUint64(room[2:], w)
+			if n < short { // what follows the key is no part of it
+				w = w&(1<<(8*n)-1) | allSpaces<<(8*n)
+			}
+			if notPlain(w) != 0 {
+				break
+			}
+		} else if copyPlain(room[2:n+2], textOf(b[1:1+n])) != 0 {
 			break
 		}
+		room[n+2], room[n+3] = '"', ':'
+		dst = dst[:start+n+4]
 		typ, val := Type(b[1+n]), b[2+n:]
+		ok := true
 		switch typ {
 		case True:
 			dst = append(dst, "true"...)
@@ -80,7 +95,7 @@ func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 			}
 		case Int, Duration:
 			var n int64
-			if n, val, ok = varint(val, true); ok {
+			if n, val, ok = shortVarint(val); ok {
 				dst = AppendInt(dst, n)
 			}
 		case Float:
@@ -99,18 +114,7 @@ func appendCommon(dst, b []byte, stop uint64) (_, rest []byte) {
 	return dst, b
 }
 
-// appendKey appends `,"key":`; ok is false, and dst as it was, for a key that is not
-// plain.
-func appendKey(dst []byte, key string) (_ []byte, ok bool) {
-	n, k := len(dst), len(key)
-	dst = slices.Grow(dst, k+4)[:n+k+4]
-	room := dst[n:]
-	room[0], room[1], room[k+2], room[k+3] = ',', '"', '"', ':'
-	if copyPlain(room[2:k+2], key) != 0 {
-		return dst[:n], false
-	}
-	return dst, true
-}
+const allSpaces = 0x2020202020202020
 
 // AppendPlain appends s in quotes; ok is false, and dst as it was, if it is not plain:
 // see IsPlain.

@@ -96,9 +96,9 @@ func collect(r *slog.Record) []slog.Attr {
 func (e *Encoder) Record(r *slog.Record) {
 	front, back := attrsOf(r)
 	for i := range front {
-		e.Attr(front[i])
+		e.add(&front[i])
 	}
 	for i := range back {
-		e.Attr(back[i])
+		e.add(&back[i])
 	}
 }

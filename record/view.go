@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"sync"
 	"time"
 )
@@ -144,6 +145,25 @@ func uvarint(b []byte, ok bool) (uint64, []byte, bool) {
 func varint(b []byte, ok bool) (int64, []byte, bool) {
 	n, b, ok := uvarint(b, ok)
 	return int64(n>>1) ^ -int64(n&1), b, ok
+}
+
+// shortVarint is varint without a branch for each byte, where a number has at most
+// eight bytes and b has no fewer.
+func shortVarint(b []byte) (int64, []byte, bool) {
+	const more = 0x8080808080808080
+	if len(b) < 8 {
+		return varint(b, true)
+	}
+	w := binary.LittleEndian.Uint64(b)
+	ends := ^w & more
+	if ends == 0 {
+		return varint(b, true)
+	}
+	w &= ends ^ (ends - 1)
+	w = w&0x007f007f007f007f | w&0x7f007f007f007f00>>1
+	w = w&0x00003fff00003fff | w&0x3fff00003fff0000>>2
+	w = w&0x000000000fffffff | w&0x0fffffff00000000>>4
+	return int64(w>>1) ^ -int64(w&1), b[bits.TrailingZeros64(ends)/8+1:], true
 }
 
 func text(b []byte, ok bool) ([]byte, []byte, bool) {
