@@ -78,7 +78,13 @@ func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte, s
 	b.offsets = append(b.offsets, len(b.data))
 	b.data = append(b.data, payload...)
 	b.sum.add(uint64(sum))
-	b.items = append(b.items, sink.Item{Origin: &c.origin, Place: record.Place{Position: ref.Position, Index: index}})
+	n := len(b.items)
+	if n == cap(b.items) {
+		b.items = slices.Grow(b.items, 1)
+	}
+	b.items = b.items[:n+1]
+	it := &b.items[n] // made where it lies: to copy one takes as long as all the rest
+	it.Origin, it.Place.Position, it.Place.Index = &c.origin, ref.Position, index
 }
 
 func (b *builder) find(c *cursor) *move {

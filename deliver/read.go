@@ -57,13 +57,14 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 	if c.reader == nil {
 		c.open()
 	}
+	var ref spool.Ref
 	for limit := c.tail(); !l.b.full(); {
 		if at := c.reader.Position(); at >= limit {
 			if limit = c.tail(); limit < at+chase {
 				return true
 			}
 		}
-		ref, st := c.reader.Next()
+		st := c.reader.Read(&ref)
 		if c.reader.Damaged != c.damaged {
 			l.damage(c)
 		}

@@ -115,23 +115,30 @@ func (r *Reader) Close() {
 }
 
 // Next finds the next frame.
-func (r *Reader) Next() (Ref, Status) {
+func (r *Reader) Next() (ref Ref, st Status) {
+	st = r.Read(&ref)
+	return ref, st
+}
+
+// Read is Next into ref, which it sets only for a Frame: a Ref is long, and to hand it
+// on from call to call takes as long as to find the frame.
+func (r *Reader) Read(ref *Ref) Status {
 	fresh := false // buf was read in this call, from pos
 	for {
 		if r.src == nil {
 			if st := r.open(); st != Frame {
-				return Ref{}, st
+				return st
 			}
 			fresh = false
 		}
 		if r.pos >= r.cur.end() {
 			r.Close()
 			if r.only {
-				return Ref{}, End
+				return End
 			}
 			continue
 		}
-		ref, v := r.look()
+		v := r.look(ref)
 		switch {
 		case r.over:
 			r.Close()
@@ -139,7 +146,7 @@ func (r *Reader) Next() (Ref, Status) {
 			continue
 		case v == good:
 			r.pos, r.end = ref.Next, ref.Next
-			return ref, Frame
+			return Frame
 		case v == skip:
 			r.end = r.pos
 			continue
@@ -149,7 +156,7 @@ func (r *Reader) Next() (Ref, Status) {
 			fresh = true
 			continue
 		case r.Err != nil:
-			return Ref{}, Wait
+			return Wait
 		}
 		if limit := r.settled(v); limit > r.pos {
 			fresh = false
@@ -160,7 +167,7 @@ func (r *Reader) Next() (Ref, Status) {
 			fresh = false
 			continue
 		}
-		return Ref{}, Wait
+		return Wait
 	}
 }
 
@@ -175,39 +182,40 @@ const (
 	bad                  // it does not check
 )
 
-// look reads the word at pos, and the frame after it.
-func (r *Reader) look() (Ref, verdict) {
+// look reads the word at pos, and the frame after it into ref.
+func (r *Reader) look(ref *Ref) verdict {
 	b := r.bytes(wordSize)
 	if b == nil {
-		return Ref{}, short
+		return short
 	}
 	word := binary.LittleEndian.Uint64(b)
 	n := int(word & lengthMask)
 	switch {
 	case word == 0 || word&busyBit != 0:
-		return Ref{}, empty
+		return empty
 	case word&padBit != 0:
 		if !r.padChecks(word) {
-			return Ref{}, bad
+			return bad
 		}
 		r.pos += wordSize + uint64(n)
-		return Ref{}, skip
+		return skip
 	case n < minPayload || n > record.MaxPayload || r.pos+frameSize(n) > r.cur.end():
-		return Ref{}, bad
+		return bad
 	}
 	b = r.bytes(wordSize + n)
 	if b == nil {
-		return Ref{}, short
+		return short
 	}
 	payload := b[wordSize : wordSize+n : wordSize+n]
 	sum := r.cur.sum(payload)
 	if sum^mix(r.cur.salt, r.pos) != uint32(word>>32) {
-		return Ref{}, bad
+		return bad
 	}
 	if r.cur.checksum != crc32c {
 		sum = crc32.Checksum(payload, castagnoli)
 	}
-	return Ref{Position: r.pos, Next: r.pos + frameSize(n), Payload: payload, Sum: sum}, good
+	ref.Position, ref.Next, ref.Payload, ref.Sum = r.pos, r.pos+frameSize(n), payload, sum
+	return good
 }
 
 // padChecks reports whether word is a PAD that belongs at pos.
