@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 )
 
 // identity tells one file from another, whatever they are called.
@@ -101,8 +102,19 @@ func replace(from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return nil
 	}
-	if info, err := os.Lstat(to); err == nil && info.IsDir() {
+	info, err := os.Lstat(to)
+	switch {
+	case err != nil:
+	case info.IsDir():
 		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	case info.Mode().IsRegular() && info.Size() >= slowToFree && runtime.GOOS != "windows":
+		if old, err := os.Open(to); err == nil {
+			defer func() { go old.Close() }() // the call that puts a file aside does not wait for it
+		}
 	}
 	return os.Rename(from, to)
 }
+
+// slowToFree is how large a file is that takes the file system a millisecond and more
+// to free, in bytes.
+const slowToFree = 4 << 20
