@@ -85,27 +85,6 @@ func (t *Tree) miss(p *plan) {
 	}
 }
 
-// route is the mask of the spooled handlers that take a record, and whether a
-// direct one does.
-func (p *plan) route(kind record.Kind, level record.Level) (mask uint64, direct bool) {
-	if p.refused || kind == record.Log && (level < p.level || p.disabled) {
-		return 0, false
-	}
-	for i := range p.spooled {
-		if t := &p.spooled[i]; t.takes(kind, level) {
-			mask |= t.mask
-		}
-	}
-	for i := range p.direct {
-		direct = direct || p.direct[i].takes(kind, level)
-	}
-	return mask, direct
-}
-
-func (t *target) takes(kind record.Kind, level record.Level) bool {
-	return t.accepts&(1<<kind) != 0 && (kind != record.Log || level >= t.level)
-}
-
 // send finishes a record, writes it and gives the encoder back. When the appender
 // has moved nobody gets it. try: when the
 // spool does not take it now, nobody gets it. kept are the bits of the spooled
