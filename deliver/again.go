@@ -24,6 +24,8 @@ type note struct {
 	Run     string   `json:"run"`
 	Letters []string `json:"letters"` // files, relative to the folder of the letters
 	Gap     *gapNote `json:"gap,omitempty"`
+
+	Redirect *redirectNote `json:"redirect,omitempty"` // what else has to be so, for the run to be published
 }
 
 const noteSuffix = ".replay"
@@ -179,6 +181,17 @@ func recoverReplays(service string) error {
 		var n note
 		if err := json.Unmarshal(b, &n); err != nil {
 			return fmt.Errorf("%s: %w", filepath.Join(service, "dead", e.Name()), err)
+		}
+		if n.Redirect != nil {
+			switch counts, err := n.Redirect.counts(service, n.Run); {
+			case err != nil:
+				return err
+			case !counts: // the records are where they were
+				if err := os.Remove(filepath.Join(service, "dead", e.Name())); err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		if err := finishReplay(service, &n); err != nil {
 			return err

@@ -336,23 +336,13 @@ type decoded struct {
 // decode decodes a handler's keys. Most runs of a service have the same: those are
 // decoded once. Only scan calls it.
 func (d *Deliverer) decode(r *spool.Run, h *spool.HandlerConfig) (is decoded, err error) {
-	is.rows = rowsKey(r, h)
-	key := h.Name + "\x00" + h.Class + "\x00" + is.rows
+	key := h.Name + "\x00" + h.Class + "\x00" + rowsKey(r, h)
 	if had, ok := d.decoded[key]; ok {
 		return had, nil
 	}
-	i := slices.IndexFunc(d.opts.Kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
-	if i < 0 {
-		return is, fmt.Errorf("class %q is not in this program", h.Class)
-	}
-	is.kind = d.opts.Kinds[i]
-	if is.keys, is.cfg, err = decodeKeys(is.kind, h); err != nil {
+	if is, err = decodeHandler(r, h, d.opts); err != nil {
 		return is, err
 	}
-	if is.env, err = environment(r, h, d.opts); err != nil {
-		return is, err
-	}
-	is.endpoint = is.cfg.Endpoint(is.env)
 	if len(d.decoded) >= maxDecoded {
 		clear(d.decoded)
 	}
@@ -361,6 +351,22 @@ func (d *Deliverer) decode(r *spool.Run, h *spool.HandlerConfig) (is decoded, er
 }
 
 const maxDecoded = 256
+
+func decodeHandler(r *spool.Run, h *spool.HandlerConfig, opts Options) (is decoded, err error) {
+	i := slices.IndexFunc(opts.Kinds, func(k sink.Kind) bool { return k.Name() == h.Class })
+	if i < 0 {
+		return is, fmt.Errorf("class %q is not in this program", h.Class)
+	}
+	is.kind, is.rows = opts.Kinds[i], rowsKey(r, h)
+	if is.keys, is.cfg, err = decodeKeys(is.kind, h); err != nil {
+		return is, err
+	}
+	if is.env, err = environment(r, h, opts); err != nil {
+		return is, err
+	}
+	is.endpoint = is.cfg.Endpoint(is.env)
+	return is, nil
+}
 
 // rowsKey is all that shapes a handler's rows.
 func rowsKey(r *spool.Run, h *spool.HandlerConfig) string {

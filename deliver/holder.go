@@ -102,13 +102,19 @@ func StandingOf(service string, kinds []sink.Kind, r *spool.Run, h *spool.Handle
 // sign writes into the lock who holds it, and what it can't read. It is for people,
 // for commands and for newer processes; the lock itself decides.
 func (dest *destination) sign(f *os.File) {
-	text := fmt.Sprintf("pid %d\n%s %s\nsince %s\nversion %s\n", os.Getpid(), dest.kind, dest.endpoint, time.Now().Format(time.RFC3339), ownVersion())
+	more := ""
 	if c := dest.d.opts.Control; c != "" {
-		text += "control " + c + "\n"
+		more += "control " + c + "\n"
 	}
 	for _, id := range dest.unread {
-		text += "unread " + id.String() + "\n"
+		more += "unread " + id.String() + "\n"
 	}
+	signLock(f, dest.kind, dest.endpoint, more)
+}
+
+// signLock is sign for any process.
+func signLock(f *os.File, kind, endpoint, more string) {
+	text := fmt.Sprintf("pid %d\n%s %s\nsince %s\nversion %s\n%s", os.Getpid(), kind, endpoint, time.Now().Format(time.RFC3339), ownVersion(), more)
 	_ = f.Truncate(0)
 	_, _ = f.WriteAt([]byte(text), 0)
 }

@@ -74,9 +74,11 @@ type cursor struct {
 	gapTo     uint64       // the end of the gap that was told last
 	ended     bool         // the reader has come to the end of a dead run
 	newer     atomic.Bool  // a newer girok must go on
-	damaged   uint64       // what the reader had skipped when it was looked at last
-	damagedTo uint64       // up to where that was counted
-	look      look         // of Stats
+
+	redirected bool   // what waited was given elsewhere
+	damaged    uint64 // what the reader had skipped when it was looked at last
+	damagedTo  uint64 // up to where that was counted
+	look       look   // of Stats
 }
 
 // claimed reports whether the destination was asked where it stands.

@@ -67,7 +67,7 @@ func openLetters(sp *spool.Spool, inMemory bool, handler, target string, log *sl
 	if inMemory {
 		return l, nil
 	}
-	l.dir = filepath.Join(sp.Dir(), "dead", safeName(handler)+"-"+hash(target))
+	l.dir = letterDir(sp.Dir(), handler, target)
 	entries, err := os.ReadDir(l.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -79,6 +79,11 @@ func openLetters(sp *spool.Spool, inMemory bool, handler, target string, log *sl
 	}
 	l.measure()
 	return l, nil
+}
+
+// letterDir is the folder of the letters of a handler and target.
+func letterDir(service, handler, target string) string {
+	return filepath.Join(service, "dead", safeName(handler)+"-"+hash(target))
 }
 
 // measure looks how much the letters take: somebody may have dropped some.

@@ -55,6 +55,9 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 		return true
 	}
 	if c.reader == nil {
+		if !l.atHand(c) {
+			return true
+		}
 		c.open()
 	}
 	var ref spool.Ref
@@ -70,7 +73,7 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 		}
 		switch st {
 		case spool.Frame:
-			if ref.Mask()&(1<<c.bit) == 0 {
+			if c.redirected || ref.Mask()&(1<<c.bit) == 0 {
 				continue
 			}
 			if !l.dest.d.canRead(&ref, c.bit) {

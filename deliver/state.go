@@ -51,6 +51,8 @@ type stateOfRun struct {
 	Next  uint64      `json:"next"`
 	Index uint32      `json:"index,omitempty"`
 	Lost  [][2]uint64 `json:"lost,omitempty"` // ranges that went before they were read; the last few
+	// Redirected is the run that has what waited in this one: it went to another place.
+	Redirected string `json:"redirected,omitempty"`
 }
 
 const (

@@ -33,3 +33,11 @@ func (r *Run) Waiting(bit int, end uint64) uint64 {
 	}
 	return end - min(at, end)
 }
+
+// Pinned is what the deliverer of handler bit holds, or held when it died: its
+// destination may have it, although nobody noted that. seen is false for a run whose
+// page other processes do not see: then nobody knows.
+func (r *Run) Pinned(bit int) (from, to uint64, seen bool) {
+	from, to = r.Counters().Slot(bit).pinned()
+	return from, to, r.Counters().shared()
+}

@@ -23,7 +23,7 @@ const (
 func commands() []command {
 	return []command{
 		initCommand, runCommand, checkCommand, queryCommand,
-		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolDropCommand,
+		spoolLsCommand, spoolDumpCommand, spoolDrainCommand, spoolRedirectCommand, spoolDropCommand,
 		deadLsCommand, deadShowCommand, deadReplayCommand, deadDropCommand, topCommand, tailCommand, levelCommand,
 		crashTestCommand, ddlCommand, schemaCommand, completionCommand(), manCommand(), versionCommand,
 	}

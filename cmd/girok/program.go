@@ -154,7 +154,7 @@ const exitCodes = "0 all is well; 1 a mistake, or a finding; 2 the command line;
 func (p *program) overview(w io.Writer) {
 	fmt.Fprint(w, "girok takes every record a service makes, through one config.yaml, exactly once into the stores where people use it.\n\nusage: girok COMMAND [flags]\n\n")
 	p.list(w, "")
-	fmt.Fprintf(w, "  %-12s %s\n", "help", "what a command does, with examples: girok help run")
+	fmt.Fprintf(w, "  %-14s %s\n", "help", "what a command does, with examples: girok help run")
 	fmt.Fprintf(w, "\nexit codes: %s\n", exitCodes)
 }
 
@@ -162,7 +162,7 @@ func (p *program) overview(w io.Writer) {
 func (p *program) list(w io.Writer, prefix string) {
 	for _, c := range commands() {
 		if strings.HasPrefix(c.name, prefix) {
-			fmt.Fprintf(w, "  %-12s %s\n", c.name, c.summary)
+			fmt.Fprintf(w, "  %-14s %s\n", c.name, c.summary)
 		}
 	}
 }

@@ -53,6 +53,16 @@ const (
 const (
 	RoomNoted Window = NumReplay + iota // what is lost with a segment is written down, the segment is there
 	RoomMade                            // it is gone, the loss is not counted
+	NumRoom
+)
+
+// The windows of records that are given to another place, beside those above and
+// ReplayPublished and ReplayEnded.
+const (
+	RedirectMade   Window = NumRoom + iota // their run is made, under its hidden name
+	RedirectNoted                          // the note is on the disk, the state does not name the run
+	RedirectMarked                         // the state names it, it is not published
+	RedirectGiven                          // the note is gone, the old run is still there
 	NumAll
 )
 
@@ -62,6 +72,7 @@ var names = [NumAll]string{
 	"handover", "handed",
 	"replay-made", "replay-noted", "replay-published", "replay-letter", "replay-ended",
 	"room-noted", "room-made",
+	"redirect-made", "redirect-noted", "redirect-marked", "redirect-given",
 }
 
 func (w Window) String() string { return names[w] }

@@ -82,6 +82,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if spec := os.Getenv("GIROK_REDIRECT"); spec != "" {
+		if err := redirects(spec); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	pgtest.StopShared()
 	bqtest.StopShared()

@@ -76,12 +76,18 @@ func serve(t *testing.T, dir string, cfg spool.RunConfig) *service {
 	return s
 }
 
-// log logs one record.
+// log logs one record for the first handler.
 func (s *service) log(message string, attrs ...slog.Attr) {
+	s.Helper()
+	s.logFor(1, message, attrs...)
+}
+
+// logFor logs one record for the handlers of a mask.
+func (s *service) logFor(mask uint64, message string, attrs ...slog.Attr) {
 	s.Helper()
 	e := record.NewEncoder(nil)
 	defer e.Release()
-	e.Begin(&record.Header{Mask: 1, Level: record.Info, Time: time.Now(), Logger: "x", Message: message})
+	e.Begin(&record.Header{Mask: mask, Level: record.Info, Time: time.Now(), Logger: "x", Message: message})
 	for _, a := range attrs {
 		e.Attr(a)
 	}
