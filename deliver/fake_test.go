@@ -42,6 +42,8 @@ type store struct {
 	attempts map[int]int     // how many batches came with each
 	early    bool            // rows are rejected by Prepare
 	partial  int             // batches that came with less than they were prepared with
+
+	streams []*countedStream // of sinks of class offset
 }
 
 type position struct {
@@ -281,7 +283,7 @@ func startTelling(t *testing.T, dir string, maxBytes int64, gaps uint64, stores 
 		t.Fatal(err)
 	}
 	p.spool = sp
-	p.d = New(Options{Spool: sp, Kinds: []sink.Kind{kind(stores), namedKind(stores)}, Pace: fast, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))})
+	p.d = New(Options{Spool: sp, Kinds: []sink.Kind{kind(stores), namedKind(stores), countedKind(stores)}, Pace: fast, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()}))})
 	made.Store(p.d)
 	return p
 }
@@ -289,14 +291,17 @@ func startTelling(t *testing.T, dir string, maxBytes int64, gaps uint64, stores 
 // fakeKeys is a handler's configuration: "a" writes to store a, "a!" too, with
 // columns that fit no row.
 func fakeKeys(name string) []byte {
-	at, wrong := strings.CutSuffix(strings.TrimSuffix(name, "#"), "!")
+	at, wrong := strings.CutSuffix(strings.TrimRight(name, "#%"), "!")
 	return fmt.Appendf(nil, `{"class":%q,"at":%q,"wrong":%v}`, fakeClass(name), at, wrong)
 }
 
-// fakeClass is the class of a handler: "a#" writes to store a with a journal.
+// fakeClass is the class of a handler: "a#" and "a%" write to store a with a journal.
 func fakeClass(name string) string {
-	if strings.HasSuffix(name, "#") {
+	switch {
+	case strings.HasSuffix(name, "#"):
 		return "named"
+	case strings.HasSuffix(name, "%"):
+		return "counted"
 	}
 	return "fake"
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/girok/girok/sink"
 )
 
-// entry is what the journal holds of a batch of class file or name before any of it
+// entry is what the journal holds of a batch of class file, name or offset before any of it
 // is sent: enough to cut the same batch again. It stands in the state until the
 // batch is in.
 type entry struct {
@@ -160,4 +160,11 @@ func (s *state) end(in bool) {
 		s.body.Mark = s.body.Journal.Mark
 	}
 	s.body.Journal = nil
+}
+
+// endPartly takes a batch out of the journal of which a part is in, with the mark.
+func (s *state) endPartly(mark sink.Mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.body.Mark, s.body.Journal = mark, nil
 }

@@ -57,7 +57,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// handlers of the model: h0 writes to store a, h1 to store b.
+// handlers of the model: h0 writes to store a, h1 to store b, in some histories by pieces.
 const modelHandlers = 2
 
 type model struct {
@@ -65,6 +65,7 @@ type model struct {
 	rnd    *rand.Rand
 	dir    string
 	stores map[string]*store
+	second string // how the second handler writes: with a position in store b, or by pieces
 	live   []*program
 	steps  []string // what was done
 
@@ -83,6 +84,8 @@ func newModel(t *testing.T, seed uint64) *model {
 		T: t, rnd: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(),
 		stores: map[string]*store{"a": newStore(), "b": newStore()}, runs: map[record.RunID]*program{}, pages: map[record.RunID]*spool.Counters{}, dropped: map[*program]bool{},
 	}
+	m.second = []string{"b", "b%"}[m.rnd.IntN(2)]
+	m.note("the second handler is %s", m.second)
 	for i := range m.sent {
 		m.sent[i] = map[string]*program{}
 	}
@@ -143,7 +146,7 @@ func (m *model) start() { m.begin(false) }
 // begin starts a program; want: one to which the others hand over.
 func (m *model) begin(want bool) {
 	m.Helper()
-	p := start(m.T, m.dir, 4<<20, m.stores, "a", "b")
+	p := start(m.T, m.dir, 4<<20, m.stores, "a", m.second)
 	run := p.spool.Writer().Run()
 	m.runs[run.ID], m.pages[run.ID] = p, run.Counters()
 	p.d.opts.Want = want
@@ -294,8 +297,9 @@ func (m *model) replay() {
 	m.stores[at].set(func() {
 		m.stores[at].reject = func(msg string) (string, bool) { return "it is bad", !taken && strings.HasPrefix(msg, "bad") }
 	})
+	name := []string{"a", m.second}[h]
 	cfg := spool.RunConfig{Service: "svc", Host: "host", Dir: m.dir, Handlers: []spool.HandlerConfig{{
-		Bit: h, Name: fmt.Sprint("h", h), Class: fakeClass(at), Keys: fakeKeys(at),
+		Bit: h, Name: fmt.Sprint("h", h), Class: fakeClass(name), Keys: fakeKeys(name),
 	}}}
 	if err := Replay(service, cfg, given); err != nil && !errors.Is(err, errReplaying) {
 		m.Fatal(err)

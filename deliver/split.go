@@ -95,9 +95,34 @@ func (p *splitter) tried(items []sink.Item, ends []record.Place, again *entry) e
 	}
 	b := sink.NewBatch(p.l.handler, p.l.b.name(moves, items), moves, items)
 	err := p.write(b, again)
-	if err == nil {
-		return p.taken(b, touched, lengthOf(items))
+	var head *sink.Taken
+	switch {
+	case err == nil:
+		return p.taken(b, touched, lengthOf(items), nil)
+	case errors.As(err, &head):
+		return p.goOn(items, ends, head)
 	}
+	return p.refused(items, ends, err)
+}
+
+// goOn notes the first of items, which are in, and goes on with the others.
+func (p *splitter) goOn(items []sink.Item, ends []record.Place, head *sink.Taken) error {
+	n := head.Items
+	if n <= 0 || n >= len(items) {
+		return fmt.Errorf("the sink says that %d of %d records are in", n, len(items))
+	}
+	moves, touched := p.l.movesFor(items[:n], nil)
+	if err := p.taken(sink.NewBatch(p.l.handler, "", moves, items[:n]), touched, lengthOf(items[:n]), head); err != nil {
+		return err
+	}
+	if head.Err == nil {
+		return p.part(items[n:], ends)
+	}
+	return p.refused(items[n:], ends, head.Err)
+}
+
+// refused goes on with a part of which nothing is in, if rows are at fault.
+func (p *splitter) refused(items []sink.Item, ends []record.Place, err error) error {
 	var reject *sink.Reject
 	if !errors.As(err, &reject) {
 		return err
@@ -214,8 +239,9 @@ func lengthOf(items []sink.Item) (n uint64) {
 	return n
 }
 
-// taken notes a part of so many bytes that the destination has.
-func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
+// taken notes a part of so many bytes that the destination has. of is not nil if more
+// than that part stands in the journal.
+func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64, of *sink.Taken) error {
 	crash.At(crash.Answered)
 	l := p.l
 	if b.Len() > 0 {
@@ -232,7 +258,11 @@ func (p *splitter) taken(b *sink.Batch, touched []*cursor, bytes uint64) error {
 	if err := l.settle(b.Moves, touched); err != nil {
 		return err
 	}
-	l.state.end(true)
+	if of != nil {
+		l.state.endPartly(of.Mark)
+	} else {
+		l.state.end(true)
+	}
 	for _, m := range b.Moves {
 		l.state.set(m.Run, m.To)
 	}

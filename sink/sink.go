@@ -58,7 +58,7 @@ type Sink interface {
 	// Errors: *Reject when rows are at fault, *Refused when the configuration
 	// or the destination as a whole is; anything else is tried again, for ever,
 	// with backoff (*Retry carries a hint). After *Reject and *Refused nothing
-	// of the batch is in.
+	// of the batch is in; a Journaled sink says *Taken if some of it is.
 	Write(ctx context.Context, b *Batch) error
 	// Close frees what Open took. No Write is under way.
 	Close() error
@@ -103,11 +103,12 @@ type Journaled interface {
 	// crash before the new Mark was in the journal.
 	//
 	// Prepare returns *Reject for rows that can't be made ready. They are set
-	// aside before anything is sent.
+	// aside before anything is sent. It returns *Taken when it finds a part of the
+	// batch in, and the rest can go on as a batch of its own.
 	Prepare(ctx context.Context, b *Batch, last Mark) (Mark, error)
 	// Write brings in what of b is not in yet. b is the batch that was prepared
-	// last, with the Mark that Prepare returned. After an error other than *Reject
-	// and *Refused a part of it may be in.
+	// last, with the Mark that Prepare returned. After an error other than *Reject,
+	// *Refused and *Taken a part of it may be in.
 }
 
 // Mark is what a Journaled sink keeps in the journal for a batch: JSON of its
@@ -257,6 +258,26 @@ func (e *Reject) Error() string {
 	return fmt.Sprintf("%d rows rejected; the first: %s", len(e.Rows), e.Rows[0].Reason)
 }
 func (e *Reject) Unwrap() error { return e.Err }
+
+// Taken says that the first Items records of a batch are in for good, and that nothing
+// of the others is, nor will be by what was sent of them: there are some of both. Deliver
+// notes those that are in, as it does with a part of a batch that was split, and goes on
+// with the others as a batch of their own. Only a Journaled sink may say it.
+type Taken struct {
+	Items int
+	// Mark is the Mark of those that are in: what Prepare gets as last.
+	Mark Mark
+	// Err is what Write would have returned for the others alone: the rows of a *Reject
+	// are counted from the first of them. nil: they are to be sent.
+	Err error
+}
+
+func (e *Taken) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("the first %d records of the batch are in", e.Items)
+	}
+	return fmt.Sprintf("the first %d records of the batch are in; of the others: %v", e.Items, e.Err)
+}
 
 // Refused says that the destination refuses everything: a wrong password, no
 // such table, a missing right. It is a state of the handler, told at once and
