@@ -25,7 +25,7 @@ const (
 // The windows of a file that is written from the spool, beside those above.
 const (
 	Journaled Window = NumWindows + iota // a batch is in the journal, nothing of it is sent
-	Torn                                 // a part of its bytes is in the file
+	Torn                                 // a part of its bytes is in the file, or some of its appends are answered
 	Renamed                              // the file has its rotated name, there is no new one
 	Begun                                // the new file is there, nothing is in the journal for it
 	Packed                               // the compressed copy is whole, the file is still there

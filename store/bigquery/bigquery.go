@@ -4,12 +4,16 @@
 // # How a batch is recognised
 //
 // With mode: stream a handler has one committed stream. Its rows are visible at once, and the server
-// counts them: an append says at which row of the stream it begins. Before a batch is
-// sent, the stream and that row stand in the journal. When it is not known whether a
-// batch is in, as after an answer that was lost, its stream is finalized: that fences
-// whoever may still write it, and tells how many rows it has. Only when the server does
-// not know the stream any more, as after days without a record, is the table asked, by
-// the column that holds record_id.
+// counts them: an append says at which row of the stream it begins. A batch goes in by
+// several appends, up to eight of which are under way at a time. Before it is sent, the
+// stream and the rows where it and its appends begin stand in the journal. When it is not
+// known what of a batch is in, as after an answer that was lost, its stream is finalized:
+// that fences whoever may still write it, and tells how many rows it has. Only when the
+// server does not know the stream any more, as after days without a record, is the table
+// asked, by the column that holds record_id.
+//
+// What is behind an append that was refused is refused, too. Only when all answers are
+// there is a refusal taken for one: with an answer missing, the stream is asked.
 //
 // With mode: load a batch is a load job, which is named after it; the name stands in the
 // journal before the job is begun. BigQuery takes no name twice, and what a job loads is
@@ -47,7 +51,7 @@ var Kind = sink.Define("bigquery", "rows in a table of Google BigQuery", sink.Of
 // limits are when batches are cut, by mode, where the configuration does not say. Load
 // jobs are few: BigQuery takes 1,500 a table and day.
 var limits = map[string]sink.Limits{
-	"stream":     {Records: 10_000, Bytes: 4 << 20, Age: config.Duration(time.Second)},
+	"stream":     {Records: 40_000, Bytes: 16 << 20, Age: config.Duration(time.Second)},
 	"load":       {Records: 500_000, Bytes: 64 << 20, Age: config.Duration(5 * time.Minute)},
 	"insert_all": {Records: 500, Bytes: 4 << 20, Age: config.Duration(time.Second)},
 }
@@ -67,7 +71,7 @@ type Config struct {
 	table.Config
 	Partition Partition   `yaml:"partition" doc:"make the table a partitioned one"`
 	Cluster   []string    `yaml:"cluster" doc:"columns that create: true clusters the table by, at most 4"`
-	Batch     sink.Limits `yaml:"batch" doc:"when a batch is cut; what is absent is 10,000 records, 4MiB and 1s, with mode: load 500,000 records, 64MiB and 5m, with mode: insert_all 500 records, 4MiB and 1s"`
+	Batch     sink.Limits `yaml:"batch" doc:"when a batch is cut; what is absent is 40,000 records, 16MiB and 1s, with mode: load 500,000 records, 64MiB and 5m, with mode: insert_all 500 records, 4MiB and 1s"`
 }
 
 // Partition is how `create: true` cuts the table.

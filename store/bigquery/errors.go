@@ -38,7 +38,8 @@ func (s *store) failed(ctx context.Context, err error) error {
 	var refused *sink.Refused
 	var retry *sink.Retry
 	var reject *sink.Reject
-	if errors.As(err, &refused) || errors.As(err, &retry) || errors.As(err, &reject) {
+	var taken *sink.Taken
+	if errors.As(err, &taken) || errors.As(err, &refused) || errors.As(err, &retry) || errors.As(err, &reject) {
 		return err
 	}
 	s.there = nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +43,9 @@ type client struct {
 	run  *sinktest.Spool
 	last sink.Mark // of the last batch that is in
 	mark sink.Mark // in the journal
+
+	partly *sink.Batch // a batch of which a part is in
+	rest   *sink.Batch // what is not
 }
 
 func newClient(t *testing.T, f *bqfake.Server, more string) *client {
@@ -68,19 +70,46 @@ func (c *client) reopen(more string) {
 	c.open(more)
 }
 
-// try sends a batch once.
+// try sends a batch once, or what is not in of it.
 func (c *client) try(b *sink.Batch) error {
+	if b == c.partly {
+		b = c.rest
+	}
 	b.Mark = c.mark
 	mark, err := c.s.Prepare(ctx, b, c.last)
-	if err != nil {
-		return err
+	if err == nil {
+		c.mark, b.Mark = mark, mark
+		err = c.s.Write(ctx, b)
 	}
-	c.mark, b.Mark = mark, mark
-	if err := c.s.Write(ctx, b); err != nil {
-		return err
+	var taken *sink.Taken
+	if errors.As(err, &taken) {
+		return c.goOn(b, taken)
 	}
-	c.last, c.mark = c.mark, nil
-	return nil
+	if err == nil {
+		c.last, c.mark = c.mark, nil
+	}
+	return err
+}
+
+// goOn notes that the first records of a batch are in.
+func (c *client) goOn(b *sink.Batch, in *sink.Taken) error {
+	c.Helper()
+	if in.Items <= 0 || in.Items >= b.Len() {
+		c.Fatalf("%d of %d records are in", in.Items, b.Len())
+	}
+	var items []sink.Item
+	for i := in.Items; i < b.Len(); i++ {
+		items = append(items, b.Item(i))
+	}
+	if b != c.rest {
+		c.partly = b
+	}
+	c.rest = sink.NewBatch(b.Handler, fmt.Sprint(b.Name, "+", in.Items), b.Moves, items)
+	c.last, c.mark = in.Mark, nil
+	if in.Err == nil {
+		return c.try(c.rest)
+	}
+	return in.Err
 }
 
 // send tries until the batch is in.
@@ -353,24 +382,5 @@ func TestCancelled(t *testing.T) {
 	defer cancel()
 	if err := c.s.Write(short, b); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// A batch that would be too much for one append is split by deliver.
-func TestLargeBatch(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "")
-	long := strings.Repeat("x", 60<<10)
-	var messages []string
-	for range 200 {
-		messages = append(messages, long)
-	}
-	var reject *sink.Reject
-	if err := c.try(c.batch(messages...)); !errors.As(err, &reject) || reject.Rows != nil {
-		t.Fatalf("got %v", err)
-	}
-	c.send(c.batch(messages[:100]...))
-	if got := strings.Fields(c.p.messages(t)); len(got) != 100 || slices.Max(got) != long {
-		t.Errorf("%d rows", len(got))
 	}
 }

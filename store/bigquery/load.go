@@ -59,30 +59,26 @@ func nextJobID(id string) string {
 	return head + "_try" + strconv.Itoa(tries+1)
 }
 
-// resumeJob looks what became of the job of a batch that was perhaps sent.
-func (s *store) resumeJob(ctx context.Context, b *sink.Batch, m mark) (mark, error) {
+// resumeJob is resume for a batch that was perhaps sent with a job.
+func (s *store) resumeJob(ctx context.Context, m mark) (_ mark, stays bool, err error) {
+	load := s.config.Mode == "load"
 	j, err := s.job(ctx, m.Job)
 	switch {
-	case isCode(err, http.StatusNotFound):
-		if s.config.Mode == "load" {
-			return m, nil // and if it is on its way all the same, one of the two finds the other there
-		}
-		return s.anew(ctx, b)
+	case isCode(err, http.StatusNotFound): // and if it is on its way all the same, one of the two finds the other there
+		return m, load, nil
 	case err != nil:
-		return m, err
-	case j.failed() && s.config.Mode == "load":
-		m.Job = nextJobID(m.Job)
-		return m, nil
+		return m, false, err
 	case j.failed():
-		return s.anew(ctx, b)
+		m.Job = nextJobID(m.Job)
+		return m, load, nil
 	case j.done():
 		s.in = true
-		return m, nil
-	case s.config.Mode != "load":
-		return m, &sink.Retry{Err: fmt.Errorf("BigQuery: the load job %s is under way", m.Job), After: jobPace}
+		return m, false, nil
+	case !load:
+		return m, false, &sink.Retry{Err: fmt.Errorf("BigQuery: the load job %s is under way", m.Job), After: jobPace}
 	}
 	s.sent = true
-	return m, nil
+	return m, true, nil
 }
 
 // job asks what has become of a job.

@@ -233,10 +233,10 @@ func TestJobID(t *testing.T) {
 // What is absent under batch follows the mode.
 func TestLimits(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"":                      "{10000 4MiB 1s}",
+		"":                      "{40000 16MiB 1s}",
 		"mode: load\n":          "{500000 64MiB 5m}",
 		"mode: insert_all\n":    "{500 4MiB 1s}",
-		"batch: {records: 7}\n": "{7 4MiB 1s}",
+		"batch: {records: 7}\n": "{7 16MiB 1s}",
 		"mode: load\nbatch: {age: 1h, bytes: 1MiB}\n": "{500000 1MiB 1h}",
 	} {
 		if got := fmt.Sprint(sinktest.Decode(t, Kind, "table: d.t\n"+yaml).Limits()); got != want {

@@ -104,22 +104,50 @@ func (w *wire) AppendValue(dst []byte, column int, v *table.Value) ([]byte, erro
 // maxRequest is how large one append is at most, in bytes; BigQuery takes 10 MB.
 const maxRequest = 8 << 20
 
-// rows makes what is sent of a batch.
-func (s *store) rows(ctx context.Context, b *sink.Batch) ([]byte, error) {
+// encode makes what is sent of a batch.
+func (s *store) encode(ctx context.Context, b *sink.Batch) (err error) {
 	switch s.config.Mode {
 	case "load":
-		return s.ndjson(ctx, b)
+		s.payload, err = s.ndjson(ctx, b)
 	case "insert_all":
-		return s.insertBody(ctx, b)
+		s.payload, err = s.insertBody(ctx, b)
+	default:
+		s.payload, err = s.messages(ctx, b)
 	}
-	return s.messages(ctx, b)
+	return err
 }
 
-// messages makes the serialized_rows of a batch: they go in by one append, whole or
-// not at all.
+// piece is one append of a batch: so many rows, in payload up to end.
+type piece struct{ rows, end int }
+
+const (
+	maxPayload = 64 << 20 // how much the rows of a batch may take, in bytes
+	maxPieces  = 64       // how many appends it may have: the journal lists them
+)
+
+// pieceLimits is what an append may have: an eighth of a batch, so that a full one is
+// all under way at once, where its rows are up to twice as large as its records; and no
+// more than was answered in time.
+func (s *store) pieceLimits() (rows, size int) {
+	l := s.config.Limits()
+	if rows = (l.Records + underWay - 1) / underWay; s.pace.most > 0 {
+		rows = min(rows, s.pace.most)
+	}
+	return rows, min(2*int(l.Bytes)/underWay, maxRequest)
+}
+
+// messages makes the serialized_rows of a batch, and cuts them into appends, each of
+// which goes in whole or not at all.
 func (s *store) messages(ctx context.Context, b *sink.Batch) ([]byte, error) {
 	w := s.mapper.NewWriter(s.wire)
-	s.room = slices.Grow(s.room[:0], s.expected(b))
+	most := s.expected(b)
+	if cap(s.room) > maxRequest && most < cap(s.room)/8 {
+		s.room = nil // of a burst that is over
+	}
+	s.room = slices.Grow(s.room[:0], most)
+	rows, size := s.pieceLimits()
+	var p piece
+	begin := 0
 	err := s.each(ctx, b, func(i int) error {
 		at := len(s.room)
 		// A tag, and two bytes for the length, as nearly all rows need.
@@ -130,14 +158,23 @@ func (s *store) messages(ctx context.Context, b *sink.Batch) ([]byte, error) {
 		if s.room = measured(dst, at+1); len(s.room)-at > maxRequest {
 			err = fmt.Errorf("the row has %d bytes, more than one append takes", len(s.room)-at)
 			s.room = s.room[:at]
+			return err
 		}
-		return err
+		if p.rows == rows || p.rows > 0 && len(s.room)-begin > size {
+			s.pieces = append(s.pieces, p)
+			p.rows, begin = 0, at
+		}
+		p.rows, p.end = p.rows+1, len(s.room)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(s.room) > maxRequest {
-		return nil, &sink.Reject{Err: fmt.Errorf("the batch has %d bytes as rows, more than one append takes", len(s.room))}
+	if p.rows > 0 {
+		s.pieces = append(s.pieces, p)
+	}
+	if len(s.room) > maxPayload || len(s.pieces) > maxPieces {
+		return nil, &sink.Reject{Err: fmt.Errorf("the batch has %d bytes as rows and %d appends, more than is sent at once", len(s.room), len(s.pieces))}
 	}
 	return s.room, nil
 }
@@ -148,7 +185,7 @@ func (s *store) expected(b *sink.Batch) (n int) {
 	for i := range b.Len() {
 		n += len(b.Item(i).Payload)
 	}
-	return min(n+n/2, maxRequest)
+	return min(n+n/2, maxPayload)
 }
 
 // each calls f for the rows of a batch. Rows that can't be made are bad, and named all

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -33,16 +34,17 @@ type store struct {
 
 	conn    *connection // nil: none is open
 	pace    pace
-	refused string          // the mark of a batch of which an answer said that it is not in
+	refused string          // the mark of the batch that was sent last, if the answers say that nothing of it is in
 	ended   map[string]bool // streams that were finalized here
 
 	// The batch that is prepared:
 	name    string
 	mark    mark
-	in      bool   // it is in, as was found out
-	sent    bool   // its load job was begun
-	payload []byte // its rows
-	room    []byte // where they are made
+	in      bool    // it is in, as was found out
+	sent    bool    // its load job was begun
+	payload []byte  // its rows
+	pieces  []piece // the appends that they go in by
+	room    []byte  // where they are made
 }
 
 // newStore makes one that is connected to nothing yet.
@@ -53,11 +55,25 @@ func newStore(c Config, env sink.Env) *store {
 // mark is what the journal has of a batch: where in which stream its rows are, or by
 // which job they are loaded.
 type mark struct {
-	Stream string `json:"stream,omitempty"`
-	Offset int64  `json:"offset"`
-	Rows   int64  `json:"rows"`
-	Ended  bool   `json:"ended,omitempty"` // the stream is finalized
-	Job    string `json:"job,omitempty"`
+	Stream string  `json:"stream,omitempty"`
+	Offset int64   `json:"offset"`
+	Rows   int64   `json:"rows"`
+	Edges  []int64 `json:"edges,omitempty"` // with which row of the batch each append begins but the first
+	Ended  bool    `json:"ended,omitempty"` // the stream is finalized
+	Job    string  `json:"job,omitempty"`
+}
+
+// cut is a mark without a place: how the rows of the batch that is prepared go in.
+func (s *store) cut(b *sink.Batch) (m mark) {
+	m.Rows = int64(b.Len())
+	n := int64(0)
+	for i, p := range s.pieces {
+		if i > 0 {
+			m.Edges = append(m.Edges, n)
+		}
+		n += int64(p.rows)
+	}
+	return m
 }
 
 // Close ends the connection.
@@ -87,7 +103,7 @@ func (s *store) ready(ctx context.Context) error {
 // Prepare implements sink.Journaled: it makes the rows, and finds the stream and the
 // row of it where they go.
 func (s *store) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sink.Mark, error) {
-	s.name, s.payload, s.in, s.sent = "", nil, false, false
+	s.name, s.payload, s.pieces, s.in, s.sent = "", nil, s.pieces[:0], false, false
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -97,39 +113,56 @@ func (s *store) Prepare(ctx context.Context, b *sink.Batch, last sink.Mark) (sin
 	if err := s.grow(ctx, b); err != nil {
 		return nil, s.failed(ctx, err)
 	}
-	rows, err := s.rows(ctx, b)
+	var m mark
+	stays := false // where it was to go before
+	if b.Mark != nil {
+		err := json.Unmarshal(b.Mark, &m)
+		if err == nil {
+			m, stays, err = s.resume(ctx, b, m)
+		}
+		if err != nil {
+			return nil, s.failed(ctx, err)
+		}
+	}
+	if !s.in {
+		if err := s.encode(ctx, b); err != nil {
+			return nil, s.failed(ctx, err)
+		}
+	}
+	var err error
+	switch {
+	case s.in:
+	case stays:
+		m.Edges = s.cut(b).Edges
+	case b.Mark == nil:
+		m, err = s.place(ctx, b, last)
+	default:
+		m, err = s.anew(ctx, b)
+	}
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
-	m, err := s.place(ctx, b, last, int64(b.Len()))
-	if err != nil {
-		return nil, s.failed(ctx, err)
-	}
-	s.name, s.mark, s.payload = b.Name, m, rows
+	s.name, s.mark = b.Name, m
 	return json.Marshal(m)
 }
 
-// place is the mark of a batch.
-func (s *store) place(ctx context.Context, b *sink.Batch, last sink.Mark, rows int64) (m mark, err error) {
-	if b.Mark != nil {
-		if err := json.Unmarshal(b.Mark, &m); err != nil {
-			return m, err
-		}
-		return s.resume(ctx, b, m)
-	}
-	if !s.config.streams() {
+// place is the mark of a batch that was not sent: behind the one before it, or in a
+// stream of its own.
+func (s *store) place(ctx context.Context, b *sink.Batch, last sink.Mark) (mark, error) {
+	if last == nil || !s.config.streams() {
 		return s.anew(ctx, b)
 	}
-	if last != nil {
-		if err := json.Unmarshal(last, &m); err != nil {
-			return m, err
-		}
+	var before mark
+	if err := json.Unmarshal(last, &before); err != nil {
+		return before, err
 	}
-	m.Offset, m.Rows = m.Offset+m.Rows, rows
-	if err := s.pace.tooMany(b.Len()); err != nil {
-		return m, err
+	m := s.cut(b)
+	m.Stream, m.Offset = before.Stream, before.Offset+before.Rows
+	if m.Rows == 0 {
+		m.Ended = before.Ended
+		return m, nil
 	}
-	if rows == 0 || m.Stream != "" && !m.Ended && !s.ended[m.Stream] && s.isOurs(m.Stream) {
+	if m.Stream != "" && !before.Ended && !s.ended[m.Stream] && s.isOurs(m.Stream) {
 		return m, nil
 	}
 	return s.anew(ctx, b)
@@ -138,18 +171,14 @@ func (s *store) place(ctx context.Context, b *sink.Batch, last sink.Mark, rows i
 // anew is the mark of a batch of which nothing is in, wherever it was sent before: in a
 // stream of its own, or with a job.
 func (s *store) anew(ctx context.Context, b *sink.Batch) (m mark, err error) {
-	m.Rows = int64(b.Len())
+	m = s.cut(b)
 	switch {
 	case m.Rows == 0 || s.config.Mode == "insert_all":
-		return m, nil
 	case s.config.Mode == "load":
 		m.Job = s.jobID(b.Name)
-		return m, nil
+	default:
+		m.Stream, err = s.createStream(ctx)
 	}
-	if err := s.pace.tooMany(b.Len()); err != nil {
-		return m, err
-	}
-	m.Stream, err = s.createStream(ctx)
 	return m, err
 }
 
@@ -159,60 +188,77 @@ func (s *store) isOurs(stream string) bool {
 	return len(stream) > len(prefix) && stream[:len(prefix)] == prefix
 }
 
-// resume is the mark of a batch that was perhaps sent. Its stream is ended, which says
-// whether it is in; if not, it goes to another one.
-func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (mark, error) {
+// resume finds out what is in of a batch that was perhaps sent: it sets in, or says
+// *sink.Taken. Its stream is ended, which tells. stays: nothing of it is in, and it may
+// go again where m says.
+func (s *store) resume(ctx context.Context, b *sink.Batch, m mark) (_ mark, stays bool, err error) {
 	switch {
-	case m.Rows == 0:
+	case m.Rows == 0 || m.Ended:
 		s.in = true
-		return m, nil
+		return m, false, nil
 	case m.Job != "":
-		return s.resumeJob(ctx, b, m)
+		return s.resumeJob(ctx, m)
 	case m.Stream == "":
-		return s.anew(ctx, b)
+		return m, false, nil
 	}
-	if m.Ended {
-		s.in = true
-		return m, nil
+	if s.config.streams() && s.refused == string(b.Mark) && !b.Partial && s.isOurs(m.Stream) {
+		return m, true, nil
 	}
-	if s.config.streams() && s.refused == string(b.Mark) && !b.Partial && s.isOurs(m.Stream) && m.Rows == int64(b.Len()) {
-		return m, nil // surely nothing of it is in
+	rows, err := s.settle(ctx, b, m)
+	forgotten := status.Code(err) == codes.NotFound || status.Code(err) == codes.InvalidArgument
+	if err != nil && !forgotten {
+		return m, false, err
 	}
-	in, err := s.settle(ctx, b, m)
-	if status.Code(err) == codes.NotFound || status.Code(err) == codes.InvalidArgument {
-		in, err = s.holds(ctx, b, m)
+	n := int(rows) // of b's records
+	switch {
+	case forgotten:
+		n, err = s.holds(ctx, b, m, fmt.Errorf("BigQuery does not know the stream %s any more", m.Stream))
+	case rows == m.Rows:
+		n = b.Len()
+	case b.Partial && rows > 0: // which they were is not known
+		n, err = s.holds(ctx, b, m, fmt.Errorf("%d rows of a batch are in of which the spool has lost records", rows))
 	}
 	if err != nil {
-		return m, err
+		return m, false, err
 	}
-	s.in, s.ended[m.Stream] = in, true
+	m.Ended, s.ended[m.Stream] = true, true
 	s.leave()
-	if s.in {
-		m.Ended = true
-		return m, nil
+	if n > 0 && n < b.Len() {
+		m.Rows, m.Edges = int64(n), nil
+		return m, false, s.taken(m, n, nil)
 	}
-	return s.anew(ctx, b)
+	s.in = n == b.Len()
+	return m, false, nil
 }
 
-// settle ends the stream of a batch that was perhaps sent, and reports whether the
-// batch is in: the stream's end is where the batch begins, or where it ends. Anything
-// else is somebody else's.
-func (s *store) settle(ctx context.Context, b *sink.Batch, m mark) (in bool, err error) {
+// taken is the error that says that the first n records of the prepared batch are in,
+// with the mark m.
+func (s *store) taken(m mark, n int, err error) error {
+	text, merr := json.Marshal(m)
+	if merr != nil {
+		return merr
+	}
+	return &sink.Taken{Items: n, Mark: text, Err: err}
+}
+
+// settle ends the stream of a batch that was perhaps sent, and returns how many of its
+// rows are in: the stream ends where the batch begins, or where one of its appends does.
+// Anything else is somebody else's.
+func (s *store) settle(ctx context.Context, b *sink.Batch, m mark) (in int64, err error) {
 	rows, err := s.finalize(ctx, m.Stream)
+	in = rows - m.Offset
 	switch {
 	case err != nil:
-		return false, err
-	case rows == m.Offset:
-		return false, nil
-	case rows == m.Offset+m.Rows:
-		return true, nil
-	case rows < m.Offset:
-		return false, &sink.Refused{
+		return 0, err
+	case in == 0 || in == m.Rows || slices.Contains(m.Edges, in):
+		return in, nil
+	case in < 0:
+		return 0, &sink.Refused{
 			Err:    fmt.Errorf("BigQuery has acknowledged %d rows of the stream %s and has %d", m.Offset, m.Stream, rows),
 			Remedy: "rows are lost in BigQuery: ask its support, with the name of the stream",
 		}
 	}
-	return false, s.fenced(b)
+	return 0, s.fenced(b)
 }
 
 // fenced says that somebody else has written to the stream.
@@ -220,29 +266,50 @@ func (s *store) fenced(b *sink.Batch) error {
 	return &sink.Fenced{Run: b.Moves[0].Run, Owner: "whoever else writes to its stream", Next: b.Moves[0].From}
 }
 
-// holds asks the table whether it has a batch whose stream BigQuery does not know any
-// more, by the id of its first record.
-func (s *store) holds(ctx context.Context, b *sink.Batch, m mark) (bool, error) {
+// holds asks the table how many of a batch's first records it has, where its stream can't
+// tell, and says why: by the id of the first record of each append, or of all that are
+// left of the batch.
+func (s *store) holds(ctx context.Context, b *sink.Batch, m mark, why error) (n int, err error) {
+	if b.Len() == 0 {
+		return 0, nil
+	}
 	column := s.config.IDColumn()
-	if column == "" || b.Len() == 0 {
-		return false, &sink.Refused{
-			Err: fmt.Errorf("BigQuery does not know the stream %s any more, and no column holds record_id: nobody can tell whether the last batch, of %d rows, is in", m.Stream, m.Rows),
+	if column == "" {
+		return 0, &sink.Refused{
+			Err: fmt.Errorf("%w, and no column holds record_id: nobody can tell whether the last batch, of %d rows, is in", why, m.Rows),
 			Remedy: "look for its rows in " + s.ref.sql() + " and, to give up what is in it, drop what waits with girok spool drop; " +
 				"a column record_id: record_id lets girok look by itself",
 		}
 	}
+	first := []int{0}
+	for _, edge := range m.Edges {
+		first = append(first, int(edge))
+	}
+	if b.Partial {
+		first = first[:0]
+		for i := range b.Len() {
+			first = append(first, i)
+		}
+	}
+	var ids struct {
+		Values []any `json:"arrayValues"`
+	}
 	var v record.View
-	if err := b.At(0, &v); err != nil {
-		return false, err
+	for _, i := range first {
+		if err := b.At(i, &v); err != nil {
+			return 0, err
+		}
+		ids.Values = append(ids.Values, map[string]string{"value": string(b.AppendID(nil, i, &v))})
 	}
-	id := string(b.AppendID(nil, 0, &v))
-	n, err := s.query(ctx, "SELECT COUNT(*) FROM "+s.ref.sql()+" WHERE "+quote(column)+" = @id",
-		parameter{Name: "id", Type: map[string]string{"type": "STRING"}, Value: map[string]string{"value": id}})
+	found, err := s.query(ctx, "SELECT COUNT(*) FROM "+s.ref.sql()+" WHERE "+quote(column)+" IN UNNEST(@ids)",
+		parameter{Name: "ids", Type: map[string]any{"type": "ARRAY", "arrayType": map[string]string{"type": "STRING"}}, Value: ids})
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	count, err := strconv.ParseInt(n, 10, 64)
-	return count > 0, err
+	if n, err = strconv.Atoi(found); err != nil || n >= len(first) {
+		return b.Len(), err
+	}
+	return first[n], nil
 }
 
 // Write implements sink.Sink.
@@ -264,18 +331,46 @@ func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	return s.append(ctx, b)
 }
 
-// append sends the batch to its stream.
+// append sends the batch to its stream, by all of its appends.
 func (s *store) append(ctx context.Context, b *sink.Batch) error {
+	s.refused = ""
 	c, err := s.connection(s.mark.Stream)
 	if err != nil {
 		return s.failed(ctx, err)
 	}
-	s.pace.begin(b.Len())
-	a, err := c.send(ctx, s.pace.limit(), s.mark.Offset, s.wire.descriptor, s.payload)
-	if err != nil {
+	at, from := s.mark.Offset, 0
+	message := func(i int) [][]byte {
+		p := s.pieces[i]
+		rows := s.payload[from:p.end]
+		m := [][]byte{c.head(at, s.wire.descriptor, len(rows)), rows}
+		at, from = at+int64(p.rows), p.end
+		return m
+	}
+	next, in := 0, 0    // appends that are answered; rows that are in
+	var refused *answer // of the first append that is not in
+	var of int          // how many rows that has
+	var behind bool     // one behind it is in
+	answered := func(i int, a answer) bool {
+		next = i + 1
+		s.pace.answered(s.pieces[i].rows)
+		switch {
+		case !a.ok() && refused == nil:
+			refused, of = &a, s.pieces[i].rows
+		case a.ok() && refused == nil:
+			in += s.pieces[i].rows
+		case a.ok():
+			behind = true
+		}
+		if next < len(s.pieces) {
+			crash.At(crash.Torn)
+		}
+		return refused == nil
+	}
+	s.pace.begin()
+	if err := c.send(ctx, s.pace.limit(), len(s.pieces), message, answered); err != nil {
 		var late *lateError
 		if errors.As(err, &late) {
-			s.pace.missed()
+			s.pace.missed(s.pieces[next].rows)
 		}
 		s.leave()
 		s.room = nil // the library may still have it
@@ -286,9 +381,15 @@ func (s *store) append(ctx context.Context, b *sink.Batch) error {
 		}
 		return s.failed(ctx, err)
 	}
-	s.pace.answered()
 	crash.At(crash.Sent)
-	return s.answered(ctx, b, a)
+	switch {
+	case refused == nil:
+		return nil
+	case behind:
+		s.leave()
+		return &sink.Retry{Err: errors.New("BigQuery has taken an append behind one that it has refused")} // the next Prepare finds out
+	}
+	return s.answered(ctx, b, in, of, *refused)
 }
 
 // gone looks whether the table is there. If not, the next try makes it again, or is
@@ -306,39 +407,62 @@ func isThere(e *appendError) bool {
 	return e.storage == offsetAlreadyExists || e.code == codes.AlreadyExists
 }
 
-// answered is what an answer to an append means.
-func (s *store) answered(ctx context.Context, b *sink.Batch, a answer) error {
-	e := a.failed
+// answered is what it means that an append of so many rows was refused, before which in
+// rows of the batch went in. All that was sent of the batch is answered.
+func (s *store) answered(ctx context.Context, b *sink.Batch, in, rows int, a answer) error {
+	err, sure := s.reason(ctx, b, in, rows, a)
 	switch {
-	case e == nil && len(a.rows) == 0:
-		return nil
-	case len(a.rows) > 0:
-		reject := &sink.Reject{}
-		for _, r := range a.rows {
-			if r.index < 0 || r.index >= int64(b.Len()) {
-				return &sink.Reject{Err: errors.New(r.message)}
-			}
-			reject.Rows = append(reject.Rows, sink.RowError{Index: int(r.index), Reason: withoutValues(r.message)})
-		}
-		return reject
-	case isThere(e):
-		return s.fenced(b)
+	case !sure:
+		return err // the next Prepare finds out
+	case in > 0:
+		m := s.mark
+		m.Rows, m.Edges = int64(in), nil
+		return s.taken(m, in, err)
+	}
+	s.refused = string(b.Mark)
+	return err
+}
+
+// reason is an answer to an append as an error. sure: neither it nor what was sent behind
+// it is in.
+func (s *store) reason(ctx context.Context, b *sink.Batch, in, rows int, a answer) (err error, sure bool) {
+	e := a.failed
+	if len(a.rows) > 0 {
+		return rejected(a, rows, in == 0 && rows < b.Len()), true
+	}
+	if isThere(e) {
+		return s.fenced(b), false
 	}
 	s.leave()
 	if e.code == codes.NotFound || e.code == codes.InvalidArgument {
 		if gone := s.gone(ctx); gone != nil {
-			return gone
+			return gone, false
 		}
 	}
 	switch {
 	case e.storage == streamFinalized, e.storage == streamNotFound, e.storage == invalidStreamState, e.storage == offsetOutOfRange, e.code == codes.OutOfRange:
-		return &sink.Retry{Err: e} // the next Prepare finds out
-	case e.code == codes.InvalidArgument && e.storage != extraFields:
-		return &sink.Reject{Err: errors.New(withoutValues(e.message))}
-	}
-	if s.refused = string(b.Mark); e.storage == extraFields { // the table has changed
+		return &sink.Retry{Err: e}, false
+	case e.storage == extraFields: // the table has changed
 		s.there = nil
-		return &sink.Retry{Err: e}
+		return &sink.Retry{Err: e}, true
+	case e.code == codes.InvalidArgument:
+		return &sink.Reject{Err: errors.New(withoutValues(e.message))}, true
 	}
-	return s.failed(ctx, e)
+	return s.failed(ctx, e), true
+}
+
+// rejected are the bad rows of an append. If it was the first of several and has no
+// others, nobody knows whether there are good ones behind it: parts of the batch will tell.
+func rejected(a answer, rows int, more bool) error {
+	reject := &sink.Reject{}
+	for _, r := range a.rows {
+		if r.index < 0 || r.index >= int64(rows) {
+			return &sink.Reject{Err: errors.New(withoutValues(r.message))}
+		}
+		reject.Rows = append(reject.Rows, sink.RowError{Index: int(r.index), Reason: withoutValues(r.message)})
+	}
+	if more && len(reject.Rows) == rows {
+		return &sink.Reject{Err: errors.New(reject.Rows[0].Reason)}
+	}
+	return reject
 }

@@ -111,26 +111,88 @@ func (s *store) leave() {
 	}
 }
 
-// send appends rows at a row of the stream and waits for the answer, until limit. err
-// is of the connection, which is of no use any more then.
-func (c *connection) send(ctx context.Context, limit time.Duration, offset int64, descriptor []byte, rows []byte) (a answer, err error) {
+// underWay is how many appends wait for their answers at a time at most.
+const underWay = 8
+
+// send sends n appends in their order, underWay at a time, and reads their answers
+// meanwhile: answered gets each, in the order too, and says whether to send more; those
+// under way are answered all the same. message is the i-th append; it is called on another
+// goroutine, which has ended when send returns. No answer may take longer than limit
+// behind the one before. err is of the connection, which is of no use any more then.
+func (c *connection) send(ctx context.Context, limit time.Duration, n int, message func(i int) [][]byte, answered func(i int, a answer) (more bool)) error {
 	late := time.AfterFunc(limit, func() { c.cancel(&lateError{limit}) })
 	defer late.Stop()
 	defer context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })()
+	sent, room, enough := make(chan struct{}, n), make(chan struct{}, underWay), make(chan struct{})
+	var broken error
+	go func() {
+		defer close(sent)
+		for i := range n {
+			select {
+			case room <- struct{}{}:
+			case <-enough:
+				return
+			case <-c.call.Context().Done():
+				return
+			}
+			if broken = c.call.SendMsg(message(i)); broken != nil {
+				return
+			}
+			sent <- struct{}{}
+		}
+	}()
+	give := func(err error) error { // up
+		err = c.cause(err)
+		c.cancel(err)
+		for range sent {
+		}
+		return err
+	}
+	i, more := 0, true
+	for range sent {
+		a, err := c.receive()
+		if err != nil {
+			return give(err)
+		}
+		late.Reset(limit)
+		if !answered(i, a) && more {
+			more = false
+			close(enough)
+		}
+		i++
+		<-room
+	}
+	if broken == io.EOF { // why is what is received
+		if _, err := c.receive(); err != nil {
+			broken = err
+		}
+	}
+	if broken == nil && i < n && more {
+		broken = c.call.Context().Err()
+	}
+	if broken != nil {
+		return give(broken)
+	}
+	return nil
+}
+
+// receive waits for the next answer.
+func (c *connection) receive() (a answer, err error) {
+	var out []byte
+	if err := c.call.RecvMsg(&out); err != nil {
+		return a, err
+	}
+	return parseAnswer(out)
+}
+
+// head is what stands before the rows of an append. The first one on the connection says
+// what they are.
+func (c *connection) head(offset int64, descriptor []byte, size int) []byte {
 	if c.opened {
 		descriptor = nil
 	}
-	head := appendHead(c.stream, offset, descriptor, len(rows))
 	c.opened = true
-	err = c.call.SendMsg([][]byte{head, rows})
-	if err != nil && err != io.EOF { // the reason of an EOF is what RecvMsg says
-		return a, c.cause(err)
-	}
-	var out []byte
-	if err := c.call.RecvMsg(&out); err != nil {
-		return a, c.cause(err)
-	}
-	return parseAnswer(out)
+	return appendHead(c.stream, offset, descriptor, size)
 }
 
 // cause prefers why the call was given up here to what the library makes of it.

@@ -55,6 +55,9 @@ type answer struct {
 	rows   []rowError
 }
 
+// ok reports whether the append is in.
+func (a *answer) ok() bool { return a.failed == nil && len(a.rows) == 0 }
+
 // appendError is the error of an append: google.rpc.Status with a StorageError.
 type appendError struct {
 	code    codes.Code

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/girok/girok/internal/bqtest"
 	"github.com/girok/girok/store/bigquery/bqfake"
 )
@@ -27,6 +29,8 @@ type bigqueryServer struct {
 	mu       sync.Mutex
 	rng      *rand.Rand
 	lost     int // answers
+	silent   int // connections, that broke a while after they answered no more
+	refused  int // appends, for a while
 	broken   int // connections, before anything was applied
 	failed   int // load jobs
 	crashed  int
@@ -36,21 +40,22 @@ type bigqueryServer struct {
 
 func (b *bigqueryServer) start(t *testing.T, seed uint64) {
 	b.server, b.rng = bqfake.New(), rand.New(rand.NewPCG(seed, 3))
-	b.server.OnAppend = func(string, int64) error { return b.fault(2) }
-	b.server.OnLoad = func(string) error { return b.fault(3) }
+	b.server.OnAppend = func(string, int64) error { return b.fault(8*cutEvery, 2, b.appendFault) } // a batch has eight
+	b.server.OnLoad = func(string) error { return b.fault(2*cutEvery, 1, b.jobFault) }
 	if err := b.server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.server.Stop)
 }
 
-// fault is what goes wrong with an append or a load job, of so many kinds of faults.
-func (b *bigqueryServer) fault(kinds int) error {
+// fault is what goes wrong with an append or a load job, of so many with one kind: what
+// both have, and more kinds of one of them.
+func (b *bigqueryServer) fault(every, more int, of func(kind int) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	kind := b.rng.IntN(2 * cutEvery)
+	kind := b.rng.IntN(every)
 	switch {
-	case kind >= kinds:
+	case kind >= 2+more:
 		return nil
 	case kind == 0:
 		b.lost++
@@ -59,6 +64,19 @@ func (b *bigqueryServer) fault(kinds int) error {
 		b.broken++
 		return bqfake.ErrBroken
 	}
+	return of(kind - 2)
+}
+
+func (b *bigqueryServer) appendFault(kind int) error {
+	if kind == 0 {
+		b.silent++
+		return bqfake.ErrSilent
+	}
+	b.refused++
+	return &bqfake.Refusal{Code: codes.Internal, Message: "it went wrong"}
+}
+
+func (b *bigqueryServer) jobFault(int) error {
 	b.failed++
 	return &bqfake.JobError{Reason: "backendError", Message: "it went wrong"}
 }
@@ -115,7 +133,7 @@ func (b *bigqueryServer) told() string {
 	if *store == "bigquery-load" {
 		return said + fmt.Sprintf("; %d jobs were begun, %d of them failed, in %d lives they ran on", b.server.Jobs, b.failed, b.slow)
 	}
-	return said + fmt.Sprintf("; all streams were ended %d times", b.finished)
+	return said + fmt.Sprintf("; %d connections answered no more, %d appends were refused, all streams were ended %d times", b.silent, b.refused, b.finished)
 }
 
 // rows are those of the table kills, as the server has them.

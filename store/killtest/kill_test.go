@@ -175,7 +175,9 @@ func windowsOf(store string) (list []crash.Window) {
 			of = w != crash.Sent && w != crash.LetterWritten // it has no transaction, and refuses nothing
 		case "files":
 			of = of || w == crash.Journaled || w == crash.Torn // nothing is put aside
-		case "bigquery", "bigquery-load", "bigquery-emulator":
+		case "bigquery", "bigquery-emulator":
+			of = of || w == crash.Journaled || w == crash.Torn // a batch has several appends
+		case "bigquery-load":
 			of = of || w == crash.Journaled
 		}
 		if of {

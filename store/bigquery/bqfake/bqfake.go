@@ -40,8 +40,10 @@ type Server struct {
 	made    int
 
 	// OnAppend is called with each append before anything of it is done, and may have
-	// it fail: a status is the answer of the call, ErrLost applies the append and breaks
-	// the connection in the place of an answer, ErrBroken breaks it before.
+	// it fail: a status is the answer of the call, a *Refusal that of the append, ErrLost
+	// applies the append and breaks the connection in the place of an answer, ErrSilent
+	// applies it and those that come behind it and answers none of them, ErrBroken breaks
+	// the connection before. What was answered before comes to the client in any case.
 	OnAppend func(stream string, offset int64) error
 
 	// OnLoad is called with the id of each job when its rows have come, and OnInsert
@@ -55,6 +57,7 @@ type Server struct {
 	// answered: a larger one waits until its connection is gone, and is not applied.
 	MostRows int
 
+	answer       time.Duration
 	rest, grpc   string // addresses
 	http         *http.Server
 	rpc          *grpc.Server
@@ -69,8 +72,18 @@ type Server struct {
 // What OnAppend can say beside a status.
 var (
 	ErrLost   = errors.New("bqfake: applied, and the answer is lost")
+	ErrSilent = errors.New("bqfake: applied, and no answer comes from here on")
 	ErrBroken = errors.New("bqfake: the connection breaks before anything is applied")
 )
+
+// Refusal is an error in the answer to an append, which is not applied. The connection
+// goes on.
+type Refusal struct {
+	Code    codes.Code
+	Message string
+}
+
+func (e *Refusal) Error() string { return e.Message }
 
 // Table is a table with its rows: the messages as they came, and the descriptor that
 // each was sent with.
@@ -184,6 +197,14 @@ func (s *Server) Running(looks int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.RunningFor = looks
+}
+
+// AnswerAfter sets how long after it has come an append is answered; those behind it are
+// read and applied meanwhile.
+func (s *Server) AnswerAfter(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = d
 }
 
 // FinalizeAll ends all streams.
@@ -306,74 +327,143 @@ const (
 	offsetOutOfRange    = 9
 )
 
-// appendRows answers appends one after the other. "Requests are processed in the order
-// in which they arrive": https://cloud.google.com/bigquery/docs/write-api
+// silence is how long after the last append a connection breaks that answers none.
+const silence = 50 * time.Millisecond
+
+// given is what becomes of an append: its answer, or how the call ends.
+type given struct {
+	out    []byte
+	due    time.Time
+	silent bool // neither it nor what is behind it is answered
+	err    error
+}
+
+// appendRows answers appends in the order in which they come; several may be under way.
+// "Requests are processed in the order in which they arrive":
+// https://cloud.google.com/bigquery/docs/write-api
 func (s *Server) appendRows(call grpc.ServerStream) error {
-	var name string
-	var shape *descriptorpb.DescriptorProto
-	for {
-		var in []byte
-		if err := call.RecvMsg(&in); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
+	answers := make(chan given, 1024)
+	go s.readAppends(call, answers)
+	for g := range answers {
+		if g.err != nil || g.silent {
+			return g.end(answers)
 		}
-		m, err := parse(in)
-		if err != nil {
-			return err
-		}
-		if b, ok := m.bytes[1]; ok {
-			name = string(b)
-		}
-		data, err := parse(m.bytes[4])
-		if err != nil {
-			return err
-		}
-		if b, ok := data.bytes[1]; ok {
-			schema, err := parse(b)
-			if err != nil {
-				return err
-			}
-			shape = &descriptorpb.DescriptorProto{}
-			if err := proto.Unmarshal(schema.bytes[1], shape); err != nil {
-				return status.Errorf(codes.InvalidArgument, "the writer schema: %v", err)
-			}
-		}
-		offset := int64(-1)
-		if b, ok := m.bytes[2]; ok {
-			value, err := parse(b)
-			if err != nil {
-				return err
-			}
-			offset = int64(value.nums[1])
-		}
-		if s.MostRows > 0 && countRows(data.bytes[2]) > s.MostRows {
-			<-call.Context().Done()
-			return call.Context().Err()
-		}
-		out, err := s.append(name, offset, shape, data.bytes[2], len(in))
-		if err != nil {
-			return err
-		}
-		if err := call.SendMsg(&out); err != nil {
+		time.Sleep(time.Until(g.due))
+		if err := call.SendMsg(&g.out); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// end is how the call ends from g on.
+func (g given) end(answers <-chan given) error {
+	for g.err == nil {
+		select {
+		case next, more := <-answers:
+			if g.err = next.err; !more {
+				return nil
+			}
+		case <-time.After(silence):
+			g.err = status.Error(codes.Unavailable, "connection reset")
+		}
+	}
+	if g.err == io.EOF {
+		return nil
+	}
+	return g.err
+}
+
+// readAppends reads appends and applies them, until one ends the call.
+func (s *Server) readAppends(call grpc.ServerStream, answers chan<- given) {
+	defer close(answers)
+	var c appending
+	for {
+		var g given
+		g.out, g.err = s.readAppend(call, &c)
+		if errors.Is(g.err, ErrSilent) {
+			g.err, g.silent = nil, true
+		}
+		s.mu.Lock()
+		g.due = time.Now().Add(s.answer)
+		s.mu.Unlock()
+		select {
+		case answers <- g:
+		case <-call.Context().Done():
+			return
+		}
+		if g.err != nil {
+			return
+		}
+	}
+}
+
+// appending is what a connection remembers of the requests before.
+type appending struct {
+	name  string
+	shape *descriptorpb.DescriptorProto
+}
+
+// readAppend reads one append and applies it; io.EOF: the client sends no more.
+func (s *Server) readAppend(call grpc.ServerStream, c *appending) ([]byte, error) {
+	var in []byte
+	if err := call.RecvMsg(&in); err != nil {
+		return nil, err
+	}
+	m, err := parse(in)
+	if err != nil {
+		return nil, err
+	}
+	if b, ok := m.bytes[1]; ok {
+		c.name = string(b)
+	}
+	data, err := parse(m.bytes[4])
+	if err != nil {
+		return nil, err
+	}
+	if b, ok := data.bytes[1]; ok {
+		schema, err := parse(b)
+		if err != nil {
+			return nil, err
+		}
+		c.shape = &descriptorpb.DescriptorProto{}
+		if err := proto.Unmarshal(schema.bytes[1], c.shape); err != nil {
+			return nil, status.Errorf(codes.InvalidArgument, "the writer schema: %v", err)
+		}
+	}
+	offset := int64(-1)
+	if b, ok := m.bytes[2]; ok {
+		value, err := parse(b)
+		if err != nil {
+			return nil, err
+		}
+		offset = int64(value.nums[1])
+	}
+	if s.MostRows > 0 && countRows(data.bytes[2]) > s.MostRows {
+		<-call.Context().Done()
+		return nil, call.Context().Err()
+	}
+	return s.append(c.name, offset, c.shape, data.bytes[2], len(in))
 }
 
 // maxRequest: "maximum request size: 10 MB"
 // https://cloud.google.com/bigquery/quotas#write-api-limits
 const maxRequest = 10 << 20
 
-// append does one append. An error ends the call.
+// append does one append. An error but ErrSilent ends the call.
 func (s *Server) append(name string, offset int64, shape *descriptorpb.DescriptorProto, serialized []byte, size int) ([]byte, error) {
-	lost := false
+	var lost error
 	if s.OnAppend != nil {
+		var refused *Refusal
 		switch err := s.OnAppend(name, offset); {
 		case errors.Is(err, ErrLost):
-			lost = true
+			lost = status.Error(codes.Unavailable, "connection reset")
+		case errors.Is(err, ErrSilent):
+			lost = err
 		case errors.Is(err, ErrBroken):
 			return nil, status.Error(codes.Unavailable, "connection reset")
+		case errors.As(err, &refused):
+			return refusal(refused.Code, 0, name, refused.Message, nil), nil
 		case err != nil:
 			return nil, err
 		}
@@ -385,8 +475,8 @@ func (s *Server) append(name string, offset int64, shape *descriptorpb.Descripto
 		return nil, status.Errorf(codes.NotFound, "Requested entity was not found. Entity: %s", name)
 	}
 	out, err := s.apply(name, st, offset, shape, serialized, size)
-	if err == nil && lost {
-		return nil, status.Error(codes.Unavailable, "connection reset")
+	if err == nil {
+		err = lost
 	}
 	return out, err
 }

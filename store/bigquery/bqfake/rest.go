@@ -121,9 +121,9 @@ func (t *Table) list() []any {
 	return rows
 }
 
-var countById = regexp.MustCompile("^SELECT COUNT\\(\\*\\) FROM `([^`.]+)\\.([^`.]+)\\.([^`.]+)` WHERE `([^`]+)` = @id$")
+var countById = regexp.MustCompile("^SELECT COUNT\\(\\*\\) FROM `([^`.]+)\\.([^`.]+)\\.([^`.]+)` WHERE `([^`]+)` IN UNNEST\\(@ids\\)$")
 
-// query knows one: how many rows have an id.
+// query knows one: how many rows have one of some ids.
 func (s *Server) query(project, sql string, in map[string]any) (int, any) {
 	m := countById.FindStringSubmatch(sql)
 	if m == nil {
@@ -136,15 +136,21 @@ func (s *Server) query(project, sql string, in map[string]any) (int, any) {
 	params, _ := json.Marshal(in["queryParameters"])
 	var list []struct {
 		Value struct {
-			Value string `json:"value"`
+			Values []struct {
+				Value string `json:"value"`
+			} `json:"arrayValues"`
 		} `json:"parameterValue"`
 	}
 	if json.Unmarshal(params, &list) != nil || len(list) != 1 {
 		return 400, "want one parameter"
 	}
+	ids := map[any]bool{}
+	for _, v := range list[0].Value.Values {
+		ids[v.Value] = true
+	}
 	n := 0
 	for _, r := range t.Rows {
-		if r[m[4]] == list[0].Value.Value {
+		if ids[r[m[4]]] {
 			n++
 		}
 	}

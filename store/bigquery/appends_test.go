@@ -1,0 +1,451 @@
+package bigquery
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/girok/girok"
+	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/record"
+	"github.com/girok/girok/sink"
+	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/store/bigquery/bqfake"
+)
+
+// twos are batches whose appends have two rows each.
+const twos = "batch: {records: 16}\n"
+
+// numbered are the messages from..to-1.
+func numbered(from, to int) (list []string) {
+	for i := from; i < to; i++ {
+		list = append(list, fmt.Sprint("m", i))
+	}
+	return list
+}
+
+// atAppend makes OnAppend say something at the n-th append from now on.
+func atAppend(f *bqfake.Server, n int, say func() error) {
+	var mu sync.Mutex
+	count := 0
+	f.OnAppend = func(string, int64) error {
+		mu.Lock()
+		count++
+		now := count == n+1
+		mu.Unlock()
+		if now {
+			return say()
+		}
+		return nil
+	}
+}
+
+func saying(err error) func() error { return func() error { return err } }
+
+// A batch goes in by several appends, in its order, also if it is more than are under
+// way at a time.
+func TestSeveralAppends(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, twos)
+	at := 0
+	for _, n := range []int{1, 2, 15, 16, 41, 3} {
+		f.Appends = 0
+		c.send(c.batch(numbered(at, at+n)...))
+		if at += n; f.Appends != (n+1)/2 {
+			t.Errorf("%d rows went in by %d appends", n, f.Appends)
+		}
+	}
+	c.want(numbered(0, at)...)
+}
+
+// Whatever becomes of one of several appends that are under way, and by whoever the batch
+// is sent again, each row is in once, in order.
+func TestOneOfSeveralAppendsFails(t *testing.T) {
+	for _, say := range []error{
+		bqfake.ErrLost, bqfake.ErrSilent, bqfake.ErrBroken, status.Error(codes.Unavailable, "goes down"), status.Error(codes.Internal, "internal"),
+		&bqfake.Refusal{Code: codes.Internal, Message: "internal"}, &bqfake.Refusal{Code: codes.ResourceExhausted, Message: "quota"},
+	} {
+		for at := range 8 {
+			for _, killed := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%.20v at %d, killed %v", say, at, killed), func(t *testing.T) {
+					f := fake(t)
+					c := newClient(t, f, twos)
+					c.send(c.batch(numbered(0, 3)...))
+					atAppend(f, at, saying(say))
+					b := c.batch(numbered(3, 18)...)
+					if err := c.try(b); err == nil {
+						t.Fatal("nothing went wrong")
+					}
+					if killed {
+						c.reopen(twos)
+					}
+					c.send(b)
+					c.send(c.batch("end"))
+					c.want(append(numbered(0, 18), "end")...)
+				})
+			}
+		}
+	}
+}
+
+// The server crashes between two appends, and comes back.
+func TestServerCrashesBetweenAppends(t *testing.T) {
+	for at := range 8 {
+		f := fake(t)
+		c := newClient(t, f, twos)
+		atAppend(f, at, func() error {
+			f.Stop()
+			if err := f.Start(); err != nil {
+				t.Error(err)
+			}
+			return bqfake.ErrBroken
+		})
+		c.send(c.batch(numbered(0, 15)...))
+		c.send(c.batch("end"))
+		c.want(append(numbered(0, 15), "end")...)
+	}
+}
+
+// An append is refused for a while, and when it is sent again its answer is lost: its
+// stream is asked, for the refusal was of the time before.
+func TestRefusedAndThenLost(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, twos)
+	b := c.batch(numbered(0, 5)...)
+	atAppend(f, 0, saying(&bqfake.Refusal{Code: codes.Internal, Message: "internal"}))
+	if c.try(b) == nil {
+		t.Fatal("nothing went wrong")
+	}
+	before := streamOf(t, c.mark)
+	atAppend(f, 0, saying(bqfake.ErrLost))
+	if c.try(b) == nil {
+		t.Fatal("the answer was not lost")
+	}
+	if streamOf(t, c.mark) != before {
+		t.Error("a stream of which nothing was in doubt was left")
+	}
+	c.send(b)
+	c.want(numbered(0, 5)...)
+}
+
+// What is behind a refused append is refused, too, and that is not taken for anything
+// else: the stream goes on behind what is in.
+func TestStreamGoesOnBehindARefusal(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, twos)
+	b := c.batch(numbered(0, 15)...)
+	atAppend(f, 3, saying(&bqfake.Refusal{Code: codes.Internal, Message: "internal"}))
+	err := c.try(b)
+	var retry *sink.Retry
+	if !errors.As(err, &retry) || !strings.Contains(err.Error(), "internal") || c.rest.Len() != 9 {
+		t.Fatalf("got %v with %d rows left", err, c.rest.Len())
+	}
+	stream := streamOf(t, c.last)
+	c.send(b)
+	c.want(numbered(0, 15)...)
+	if streamOf(t, c.last) != stream {
+		t.Error("the stream was left")
+	}
+}
+
+// numbers makes a table with a column that refuses what is no number, and opens it.
+func (c *client) numbers(f *bqfake.Server) {
+	c.s.Close()
+	c.p = newPlace(f.REST(), f.GRPC())
+	c.p.make(c, "message STRING, n NUMERIC")
+	c.open(twos + "columns: {message: message, n: {from: attr.n, type: string}}\nrest: drop\n")
+}
+
+// numberedBad are records of which some are bad.
+func numberedBad(n int, bad ...int) (list []sinktest.Record) {
+	for i := range n {
+		number := "1.5"
+		if slices.Contains(bad, i) {
+			number = "none"
+		}
+		list = append(list, sinktest.Log(fmt.Sprint("m", i), slog.String("n", number)))
+	}
+	return list
+}
+
+// Bad rows of some append: those before are in, and the rows that are named are counted
+// from there.
+func TestBadRowsOfOneOfSeveralAppends(t *testing.T) {
+	for _, c := range []struct {
+		bad   []int
+		in    int
+		named []int // nil: none, for nobody knows of the others
+	}{
+		{[]int{0}, 0, []int{0}},
+		{[]int{1, 14}, 0, []int{1}},
+		{[]int{0, 1}, 0, nil},
+		{[]int{7}, 6, []int{1}},
+		{[]int{6, 7, 8, 9}, 6, []int{0, 1}},
+		{[]int{14}, 14, []int{0}},
+	} {
+		f := fake(t)
+		cl := newClient(t, f, twos)
+		cl.numbers(f)
+		b := sinktest.Batch("warehouse", cl.run.Part(numberedBad(15, c.bad...)...))
+		err := cl.try(b)
+		var reject *sink.Reject
+		if !errors.As(err, &reject) {
+			t.Fatalf("%v: got %v", c.bad, err)
+		}
+		var named []int
+		for _, r := range reject.Rows {
+			named = append(named, r.Index)
+		}
+		left := 15
+		if cl.rest != nil {
+			left = cl.rest.Len()
+		}
+		if 15-left != c.in || !slices.Equal(named, c.named) {
+			t.Errorf("%v: %d are in, and %v are named; want %d and %v", c.bad, 15-left, named, c.in, c.named)
+		}
+		cl.want(numbered(0, c.in)...)
+	}
+}
+
+// When BigQuery has forgotten the stream the table says how many appends are in.
+func TestStreamIsForgottenWithAPartIn(t *testing.T) {
+	for at := range 8 {
+		f := fake(t)
+		c := newClient(t, f, twos)
+		c.send(c.batch("a"))
+		atAppend(f, at, saying(bqfake.ErrLost))
+		b := c.batch(numbered(0, 15)...)
+		if c.try(b) == nil {
+			t.Fatal("the answer was not lost")
+		}
+		c.reopen(twos)
+		f.ForgetStreams()
+		c.send(b)
+		c.want(append([]string{"a"}, numbered(0, 15)...)...)
+	}
+}
+
+// A part of a batch is in, and the spool has lost some of its records: the table says
+// which of the others are in.
+func TestPartialBatchWithAPartIn(t *testing.T) {
+	for _, gone := range []int{5, 8, 10, 15} {
+		f := fake(t)
+		c := newClient(t, f, twos)
+		atAppend(f, 3, saying(bqfake.ErrLost)) // 8 are in
+		var records []sinktest.Record
+		for _, m := range numbered(0, 15) {
+			records = append(records, sinktest.Log(m))
+		}
+		part := c.run.Part(records...)
+		whole := sinktest.Batch("warehouse", part)
+		if c.try(whole) == nil {
+			t.Fatal("the answer was not lost")
+		}
+		c.reopen(twos)
+		var without []int
+		for i := range gone {
+			without = append(without, i)
+		}
+		left := sinktest.Batch("warehouse", part.Without(without...))
+		left.Name, left.Partial = whole.Name, true
+		c.send(left)
+		c.want(append(numbered(0, 8), numbered(max(gone, 8), 15)...)...)
+	}
+}
+
+// Rows of somebody else, between the edges of a batch's appends, are not taken for its
+// own.
+func TestTwoCopiesAndSeveralAppends(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, twos)
+	c.send(c.batch("a"))
+	other := *c
+	other.open(twos)
+	b := c.batch(numbered(0, 15)...)
+	once(f, bqfake.ErrBroken)
+	if c.try(b) == nil {
+		t.Fatal("nothing went wrong")
+	}
+	other.send(c.batch("x", "y", "z"))
+	var fenced *sink.Fenced
+	err := c.try(b)
+	for range 3 {
+		if errors.As(err, &fenced) {
+			break
+		}
+		err = c.try(b)
+	}
+	if fenced == nil {
+		t.Errorf("got %v", err)
+	}
+	c.want("a", "x", "y", "z")
+}
+
+// A journal of before a batch had several appends is understood: its batch is in, or not.
+func TestMarkWithoutEdges(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, twos)
+	b := c.batch(numbered(0, 5)...)
+	atAppend(f, 2, saying(bqfake.ErrLost))
+	if c.try(b) == nil {
+		t.Fatal("the answer was not lost")
+	}
+	var m mark
+	if err := json.Unmarshal(c.mark, &m); err != nil || !slices.Equal(m.Edges, []int64{2, 4}) {
+		t.Fatalf("the mark %s, %v", c.mark, err)
+	}
+	m.Edges = nil
+	c.mark, _ = json.Marshal(m)
+	c.reopen(twos)
+	c.send(b)
+	c.want(numbered(0, 5)...)
+}
+
+// An answer that does not come in the middle of a batch is given up; what is in stays,
+// and the next appends have fewer rows, until answers come quickly.
+func TestLateAnswerOfOneOfSeveral(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, twos)
+	st := c.s.(*store)
+	st.pace.first = 50 * time.Millisecond
+	hold := make(chan struct{})
+	atAppend(f, 3, func() error { <-hold; return bqfake.ErrBroken })
+	b := c.batch(numbered(0, 15)...)
+	var late *lateError
+	if err := c.try(b); !errors.As(err, &late) || st.pace.most != 1 || st.pace.late != 1 {
+		t.Fatalf("got %v, %+v", err, st.pace)
+	}
+	close(hold)
+	st.pace.first = time.Minute
+	c.send(b)
+	c.want(numbered(0, 15)...)
+	if f.Appends != 3+9 || st.pace.most == 1 {
+		t.Errorf("%d appends, %+v", f.Appends, st.pace)
+	}
+}
+
+// A batch whose rows are too large for an append goes in by several; one that takes too
+// much memory, or would have too many appends, is split by deliver.
+func TestLargeBatches(t *testing.T) {
+	f := fake(t)
+	c := newClient(t, f, "batch: {bytes: 1MiB}\n") // appends of 256 KiB
+	var messages []string
+	for i := range 700 {
+		messages = append(messages, strings.Repeat("x", 100_000)+fmt.Sprint(i))
+	}
+	c.send(c.batch(messages[:9]...))
+	if got := c.p.messages(t); got != strings.Join(messages[:9], " ") {
+		t.Errorf("the table has %d bytes", len(got))
+	}
+	if f.Appends != 5 {
+		t.Errorf("%d appends", f.Appends)
+	}
+	var reject *sink.Reject
+	if err := c.try(c.batch(messages...)); !errors.As(err, &reject) || reject.Rows != nil {
+		t.Errorf("got %v", err)
+	}
+	c.reopen(twos)
+	reject = nil
+	if err := c.try(c.batch(numbered(0, 2*maxPieces+1)...)); !errors.As(err, &reject) || reject.Rows != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSeveralAppendsDelivered: records, some of them bad, go the whole way while appends
+// fail in every way, and processes end. Good ones are in the table once, in order; bad
+// ones are letters.
+func TestSeveralAppendsDelivered(t *testing.T) {
+	for range 4 {
+		seed := rand.Uint64()
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel() // most of its time it waits before it tries again
+			severalDelivered(t, seed)
+		})
+	}
+}
+
+func severalDelivered(t *testing.T, seed uint64) {
+	f := fake(t)
+	p := newPlace(f.REST(), f.GRPC())
+	p.make(t, "message STRING, n NUMERIC")
+	var mu sync.Mutex
+	rng := rand.New(rand.NewPCG(seed, 0))
+	odds := 40
+	f.OnAppend = func(string, int64) error {
+		mu.Lock()
+		defer mu.Unlock()
+		say := []error{bqfake.ErrLost, bqfake.ErrSilent, bqfake.ErrBroken, &bqfake.Refusal{Code: codes.Internal, Message: "internal"}}
+		if i := rng.IntN(odds); i < len(say) {
+			return say[i]
+		}
+		return nil
+	}
+	dir := t.TempDir()
+	yaml := "version: 1\nservice: several\nspool: {dir: " + dir + "}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    class: bigquery\n" +
+		"    batch: {records: 64, age: 20ms}\n    columns: {message: message, n: {from: attr.n, type: string}}\n    rest: drop\n    " +
+		strings.ReplaceAll(strings.TrimSpace(p.keys()), "\n", "\n    ") + "\n"
+	var good, bad []string
+	n := 0
+	for life := range 4 {
+		logs, err := girok.OpenBytes("several", []byte(yaml), Kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := logs.Logger("several")
+		for range 300 {
+			number := "1.5"
+			message := fmt.Sprintf("%d.%d", life, n)
+			if n++; n%50 > 47 {
+				number = "none"
+				bad = append(bad, message)
+			} else {
+				good = append(good, message)
+			}
+			log.LogAttrs(ctx, slog.LevelInfo, message, slog.String("n", number))
+		}
+		if life == 3 {
+			mu.Lock()
+			odds = 1 << 30
+			mu.Unlock()
+			if err := logs.Flush(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := logs.Close(); err != nil && life == 3 {
+			t.Error(err)
+		}
+	}
+	got := strings.Fields(p.messages(t))
+	slices.SortStableFunc(got, func(a, b string) int { return int(a[0]) - int(b[0]) }) // each life is a run
+	if !slices.Equal(got, good) {
+		t.Errorf("the table has %d rows, want %d: %v", len(got), len(good), got)
+	}
+	letters, err := deliver.Letters(filepath.Join(dir, "several"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	var v record.View
+	for _, l := range letters {
+		if err := v.Parse(l.Frame); err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, string(v.Message))
+	}
+	slices.Sort(told)
+	slices.Sort(bad)
+	if !slices.Equal(told, bad) {
+		t.Errorf("letters %v, want %v", told, bad)
+	}
+}
