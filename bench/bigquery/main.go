@@ -6,6 +6,7 @@
 //
 //	bigquery prepare DIR N   log N records for BigQuery and be killed
 //	bigquery deliver DIR N   deliver them to the table p.ours.logs
+//	bigquery watch DIR N     the same, and look often how far it is: for the clock, not for the CPU
 //	bigquery append DIR N    append the rows of DIR/rows to p.theirs.logs, with managedwriter
 package main
 
@@ -67,7 +68,9 @@ func run(args []string) error {
 	case "prepare":
 		return prepare(args[1], n)
 	case "deliver":
-		return deliver(args[1], n)
+		return deliver(args[1], n, 250*time.Millisecond)
+	case "watch":
+		return deliver(args[1], n, 5*time.Millisecond)
 	case "append":
 		return appendRows(args[1], n)
 	}
@@ -76,7 +79,7 @@ func run(args []string) error {
 
 // shut is BigQuery as a destination that does not answer: records stay in the spool.
 var shut = sink.Define("bigquery", "does not answer", sink.Offset, bigquery.Config{
-	Config: table.DefaultConfig(), Batch: sink.Limits{Records: rowsPerAppend, Bytes: 4 << 20, Age: config.Duration(time.Second)},
+	Config: table.DefaultConfig(), Batch: sink.Limits{Records: underWay * rowsPerAppend, Bytes: 16 << 20, Age: config.Duration(time.Second)},
 	Partition: bigquery.Partition{Every: "day"},
 }, func(ctx context.Context, _ sink.Env, _ bigquery.Config) (sink.Sink, error) {
 	<-ctx.Done()
@@ -106,7 +109,8 @@ func prepare(dir string, n int) error {
 	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }
 
-func deliver(dir string, n int) error {
+// deliver delivers n records, and looks every so often whether all are in.
+func deliver(dir string, n int, every time.Duration) error {
 	cpu, from := processCPU(), time.Now()
 	logs, err := girok.Open(filepath.Join(dir, "config.yaml"), bigquery.Kind)
 	if err != nil {
@@ -116,7 +120,7 @@ func deliver(dir string, n int) error {
 		if time.Since(from) > 5*time.Minute {
 			return fmt.Errorf("%d of %d records after 5 minutes: %+v", delivered(logs), n, logs.Stats())
 		}
-		time.Sleep(250 * time.Millisecond) // each look reads the headers of the segments
+		time.Sleep(every) // each look reads the headers of the segments
 	}
 	t := took{Wall: time.Since(from), CPU: processCPU() - cpu}
 	if err := logs.Close(); err != nil {
@@ -132,8 +136,12 @@ func delivered(logs *girok.Logs) (n int) {
 	return n
 }
 
-// rowsPerAppend is what girok's handler has if nothing is said.
-const rowsPerAppend = 10_000
+// What girok's handler has if nothing is said: so many rows an append, and appends a
+// batch, all under way at once.
+const (
+	rowsPerAppend = 5_000
+	underWay      = 8
+)
 
 // kinds are the columns whose values are no text.
 var kinds = map[string]descriptorpb.FieldDescriptorProto_Type{
@@ -172,8 +180,8 @@ func (r *row) encode() []byte {
 }
 
 // appendRows appends rows to a committed stream with managedwriter, as many an append
-// as girok, each at its offset and answered before the next one. Timed is what makes
-// and sends them: their values are there before.
+// as girok, each at its offset, and as many appends before their answers are waited for.
+// Timed is what makes and sends them: their values are there before.
 func appendRows(dir string, n int) error {
 	ctx := context.Background()
 	client, err := managedwriter.NewClient(ctx, "p", option.WithEndpoint(os.Getenv("GIROK_BENCH_GRPC")), option.WithoutAuthentication(),
@@ -214,27 +222,35 @@ func appendRows(dir string, n int) error {
 		}
 		runtime.GC() // what reading left is not the append's to collect
 		cpu, from := processCPU(), time.Now()
-		data := make([][]byte, len(rows))
-		for i := range rows {
-			data[i] = rows[i].encode()
+		var results []*managedwriter.AppendResult
+		for rest := rows; len(rest) > 0; {
+			some := rest[:min(rowsPerAppend, len(rest))]
+			rest = rest[len(some):]
+			data := make([][]byte, len(some))
+			for i := range some {
+				data[i] = some[i].encode()
+			}
+			result, err := stream.AppendRows(ctx, data, managedwriter.WithOffset(int64(at)))
+			if err != nil {
+				return err
+			}
+			results = append(results, result)
+			at += len(some)
 		}
-		result, err := stream.AppendRows(ctx, data, managedwriter.WithOffset(int64(at)))
-		if err != nil {
-			return err
-		}
-		if _, err := result.GetResult(ctx); err != nil {
-			return err
+		for _, r := range results {
+			if _, err := r.GetResult(ctx); err != nil {
+				return err
+			}
 		}
 		t.CPU += processCPU() - cpu
 		t.Wall += time.Since(from)
-		at += len(rows)
 	}
 	return t.tell()
 }
 
-// read reads the rows of one append, each a JSON object of texts.
+// read reads the rows of one batch, each a JSON object of texts.
 func read(lines *bufio.Scanner) (rows []row, err error) {
-	for len(rows) < rowsPerAppend && lines.Scan() {
+	for len(rows) < underWay*rowsPerAppend && lines.Scan() {
 		var values map[string]string
 		if err := json.Unmarshal(lines.Bytes(), &values); err != nil {
 			return nil, err
