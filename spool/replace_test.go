@@ -115,3 +115,16 @@ func TestFolderRemovedForGood(t *testing.T) {
 		t.Errorf("%d read and %d lost of %d; told of %d", len(got.refs), lost, n, s.losses.Load())
 	}
 }
+
+// A program ends whose run somebody has removed before it was delivered.
+func TestEndWithoutFolder(t *testing.T) {
+	s, _ := openSpool(t, Options{Dir: t.TempDir()})
+	w := s.Writer()
+	mustAppend(t, w, payload(3, 0, 0, 100))
+	must(t, os.RemoveAll(w.Run().Path()))
+	s.Seal()
+	s.Release()
+	if w.Run().Alive() || !w.Run().Released() {
+		t.Error("it is not let go")
+	}
+}
