@@ -18,7 +18,7 @@ func (l *Logs) flushByOthers(ctx context.Context, names []string) error {
 	var known []string
 	for _, r := range l.spool.Load().Own() {
 		ends[r] = r.Tail()
-		r.Counters().WantFlush(ends[r])
+		r.WantFlush(ends[r])
 		for _, h := range r.Config.Handlers {
 			known = append(known, h.Name)
 		}

@@ -154,6 +154,17 @@ func (d *Deliverer) run() {
 			account++
 			d.scan()
 			d.handOverWanted()
+			d.wakeListening()
+		}
+	}
+}
+
+// wakeListening has those look that wait for a bell: the lock of a writer that was
+// killed may go a moment after its bell is heard.
+func (d *Deliverer) wakeListening() {
+	for _, l := range d.lanes() {
+		if l.listens.Load() {
+			l.wakeUp()
 		}
 	}
 }

@@ -81,6 +81,8 @@ func (l *lane) forgetRuns(gone []record.RunID) {
 	for _, c := range l.runs {
 		if !is[c.run.ID] {
 			keep = append(keep, c)
+		} else {
+			c.deafen()
 		}
 	}
 	l.runs = keep

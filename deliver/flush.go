@@ -39,7 +39,7 @@ func (d *Deliverer) Flush(ctx context.Context, names ...string) error {
 	ends := map[*spool.Run]uint64{}
 	for _, r := range d.opts.Spool.Own() {
 		ends[r] = r.Tail()
-		r.Counters().WantFlush(ends[r])
+		r.WantFlush(ends[r])
 	}
 	d.scan()
 	for _, l := range d.lanes() {

@@ -37,7 +37,8 @@ type lane struct {
 	asked   atomic.Int32 // Flushes that name the handler
 	swept   time.Time    // when positions were swept last
 	b       builder
-	ownLost uint64 // what Stats told of the own runs
+	ownLost uint64      // what Stats told of the own runs
+	listens atomic.Bool // it rests until the writer of a run in another process rings
 
 	mu    sync.Mutex
 	runs  []*cursor      // oldest first
@@ -67,6 +68,8 @@ type cursor struct {
 
 	origin    sink.Origin
 	reader    *spool.Reader
+	rings     bool         // its writer, in another process, tells when records come
+	hush      func()       // and is not listened to any more; nil: it never was
 	claimedOn sink.Sink    // the sink that knows this process as the owner
 	stored    record.Place // where the destination stands
 	had       uint64       // where the destination stood before it was put back; 0: it was not
@@ -125,6 +128,11 @@ func (l *lane) take() {
 	l.fresh, l.gone = nil, nil
 	l.runs = append(l.runs, fresh...)
 	l.mu.Unlock()
+	for _, c := range fresh {
+		if !c.run.Own() && c.run.Alive() {
+			c.hush, c.rings = c.run.Listen(l.wakeUp)
+		}
+	}
 	if len(gone) > 0 {
 		l.forgetRuns(gone)
 	}
@@ -188,7 +196,11 @@ func (l *lane) work() {
 			return
 		}
 		idle = len(l.runs) == 0
+		if l.await(groups) {
+			continue
+		}
 		l.rest(ctx, l.pause(groups))
+		l.listens.Store(false)
 	}
 }
 
@@ -228,6 +240,7 @@ func (l *lane) close() {
 		}
 	}
 	for _, c := range l.runs {
+		c.deafen()
 		if c.reader != nil {
 			c.reader.Close()
 		}
@@ -304,17 +317,44 @@ func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 }
 
 // foreignRest is how long a lane sleeps that follows the living run of another
-// process: nothing wakes it for that. For the own run the background of its writer
-// does.
+// process whose writer does not ring: nothing wakes it for that. For the own run the
+// background of its writer does.
 const foreignRest = 100 * time.Millisecond
 
 func (l *lane) pause(groups [][]*cursor) time.Duration {
+	rest, listens := l.dest.d.pace.Idle, false
 	for _, g := range groups {
 		for _, c := range g {
-			if !c.run.Own() && !c.ended {
-				return foreignRest
+			switch {
+			case c.run.Own() || c.ended:
+			case c.rings:
+				listens = true
+			default:
+				rest = foreignRest
 			}
 		}
 	}
-	return l.dest.d.pace.Idle
+	l.listens.Store(listens)
+	return rest
+}
+
+// await asks the writers in other processes to ring for what comes next. It reports
+// whether something may have come unheard. Once a batch is open nobody has to ring.
+func (l *lane) await(groups [][]*cursor) (look bool) {
+	for _, g := range groups {
+		for _, c := range g {
+			if c.rings && !c.ended {
+				look = c.run.Await() || look
+			}
+		}
+	}
+	return look
+}
+
+// deafen ends what Listen began.
+func (c *cursor) deafen() {
+	if c.hush != nil {
+		c.hush()
+		c.hush = nil
+	}
 }

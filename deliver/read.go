@@ -93,6 +93,7 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 			return true
 		case spool.End:
 			c.ended = true
+			c.deafen()
 			c.reader.Close() // of many dead runs not all files stay open
 			l.trim(c)
 			return true

@@ -98,7 +98,8 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	if moved {
 		w.prepare(cur, tail, walk || w.cleaned.Swap(false))
 	}
-	if walk && w.run.count.Committed() < tail {
+	came := walk && w.run.count.Committed() < tail
+	if came {
 		w.run.count.raise(committedOffset, w.walkTo(tail))
 	}
 	w.free(cur)
@@ -108,6 +109,9 @@ func (w *Writer) tick(tail uint64, moved, walk bool) (settled bool) {
 	}
 	settled = len(w.segs) == 1 && len(w.spare) == 0 && w.run.count.Committed() >= tail
 	w.mu.Unlock()
+	if came {
+		w.ring()
+	}
 	w.owed = w.owed || moved
 	if w.owed && time.Since(w.notified) >= notifyEvery {
 		w.owed, w.notified = false, time.Now()

@@ -101,6 +101,9 @@ func (s *Spool) fillRun(w *Writer) error {
 	}
 	w.run.count.onFault(s.pageFault)
 	w.run.count.SetControl(s.opts.Control)
+	if canRing {
+		w.run.count.raise(bellOffset, bellQuiet)
+	}
 	if err := w.first(min(firstSegment, w.size)); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 //	  32  8  flush wanted up to (anybody)
 //	  40  8  freeing: segments that end at or below it are about to go (who frees)
 //	  64 128 path of the writer's control socket, UTF-8, filled with zeros (writer)
+//	 192  8  bell: 1 the writer rings, 2 somebody waits for that, 0 it does not ring (either)
 //	 256     64 numbers, one for each handler: retries so far (deliverer)
 //	1024     64 slots of 112 bytes, one for each handler:
 //	      0  8  delivered: below it nothing waits (deliverer)
@@ -51,6 +52,7 @@ const (
 	freeingOffset   = 40
 	controlOffset   = 64
 	controlSize     = 128
+	bellOffset      = 192
 	retriesOffset   = 256
 	// MaxHandlers is how many spooled handlers a run can have.
 	MaxHandlers = 64

@@ -73,7 +73,11 @@ func appendUntilKilled(dir string) {
 	}
 	w := s.Writer()
 	w.size = minSegment
-	for g := range killWriters {
+	writers := killWriters
+	if os.Getenv(killEnv+"_QUIET") != "" {
+		writers = 0
+	}
+	for g := range writers {
 		go func() {
 			for n := 0; ; n++ {
 				if _, err := w.Append(payload(3, g, n, 24+(n*7+g)%500)); err != nil {

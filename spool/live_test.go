@@ -42,7 +42,9 @@ func livingRun(t *testing.T, files ...*file) (run *Run, poke func(off uint64, b 
 	}
 	return run, poke, func() {
 		lock.Close()
+		run.mu.Lock() // of those that listen
 		run.probed = time.Time{}
+		run.mu.Unlock()
 	}
 }
 

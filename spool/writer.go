@@ -227,6 +227,7 @@ func (w *Writer) seal() {
 		time.Sleep(200 * time.Microsecond)
 	}
 	w.run.count.raise(committedOffset, w.walkTo(end))
+	w.ring()
 	if w.syncer != nil {
 		w.mu.Unlock()
 		w.syncer.end()
