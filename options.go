@@ -11,7 +11,7 @@ import (
 
 // Option is what Open takes beside the path: a sink kind, such as sqlite.Kind, a
 // source kind, such as stdin.Kind, python.Kinds, the handlers of Python's logging that
-// write to a network, or encodings.All, more encodings of files.
+// write to a network, or encodings.All, more encodings of files, and encodings.Names.
 type Option = sink.Option
 
 // kindsOf picks the sink kinds out of options.

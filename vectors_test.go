@@ -362,7 +362,7 @@ func (p *player) run() (*played, error) {
 	if p.k.Config != "" {
 		text = p.text(p.k.Config)
 	}
-	p.logs, got.err = OpenBytes("config.yaml", text, clock(func() time.Time { return p.now }), python.Kinds, encodings.All)
+	p.logs, got.err = OpenBytes("config.yaml", text, clock(func() time.Time { return p.now }), python.Kinds, encodings.All, encodings.Names)
 	if got.err != nil {
 		return got, nil
 	}

@@ -42,5 +42,7 @@ var aliases = map[string]string{
 	"932": "cp932", "ms932": "cp932", "ms_kanji": "cp932", "mskanji": "cp932",
 	"gb18030_2000": "gb18030",
 	"csshiftjis":   "shift_jis", "s_jis": "shift_jis", "shiftjis": "shift_jis", "sjis": "shift_jis", "x_mac_japanese": "shift_jis",
+	"eucjp": "euc_jp", "u_jis": "euc_jp", "ujis": "euc_jp",
+	"big5_tw": "big5", "csbig5": "big5", "x_mac_trad_chinese": "big5",
 	"936": "gbk", "cp936": "gbk", "ms936": "gbk",
 }

@@ -11,6 +11,7 @@ package encodings
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -18,11 +19,12 @@ import (
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
 
 	"github.com/girok/girok/sink/file"
 )
 
-// All is the Option of girok.Open that knows cp949, euc_kr, shift_jis, cp932, gbk, gb18030, and the
+// All is the Option of girok.Open that knows cp949, euc_kr, shift_jis, cp932, euc_jp, gbk, gb18030, big5, and the
 // encodings of one byte: cp437, cp850, cp852, cp855, cp858, cp860, cp862, cp863, cp865,
 // cp866, cp874, cp1250 to cp1258, iso8859_2 to _10 and _13 to _16, koi8_r,
 // mac_roman and mac_cyrillic; all by the names that Python has for them.
@@ -45,6 +47,10 @@ func find(plain string) (file.Encoding, bool) {
 		return multi(plain, japanese.ShiftJIS, windows), true
 	case "shift_jis":
 		return multi(plain, japanese.ShiftJIS, jis), true
+	case "euc_jp":
+		return multi(plain, japanese.EUCJP, ujis), true
+	case "big5":
+		return multi(plain, traditionalchinese.Big5, big5), true
 	case "gbk":
 		return multi(plain, simplifiedchinese.GBK, gbk), true
 	case "gb18030":
@@ -122,6 +128,102 @@ func jis(r rune, b []byte) []byte {
 	}
 	return b
 }
+
+// ujis is euc_jp from what browsers take for it: the characters of JIS X 0208 and 0212,
+// without those that vendors have put into their empty rows.
+func ujis(r rune, b []byte) []byte {
+	switch {
+	case r == 0xa5 || r == 0x203e:
+		return jis(r, b)
+	case b == nil:
+		if c := likeIn932[r]; len(c) == 2 {
+			return fromShifted(c)
+		}
+		return nil
+	case len(b) == 2 && (b[0] == 0xad || b[0] >= 0xf9):
+		return in0212()[r]
+	case r == 0x2225 || r == 0xff0d || r == 0xff5e || r >= 0xffe0 && r <= 0xffe2:
+		return nil
+	}
+	return b
+}
+
+// fromShifted is euc_jp from two bytes of Shift_JIS of the first rows.
+func fromShifted(c string) []byte {
+	hi, lo := 2*(c[0]-0x81)+0xa1, c[1]
+	switch {
+	case lo >= 0x9f:
+		return []byte{hi + 1, lo + 0x02}
+	case lo >= 0x80:
+		return []byte{hi, lo + 0x60}
+	}
+	return []byte{hi, lo + 0x61}
+}
+
+// in0212 are the characters of JIS X 0212 in euc_jp.
+var in0212 = sync.OnceValue(func() map[rune][]byte {
+	m := map[rune][]byte{}
+	decode := japanese.EUCJP.NewDecoder()
+	for hi := byte(0xa1); hi < 0xff; hi++ {
+		for lo := byte(0xa1); lo < 0xff; lo++ {
+			code := []byte{0x8f, hi, lo}
+			if text, err := decode.Bytes(code); err == nil {
+				if r, _ := utf8.DecodeRune(text); r != utf8.RuneError {
+					m[r] = code
+				}
+			}
+		}
+	}
+	return m
+})
+
+// big5 is Big5 from what browsers take for it. Theirs has the characters of Hong Kong,
+// and some in other places than Unicode's old table, which is CPython's.
+func big5(r rune, b []byte) []byte {
+	if c, ok := otherIn5()[r]; ok {
+		return c
+	}
+	if len(b) != 2 {
+		return b
+	}
+	switch hi, lo := b[0], b[1]; {
+	case hi < 0xa1, hi > 0xf9, hi == 0xf9 && lo >= 0xd6, hi == 0xa3 && lo >= 0xc0, hi == 0xc6 && lo >= 0xa1, hi == 0xc7, hi == 0xc8:
+		return nil
+	}
+	return b
+}
+
+// otherIn5 are the characters that CPython's big5 has elsewhere; nil: it lacks it.
+var otherIn5 = sync.OnceValue(func() map[rune][]byte {
+	m := map[rune][]byte{
+		0xa2: []byte("\xa2\x46"), 0xa3: []byte("\xa2\x47"), 0xa5: []byte("\xa2\x44"), 0xaf: nil, 0x2022: []byte("\xa1\x45"), 0x2027: nil, 0x203e: []byte("\xa1\xc2"),
+		0x2215: nil, 0x223c: []byte("\xa1\xe3"), 0x2295: nil, 0x2299: nil, 0x2550: []byte("\xa2\xa4"), 0x255e: []byte("\xa2\xa5"), 0x2561: []byte("\xa2\xa7"),
+		0x256a: []byte("\xa2\xa6"), 0x256d: []byte("\xa2\x7e"), 0x256e: []byte("\xa2\xa1"), 0x256f: []byte("\xa2\xa3"), 0x2570: []byte("\xa2\xa2"), 0x2609: []byte("\xa1\xf3"),
+		0x2641: []byte("\xa1\xf2"), 0x3003: []byte("\xa1\xb2"), 0x5029: []byte("\xad\xc5"), 0x507d: []byte("\xb0\xb0"), 0x5305: []byte("\xa5\x5d"), 0x5344: []byte("\xa2\xcd"),
+		0x537f: []byte("\xad\xeb"), 0x5a77: []byte("\xb4\x40"), 0x5e75: []byte("\xc9\xdb"), 0x5f58: []byte("\xd8\xf4"), 0x6490: []byte("\xbc\xb5"), 0x6674: []byte("\xb4\xb8"),
+		0x675e: []byte("\xa7\xfb"), 0x6c9c: []byte("\xcb\x58"), 0x6e1d: []byte("\xb4\xfc"), 0x6e2f: []byte("\xb4\xe4"), 0x716e: []byte("\xb5\x4e"), 0x745c: []byte("\xb7\xec"),
+		0x74e9: []byte("\xa2\x60"), 0x7809: []byte("\xcf\xf1"), 0xfe51: nil, 0xfe68: nil, 0xff0f: []byte("\xa2\x41"), 0xff3c: []byte("\xa2\x42"), 0xff5e: nil,
+		0xff64: []byte("\xa1\x4e"), 0xffe0: nil, 0xffe1: nil, 0xffe5: nil,
+	}
+	// From 0xc6a1 on, one cell after the other.
+	next := []byte{0xc6, 0xa1}
+	ranges := []struct{ first, last rune }{
+		{'ヾ', 'ヾ'}, {'ゝ', 'ゞ'}, {'々', '々'}, {'ぁ', 'ん'}, {'ァ', 'ヶ'}, {'Д', 'Е'}, {'Ё', 'Ё'}, {'Ж', 'М'}, {'У', 'Я'},
+		{'а', 'е'}, {'ё', 'ё'}, {'ж', 'я'}, {'①', '⑩'}, {'⑴', '⑽'},
+	}
+	for _, part := range ranges {
+		for r := part.first; r <= part.last; r++ {
+			m[r] = slices.Clone(next)
+			switch next[1]++; next[1] {
+			case 0x7f:
+				next[1] = 0xa1
+			case 0xff:
+				next[0], next[1] = next[0]+1, 0x40
+			}
+		}
+	}
+	return m
+})
 
 // gbk is GBK without what GB 18030 has added since.
 func gbk(_ rune, b []byte) []byte {

@@ -19,8 +19,8 @@ import (
 // here.
 var kinds = []girok.Option{
 	stdin.Kind,
-	python.Kinds,  // the handlers of Python's logging that write to a network
-	encodings.All, // cp949 and others for files
+	python.Kinds,                   // the handlers of Python's logging that write to a network
+	encodings.All, encodings.Names, // cp949 and others for files, and errors: namereplace
 	files.Kind,
 	sqlite.Kind,
 	duckdb.Kind, // says what is missing, where it was built without a C++ compiler

@@ -20,10 +20,12 @@ type Encoding struct {
 	Mark   string // what an empty file begins with
 
 	errors string
+	named  func(dst []byte, r rune) ([]byte, bool) // for errors: namereplace
 }
 
 // Encodings is an Option of girok.Open: more encodings than girok has by itself. It
-// finds one by the name that PlainName makes; false: there is none.
+// finds one by the name that PlainName makes; false: there is none. Under NameReplace
+// it finds one without a name, which appends a character as namereplace shows it.
 type Encodings func(plain string) (Encoding, bool)
 
 // GirokOption marks Encodings as an Option.
@@ -32,8 +34,8 @@ func (Encodings) GirokOption() {}
 // Own are the names that Python has for what girok has by itself, in words.
 const Own = "utf-8, utf-8-sig, ascii, latin-1, utf-16 and utf-32"
 
-// ErrorModes are the values of Python's errors that NewEncoding takes.
-var ErrorModes = []string{"strict", "replace", "ignore", "backslashreplace", "xmlcharrefreplace"}
+// NameReplace is the one of Python's errors that needs the names of all characters.
+const NameReplace = "namereplace"
 
 // PlainName is the name of an encoding as it is looked up: as Python, which takes
 // "UTF 8" too.
@@ -51,16 +53,33 @@ func NewEncoding(name, errors string, more ...Encodings) (*Encoding, error) {
 		return nil, nil
 	}
 	e, ok := ownEncoding(plain)
-	for i := 0; !ok && i < len(more); i++ {
-		e, ok = more[i](plain)
+	if !ok && plain != NameReplace {
+		e, ok = among(more, plain)
 	}
 	if !ok && len(more) == 0 {
 		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and others where the program is opened with encodings.All, of github.com/girok/girok/encodings", name, Own)
 	} else if !ok {
-		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and of others cp949, euc_kr, shift_jis, cp932, gbk, gb18030 and those of one byte", name, Own)
+		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and of others cp949, euc_kr, shift_jis, cp932, euc_jp, gbk, gb18030, big5 and those of one byte", name, Own)
 	}
 	e.errors = errors
+	if errors == NameReplace {
+		if names, ok := among(more, NameReplace); ok {
+			e.named = names.Append
+		} else {
+			return nil, fmt.Errorf("errors: %s needs the names of characters: open the program with encodings.Names, of github.com/girok/girok/encodings, or take backslashreplace", errors)
+		}
+	}
 	return &e, nil
+}
+
+// among finds an encoding among more.
+func among(more []Encodings, plain string) (Encoding, bool) {
+	for _, find := range more {
+		if e, ok := find(plain); ok {
+			return e, true
+		}
+	}
+	return Encoding{}, false
 }
 
 // ownEncoding is one of those that need no tables.
@@ -153,6 +172,11 @@ func (e *Encoding) substitute(dst []byte, r rune) (_ []byte, ok bool) {
 		return fmt.Appendf(dst, "&#%d;", r), true
 	case "backslashreplace":
 		return append(dst, escape(r)...), true
+	case NameReplace:
+		if dst, ok = e.named(dst, r); !ok { // it has no name
+			dst = append(dst, escape(r)...)
+		}
+		return dst, true
 	}
 	return dst, false
 }
