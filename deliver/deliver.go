@@ -88,6 +88,7 @@ type Deliverer struct {
 	ownGone chan struct{}  // closed when the own runs are delivered and removed
 	ownIDs  []record.RunID // theirs; set before ownGone is closed
 	scanMu  sync.Mutex
+	gaps    sync.Mutex // one lane at a time makes a run that tells of a gap
 	statsMu sync.Mutex
 	past    []Stat // counts of lanes that have ended; guarded by statsMu
 

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"slices"
+	"time"
 
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
@@ -30,27 +31,55 @@ func (l *lane) passIdle(g []*cursor) {
 
 // finish lets a drained run go.
 func (l *lane) finish(c *cursor) {
-	end, damaged := max(c.reader.FramesEnd(), c.run.Counters().Committed()), c.reader.Damaged
+	c.drained = drained{end: max(c.reader.FramesEnd(), c.run.Counters().Committed()), damaged: c.reader.Damaged}
 	c.reader.Close()
 	c.reader = nil
-	if damaged > 0 {
+	if c.drained.damaged > 0 {
 		c.run.MarkDamaged()
 	}
 	if c.run == l.dest.d.opts.Spool.Writer().Run() && c.run.Path() != "" {
 		return // it is removed, or set aside, when the program ends
 	}
-	if !c.run.Own() && !l.tellGaps(c.run, end) {
-		if err := c.run.FreeSegments(end); err != nil {
-			l.dest.d.opts.Log.Warn("delivered segments can't be removed", "run", c.run.Path(), "error", err)
+	l.letGo(c)
+}
+
+// drained is what is known of a run that was read to its end.
+type drained struct {
+	end, damaged uint64 // where that is; bytes that did not check
+	untold       bool   // not all that it has lost is told yet
+}
+
+// letGoLate lets the runs go that could not go because of losses that were not told.
+func (l *lane) letGoLate() {
+	for _, c := range l.runs {
+		if c.drained.untold {
+			l.letGo(c)
 		}
-		return // the last handler that comes to the end lets the run go
 	}
-	if damaged > 0 {
-		l.setAside(c, end, damaged)
+}
+
+// letGo removes a drained run, or sets it aside, unless another handler needs it.
+func (l *lane) letGo(c *cursor) {
+	end, log := c.drained.end, l.dest.d.opts.Log
+	if !c.run.Own() {
+		all, told := l.tellGaps(c.run, end)
+		if c.drained.untold = !told; !told {
+			time.AfterFunc(l.dest.d.pace.Lock, l.wakeUp)
+			return
+		}
+		if !all {
+			if err := c.run.FreeSegments(end); err != nil {
+				log.Warn("delivered segments can't be removed", "run", c.run.Path(), "error", err)
+			}
+			return // the last handler that comes to the end lets the run go
+		}
+	}
+	if c.drained.damaged > 0 {
+		l.setAside(c, end, c.drained.damaged)
 		return
 	}
 	if _, err := c.run.FreeDelivered(end); err != nil {
-		l.dest.d.opts.Log.Warn("a drained run can't be removed; trying again at the next start", "run", c.run.Path(), "error", err)
+		log.Warn("a drained run can't be removed; trying again at the next start", "run", c.run.Path(), "error", err)
 	}
 }
 

@@ -20,25 +20,32 @@ const GapLogger = "girok.gap"
 // records of girok.gap, which go where the run's configuration sends those of that
 // logger. Handlers that have come to the run's end lose no more.
 //
-// It reports whether all of them had come there before it looked what is told: then
-// the run may go. Without a run nobody could tell what is not told yet, if who
-// delivers for another handler dies before it does.
-func (l *lane) tellGaps(r *spool.Run, end uint64) (all bool) {
-	all = true
+// all: every handler had come there before it looked what is told. told: nothing is
+// left to tell, so that with all the run may go. Without a run nobody could tell what
+// is not told yet, if who delivers for another handler dies before it does.
+func (l *lane) tellGaps(r *spool.Run, end uint64) (all, told bool) {
+	all, told = true, true
 	for _, h := range r.Config.Handlers {
 		all = all && r.Counters().Slot(h.Bit).FreeBelow() >= end
 	}
+	d := l.dest.d
 	for _, h := range r.Config.Handlers {
 		slot := r.Counters().Slot(h.Bit)
 		n, _, _ := slot.Lost()
 		if r.Config.GapMask == 0 || slot.FreeBelow() < end || n <= slot.Told() {
 			continue
 		}
-		if err := makeGap(l.dest.d.opts.Spool.Dir(), r, h.Bit); err != nil {
-			l.dest.d.opts.Log.Warn("no record of "+GapLogger+" tells what a run has lost", "handler", h.Name, "run", r.ID.String(), "records", n, "error", err)
+		d.gaps.Lock()
+		err := makeGap(d.opts.Spool.Dir(), r, h.Bit)
+		d.gaps.Unlock()
+		if err != nil {
+			told = false
+		}
+		if err != nil && err != errReplaying { // else it takes a moment
+			d.once("gap "+r.ID.String()+h.Name+err.Error(), "no record of "+GapLogger+" tells yet what a run has lost; trying again", "handler", h.Name, "run", r.ID.String(), "records", n, "error", err)
 		}
 	}
-	return all
+	return all, told
 }
 
 // gapNote is the part of a note that says what its run tells: with the note, it is
@@ -50,12 +57,10 @@ type gapNote struct {
 }
 
 // makeGap publishes a run of one record. It is made like that of dead letters that
-// are given back: wherever the process dies, it is told once.
+// are given back: wherever the process dies, it is told once. errReplaying: somebody
+// else makes runs just now.
 func makeGap(service string, of *spool.Run, bit int) error {
 	lock, err := replayLock(service)
-	for end := time.Now().Add(gapPatience); err == errReplaying && time.Now().Before(end); lock, err = replayLock(service) {
-		time.Sleep(5 * time.Millisecond)
-	}
 	if err != nil {
 		return err
 	}
@@ -92,9 +97,6 @@ func makeGap(service string, of *spool.Run, bit int) error {
 	of.Counters().Slot(bit).SetTold(n) // also of a run whose folder is gone
 	return nil
 }
-
-// gapPatience is how long one waits for others that make runs.
-const gapPatience = time.Second
 
 // gapRecord says what a handler has lost of a run. Its id follows from that alone.
 func gapRecord(of *spool.Run, bit int, mask uint64) []byte {

@@ -56,7 +56,53 @@ func TestDeadRunsGapsAreTold(t *testing.T) {
 	}
 }
 
+// While somebody else makes runs, which takes long, the gap is not told, and its lane
+// goes on with other runs; the run that has lost stays until it is told.
+func TestGapIsToldLater(t *testing.T) {
+	dir := t.TempDir()
+	stores := map[string]*store{"a": newStore(), "b": newStore()}
+	dead := startTelling(t, dir, 1<<30, 1, stores, "a", "b")
+	for range 40 {
+		dead.append(2, strings.Repeat("x", 60_000))
+	}
+	leave(dead)
+	p := startTelling(t, dir, 4<<20, 1, stores, "a", "b")
+	for range 80 {
+		p.append(1, strings.Repeat("y", 60_000)) // for a, and the dead run has to make room
+	}
+	old := dead.spool.Writer().Run()
+	if n, _, _ := old.Counters().Slot(1).Lost(); n == 0 {
+		t.Fatal("nothing was lost")
+	}
+	told := p.spool.Telling()
+	busy, err := replayLock(p.spool.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.d.Start()
+	eventually(t, "the old run is drained", func() bool {
+		return old.Counters().Slot(1).FreeBelow() >= old.End() && old.Counters().Slot(0).FreeBelow() >= old.End()
+	})
+	for range 3 {
+		p.append(2, "other")
+		p.flush() // the lane is not held up
+	}
+	if _, err := os.Stat(old.Path()); err != nil || countOf(stores["a"], "records were lost") > 0 {
+		t.Errorf("the run has gone, or told of its losses: %v", err)
+	}
+	busy.Close()
+	eventually(t, "the gap is told", func() bool { return countOf(stores["a"], "records were lost") == 1 })
+	eventually(t, "the old run is gone", func() bool { return len(runFolders(t, dir)) == 1 })
+	told()
+	p.stop()
+	if n := countOf(stores["a"], "records were lost"); n != 1 {
+		t.Errorf("%d records tell of one gap", n)
+	}
+}
+
 func countOf(s *store, begin string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, row := range s.rows {
 		if strings.HasPrefix(row, begin) {
 			n++

@@ -78,6 +78,7 @@ type cursor struct {
 	ended     bool         // the reader has come to the end of a dead run
 	newer     atomic.Bool  // a newer girok must go on
 
+	drained    drained
 	redirected bool   // what waited was given elsewhere
 	damaged    uint64 // what the reader had skipped when it was looked at last
 	damagedTo  uint64 // up to where that was counted
@@ -166,6 +167,7 @@ func (l *lane) work() {
 		}
 		closing := l.dest.d.isClosing() // asked before take: Close gives what there is first
 		l.take()
+		l.letGoLate()
 		l.sweepOld()
 		if !l.replay(ctx) {
 			l.awaitRuns(ctx)
