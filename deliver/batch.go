@@ -34,11 +34,16 @@ type move struct {
 	lo       uint64 // where its first record lies: what is needed of the spool begins here
 }
 
+// burst is how much memory is kept in any case, in bytes: more is let go when a batch
+// needs only a small part of it.
+const burst = 1 << 20
+
 func (b *builder) reset(handler string, limits sink.Limits) {
+	used := len(b.data)
 	b.handler, b.limits = handler, limits
 	b.data, b.items, b.offsets, b.moves, b.cut = b.data[:0], b.items[:0], b.offsets[:0], b.moves[:0], false
 	b.sum, b.resum = 0, false
-	if cap(b.data) > 2*int(limits.Bytes)+record.MaxPayload {
+	if cap(b.data) > 2*int(limits.Bytes)+record.MaxPayload || cap(b.data) > burst && used > 0 && used < cap(b.data)/8 {
 		b.data = nil
 	}
 }
