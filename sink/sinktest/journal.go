@@ -16,6 +16,9 @@ type journal struct {
 	mark sink.Mark // its mark
 	in   bool      // Write has returned nil for it
 	last sink.Mark // of the batch before it
+
+	taken string      // a batch of which a part is in
+	rest  *sink.Batch // what of it is not
 }
 
 // send does what deliver does with a batch.
@@ -24,19 +27,42 @@ func (f *fixture) send(ctx context.Context, s sink.Sink, b *sink.Batch) error {
 	if !ok {
 		return s.Write(ctx, b)
 	}
-	b, err := f.prepare(ctx, j, b)
+	part, err := f.prepare(ctx, j, b)
 	if err != nil {
 		return err
 	}
-	err = j.Write(ctx, b)
+	err = j.Write(ctx, part)
+	var taken *sink.Taken
+	if errors.As(err, &taken) {
+		if f.take(b.Name, part, taken); taken.Err == nil {
+			return f.send(ctx, s, b)
+		}
+		return taken.Err
+	}
 	f.journal.in = f.journal.in || err == nil
 	return err
 }
 
+// take notes that the first records of a batch, or of what is left of it, are in.
+func (f *fixture) take(name string, b *sink.Batch, taken *sink.Taken) {
+	f.Helper()
+	if taken.Items <= 0 || taken.Items >= b.Len() {
+		f.Fatalf("%d of %d records are said to be in", taken.Items, b.Len())
+	}
+	var items []sink.Item
+	for i := taken.Items; i < b.Len(); i++ {
+		items = append(items, b.Item(i))
+	}
+	f.journal = journal{last: taken.Mark, taken: name, rest: sink.NewBatch(b.Handler, fmt.Sprint(b.Name, "+", taken.Items), b.Moves, items)}
+}
+
 // prepare is send up to the journal.
 func (f *fixture) prepare(ctx context.Context, j sink.Journaled, batch *sink.Batch) (*sink.Batch, error) {
-	b := *batch
 	next := f.journal
+	b := *batch
+	if next.taken == batch.Name {
+		b = *next.rest
+	}
 	if next.name == b.Name {
 		b.Mark = next.mark
 	} else {
@@ -46,6 +72,11 @@ func (f *fixture) prepare(ctx context.Context, j sink.Journaled, batch *sink.Bat
 		next.name, next.in = b.Name, false
 	}
 	mark, err := j.Prepare(ctx, &b, next.last)
+	var taken *sink.Taken
+	if errors.As(err, &taken) && taken.Err == nil {
+		f.take(batch.Name, &b, taken)
+		return f.prepare(ctx, j, batch)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,16 @@ func TestConformanceOfTheFake(t *testing.T) {
 	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: conformance(s.REST(), s.GRPC())})
 }
 
+// The same with batches that go in by many appends.
+func TestConformanceOfSeveralAppends(t *testing.T) {
+	s := fake(t)
+	sinktest.Run(t, sinktest.Subject{Kind: Kind, Columns: true, New: func(t *testing.T) sinktest.Place {
+		p := conformance(s.REST(), s.GRPC())(t)
+		p.Config += "batch: {records: 128}\n"
+		return p
+	}})
+}
+
 // client does what deliver does with a sink: Prepare, journal, Write, again until it
 // is in.
 type client struct {
