@@ -218,6 +218,31 @@ func TestBadRowsOfOneOfSeveralAppends(t *testing.T) {
 	}
 }
 
+// A server that ends the connection when it refuses an append, so that those behind it
+// have no answer, is asked once more, with one append at a time.
+func TestServerHangsUpAfterARefusal(t *testing.T) {
+	for _, bad := range []int{0, 1, 7, 14} {
+		f := fake(t)
+		c := newClient(t, f, twos)
+		c.numbers(f)
+		f.HangsUp = true
+		b := sinktest.Batch("warehouse", c.run.Part(numberedBad(15, bad)...))
+		var reject *sink.Reject
+		err := c.try(b)
+		for range 3 {
+			if errors.As(err, &reject) {
+				break
+			}
+			err = c.try(b)
+		}
+		in := bad - bad%2
+		if reject == nil || len(reject.Rows) != 1 || reject.Rows[0].Index != bad-in {
+			t.Errorf("%d: got %v", bad, err)
+		}
+		c.want(numbered(0, in)...)
+	}
+}
+
 // When BigQuery has forgotten the stream the table says how many appends are in.
 func TestStreamIsForgottenWithAPartIn(t *testing.T) {
 	for at := range 8 {
@@ -366,17 +391,18 @@ func TestLargeBatches(t *testing.T) {
 // fail in every way, and processes end. Good ones are in the table once, in order; bad
 // ones are letters.
 func TestSeveralAppendsDelivered(t *testing.T) {
-	for range 4 {
+	for i := range 4 {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel() // most of its time it waits before it tries again
-			severalDelivered(t, seed)
+			severalDelivered(t, seed, i%2 == 1)
 		})
 	}
 }
 
-func severalDelivered(t *testing.T, seed uint64) {
+func severalDelivered(t *testing.T, seed uint64, hangsUp bool) {
 	f := fake(t)
+	f.HangsUp = hangsUp
 	p := newPlace(f.REST(), f.GRPC())
 	p.make(t, "message STRING, n NUMERIC")
 	var mu sync.Mutex

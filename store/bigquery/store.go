@@ -35,6 +35,7 @@ type store struct {
 	conn    *connection // nil: none is open
 	pace    pace
 	refused string          // the mark of the batch that was sent last, if the answers say that nothing of it is in
+	cutOff  bool            // a refusal came, and not the answers behind it: one append is under way at a time
 	ended   map[string]bool // streams that were finalized here
 
 	// The batch that is prepared:
@@ -342,7 +343,7 @@ func (s *store) append(ctx context.Context, b *sink.Batch) error {
 	message := func(i int) [][]byte {
 		p := s.pieces[i]
 		rows := s.payload[from:p.end]
-		m := [][]byte{c.head(at, s.wire.descriptor, len(rows)), rows}
+		m := [][]byte{c.head(at, len(rows)), rows}
 		at, from = at+int64(p.rows), p.end
 		return m
 	}
@@ -366,8 +367,14 @@ func (s *store) append(ctx context.Context, b *sink.Batch) error {
 		}
 		return refused == nil
 	}
+	atATime := underWay
+	if s.cutOff {
+		atATime = 1
+	}
 	s.pace.begin()
-	if err := c.send(ctx, s.pace.limit(), len(s.pieces), message, answered); err != nil {
+	err = c.send(ctx, s.pace.limit(), len(s.pieces), atATime, message, answered)
+	s.cutOff = err != nil && refused != nil
+	if err != nil {
 		var late *lateError
 		if errors.As(err, &late) {
 			s.pace.missed(s.pieces[next].rows)

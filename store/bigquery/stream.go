@@ -1,6 +1,7 @@
 package bigquery
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,9 +79,10 @@ func (s *store) finalize(ctx context.Context, name string) (rows int64, err erro
 	return number(out, 1)
 }
 
-// connection is an AppendRows call under way, for one stream.
+// connection is an AppendRows call under way, for one stream and rows of one kind.
 type connection struct {
 	stream string
+	rows   []byte // their descriptor
 	call   grpc.ClientStream
 	cancel context.CancelCauseFunc
 	opened bool // the first request was sent
@@ -88,7 +90,7 @@ type connection struct {
 
 // connection opens the call for a stream, unless it is.
 func (s *store) connection(stream string) (*connection, error) {
-	if s.conn != nil && s.conn.stream == stream {
+	if s.conn != nil && s.conn.stream == stream && bytes.Equal(s.conn.rows, s.wire.descriptor) {
 		return s.conn, nil
 	}
 	s.leave()
@@ -99,7 +101,7 @@ func (s *store) connection(stream string) (*connection, error) {
 		cancel(nil)
 		return nil, err
 	}
-	s.conn = &connection{stream: stream, call: call, cancel: cancel}
+	s.conn = &connection{stream: stream, rows: s.wire.descriptor, call: call, cancel: cancel}
 	return s.conn, nil
 }
 
@@ -114,16 +116,16 @@ func (s *store) leave() {
 // underWay is how many appends wait for their answers at a time at most.
 const underWay = 8
 
-// send sends n appends in their order, underWay at a time, and reads their answers
+// send sends n appends in their order, so many at a time, and reads their answers
 // meanwhile: answered gets each, in the order too, and says whether to send more; those
 // under way are answered all the same. message is the i-th append; it is called on another
 // goroutine, which has ended when send returns. No answer may take longer than limit
 // behind the one before. err is of the connection, which is of no use any more then.
-func (c *connection) send(ctx context.Context, limit time.Duration, n int, message func(i int) [][]byte, answered func(i int, a answer) (more bool)) error {
+func (c *connection) send(ctx context.Context, limit time.Duration, n, atATime int, message func(i int) [][]byte, answered func(i int, a answer) (more bool)) error {
 	late := time.AfterFunc(limit, func() { c.cancel(&lateError{limit}) })
 	defer late.Stop()
 	defer context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })()
-	sent, room, enough := make(chan struct{}, n), make(chan struct{}, underWay), make(chan struct{})
+	sent, room, enough := make(chan struct{}, n), make(chan struct{}, atATime), make(chan struct{})
 	var broken error
 	go func() {
 		defer close(sent)
@@ -134,6 +136,11 @@ func (c *connection) send(ctx context.Context, limit time.Duration, n int, messa
 				return
 			case <-c.call.Context().Done():
 				return
+			}
+			select {
+			case <-enough: // before there was room
+				return
+			default:
 			}
 			if broken = c.call.SendMsg(message(i)); broken != nil {
 				return
@@ -187,7 +194,8 @@ func (c *connection) receive() (a answer, err error) {
 
 // head is what stands before the rows of an append. The first one on the connection says
 // what they are.
-func (c *connection) head(offset int64, descriptor []byte, size int) []byte {
+func (c *connection) head(offset int64, size int) []byte {
+	descriptor := c.rows
 	if c.opened {
 		descriptor = nil
 	}

@@ -57,7 +57,11 @@ type Server struct {
 	// answered: a larger one waits until its connection is gone, and is not applied.
 	MostRows int
 
-	answer       time.Duration
+	answer time.Duration
+	// HangsUp has the connection end behind the answer to an append that was refused,
+	// whatever else was sent on it.
+	HangsUp bool
+
 	rest, grpc   string // addresses
 	http         *http.Server
 	rpc          *grpc.Server
@@ -351,6 +355,9 @@ func (s *Server) appendRows(call grpc.ServerStream) error {
 		time.Sleep(time.Until(g.due))
 		if err := call.SendMsg(&g.out); err != nil {
 			return err
+		}
+		if m, err := parse(g.out); err == nil && s.HangsUp && len(m.bytes[2]) > 0 {
+			return status.Error(codes.Aborted, "the connection ends after an error")
 		}
 	}
 	return nil
