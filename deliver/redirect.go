@@ -515,7 +515,7 @@ func (s *state) redirect(id record.RunID, end uint64, made record.RunID) error {
 	r.Next, r.Index, r.Redirected = end, 0, made.String()
 	if e := s.body.Journal; e != nil {
 		if e.forget(id); len(e.Moves) == 0 {
-			s.body.Mark, s.body.Journal = e.Mark, nil
+			s.body.Mark, s.body.Journal = nil, nil // what came in last is not known any more
 		}
 	}
 	s.mu.Unlock()

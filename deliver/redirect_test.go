@@ -190,6 +190,11 @@ func TestRedirectWhatWasSent(t *testing.T) {
 			if errors.As(err, &perhaps) != c.refused || !c.refused && err != nil || c.refused && perhaps.Records != in {
 				t.Fatalf("%v, of %d that are in", err, in)
 			}
+			if c.class == "a#" && c.twice {
+				if st := stateOf(t, dir); st.Journal != nil || st.Mark != nil {
+					t.Errorf("the state has the journal %+v and the mark %s", st.Journal, st.Mark)
+				}
+			}
 			if err := r.Move(context.Background(), list[1]); err != nil || list[1].Records != more {
 				t.Fatalf("%d of %d, which were never sent: %v", list[1].Records, more, err)
 			}
