@@ -11,13 +11,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/girok/girok"
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/internal/crash"
+	"github.com/girok/girok/internal/pgtest"
+	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/spool"
+	"github.com/girok/girok/store/duckdb"
+	"github.com/girok/girok/store/postgres"
+	"github.com/girok/girok/store/sqlite"
 )
 
 // elsewhere is a folder with databases for rows, some of which are not there.
@@ -187,11 +195,16 @@ func redirects(text string) error {
 	if err := json.Unmarshal([]byte(text), &spec); err != nil {
 		return err
 	}
-	runs, err := spool.List(spec.Service)
+	return redirectAll(spec.Service, spec.Config)
+}
+
+// redirectAll gives what waits elsewhere to the handlers of cfg.
+func redirectAll(service string, cfg spool.RunConfig) error {
+	runs, err := spool.List(service)
 	if err != nil {
 		return err
 	}
-	r := &deliver.Redirection{Service: spec.Service, Config: spec.Config, Kinds: kinds, Log: slog.New(slog.DiscardHandler)}
+	r := &deliver.Redirection{Service: service, Config: cfg, Kinds: kinds, Log: slog.New(slog.DiscardHandler)}
 	for _, run := range runs {
 		for i := range run.Config.Handlers {
 			h := &run.Config.Handlers[i]
@@ -205,4 +218,63 @@ func redirects(text string) error {
 		}
 	}
 	return nil
+}
+
+// TestRedirectAfterALostAnswer: a process dies with a batch of which it has no answer,
+// and what it left is given to another table. The database is asked what it has, so
+// each row is in one of the two tables, once.
+func TestRedirectAfterALostAnswer(t *testing.T) {
+	places := map[string]string{"sqlite": "path: kill.db"}
+	if duckdb.Built {
+		places["duckdb"] = "path: kill.db"
+	}
+	if _, err := pgtest.Find(); err == nil {
+		places["postgres"] = ""
+	} else {
+		t.Log("without PostgreSQL: ", err)
+	}
+	for class, place := range places {
+		for answer := 1; answer <= 3; answer++ {
+			t.Run(fmt.Sprint(class, "/", answer), func(t *testing.T) {
+				r := &restart{T: t, dir: t.TempDir(), class: class}
+				if class == "postgres" {
+					r.server = pgtest.Shared(t)
+					r.database = fmt.Sprint("redirect_", answer)
+					r.server.Run(t, "postgres", "create database "+r.database)
+					place = fmt.Sprintf("host: 127.0.0.1, port: %d, user: %s, password: %s, database: %s, sslmode: disable", r.server.Port, pgtest.User, pgtest.Password, r.database)
+				}
+				lines := strings.SplitAfter(before, "\n")
+				alone := strings.Replace(strings.Join(slices.Delete(lines, 4, 5), ""), "first, second", "first", 1)
+				config := strings.NewReplacer("CLASS", class, "PLACE", place).Replace(alone)
+				r.dies(config, answer)
+				config = changes["table"].change(config)
+				c, err := girok.Check(r.write(config), files.Kind, sqlite.Kind, duckdb.Kind, postgres.Kind)
+				if err == nil {
+					err = redirectAll(c.SpoolDir, c.Run)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.follows(config)
+				want := map[string]int{}
+				for n := range 2 * logged {
+					want[fmt.Sprint("a or c", n)]++
+				}
+				r.countOf("a or c", append(r.rows("a"), r.rows("c")...), want)
+				for what, n := range want {
+					if n != 0 {
+						t.Errorf("%s is missing", what)
+					}
+				}
+				for _, row := range r.rows("a") {
+					if n, err := strconv.Atoi(row[0]); err != nil || n >= logged {
+						t.Errorf("row %v is in the old table", row)
+					}
+				}
+				if n := len(r.rows("a")); n < min(40*answer, logged) {
+					t.Errorf("%d rows are in the old table after %d batches", n, answer)
+				}
+			})
+		}
+	}
 }

@@ -229,8 +229,14 @@ func (r *restart) check(moved string) {
 // count takes what is in a table off what is wanted.
 func (r *restart) count(table string, want map[string]int) {
 	r.Helper()
+	r.countOf(table, r.rows(table), want)
+}
+
+// countOf is count for rows of some tables.
+func (r *restart) countOf(table string, rows [][]string, want map[string]int) {
+	r.Helper()
 	ids := map[string]bool{}
-	for _, row := range r.rows(table) {
+	for _, row := range rows {
 		what := table + row[0]
 		if want[what]--; want[what] < 0 {
 			r.Errorf("%s is there twice, or was not meant to go there", what)
