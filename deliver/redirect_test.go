@@ -146,15 +146,17 @@ func TestRedirectWhatWasSent(t *testing.T) {
 		p.d.Start()
 		lost := make(chan struct{})
 		stores["a"].set(func() {
+			down := errors.New("the answer never came")
 			stores["a"].after = func(*sink.Batch) error {
-				stores["a"].after = nil
+				stores["a"].before = func(*sink.Batch) error { return down } // it does not learn it by trying again
 				close(lost)
-				return errors.New("the answer never came")
+				return down
 			}
 		})
 		p.appendN(1, sent)
 		<-lost
 		p.die()
+		stores["a"].set(func() { stores["a"].before, stores["a"].after = nil, nil })
 		p = start(t, dir, 0, stores, class)
 		p.n = 500
 		p.appendN(1, more) // behind it, in a run that was never sent
@@ -221,10 +223,11 @@ func TestRedirectPartOfABatch(t *testing.T) {
 		leave(p)
 	}
 	began := make(chan struct{})
+	down := errors.New("down")
 	stores["a"].before = func(*sink.Batch) error {
-		stores["a"].before = nil
+		stores["a"].before = func(*sink.Batch) error { return down }
 		close(began)
-		return errors.New("down")
+		return down
 	}
 	busy := holdPlace(t, dir, "named", "a")
 	p := start(t, dir, 0, stores, "a#")
