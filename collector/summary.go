@@ -93,7 +93,10 @@ func Left(l girok.Backlog) string {
 		return text + "; they were in memory only and are gone"
 	}
 	text += "; they are safe in the spool, and "
-	if l.State == spool.Refused || l.State == spool.Fenced {
+	switch l.State {
+	case spool.Refused:
+		return text + "a `girok run` delivers them once that is mended, or `girok spool redirect` gives them to another place"
+	case spool.Fenced:
 		return text + "a `girok run` delivers them once that is mended"
 	}
 	return text + "the next `girok run` delivers them"
