@@ -1,6 +1,7 @@
 package bigquery
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/sinktest"
+	"github.com/girok/girok/spool"
 	"github.com/girok/girok/store/bigquery/bqfake"
 )
 
@@ -229,11 +231,9 @@ func TestServerHangsUpAfterARefusal(t *testing.T) {
 		b := sinktest.Batch("warehouse", c.run.Part(numberedBad(15, bad)...))
 		var reject *sink.Reject
 		err := c.try(b)
-		for range 3 {
-			if errors.As(err, &reject) {
-				break
-			}
+		if !errors.As(err, &reject) {
 			err = c.try(b)
+			errors.As(err, &reject)
 		}
 		in := bad - bad%2
 		if reject == nil || len(reject.Rows) != 1 || reject.Rows[0].Index != bad-in {
@@ -473,5 +473,63 @@ func severalDelivered(t *testing.T, seed uint64, hangsUp bool) {
 	slices.Sort(bad)
 	if !slices.Equal(told, bad) {
 		t.Errorf("letters %v, want %v", told, bad)
+	}
+}
+
+// When BigQuery refuses every row alike it is the table, also where it was asked about the
+// rows of one append only: nothing is set aside, and all of it goes in once that is mended.
+func TestEveryRowIsRefused(t *testing.T) {
+	f := fake(t)
+	p := newPlace(f.REST(), f.GRPC())
+	p.make(t, "message STRING, n NUMERIC")
+	dir := t.TempDir()
+	yaml := "version: 1\nservice: table\nspool: {dir: " + dir + "}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    class: bigquery\n" +
+		"    batch: {records: 256, age: 50ms}\n    columns: {message: message, n: {from: attr.n, type: string}}\n    rest: drop\n    " +
+		strings.ReplaceAll(strings.TrimSpace(p.keys()), "\n", "\n    ") + "\n"
+	log := func(lives bool) (state spool.State) {
+		logs, err := girok.OpenBytes("table", []byte(yaml), Kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer logs.Close()
+		if lives {
+			for i := range 200 {
+				logs.Logger("table").LogAttrs(ctx, slog.LevelInfo, fmt.Sprint("m", i), slog.String("n", "none"))
+			}
+		}
+		patient, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		for patient.Err() == nil {
+			for _, h := range logs.Stats().Handlers {
+				state = h.State
+			}
+			if lives && state == spool.Refused || !lives && len(strings.Fields(p.messages(t))) == 200 {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		return state
+	}
+	if state := log(true); state != spool.Refused {
+		t.Errorf("the handler is %v", state)
+	}
+	letters, err := deliver.Letters(filepath.Join(dir, "table"))
+	if err != nil || len(letters) > 0 {
+		t.Errorf("%d letters, %v", len(letters), err)
+	}
+	p.retype(f, "n", "STRING")
+	log(false)
+	if got := p.messages(t); got != strings.Join(numbered(0, 200), " ") {
+		t.Errorf("the table has %s", got)
+	}
+}
+
+// retype gives a column of the table another type.
+func (p *place) retype(f *bqfake.Server, column, typ string) {
+	fields := f.Table(project, p.dataset, "logs").Resource["schema"].(map[string]any)["fields"].([]any)
+	for _, fd := range fields {
+		if m := fd.(map[string]any); m["name"] == column {
+			m["type"] = typ
+		}
 	}
 }

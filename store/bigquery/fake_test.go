@@ -336,13 +336,7 @@ func TestBadRows(t *testing.T) {
 	f := fake(t)
 	c := newClient(t, f, "columns: {message: message, n: {from: attr.n, type: string}}\n")
 	c.s.Close()
-	tab := f.Table(project, c.p.dataset, "logs")
-	fields := tab.Resource["schema"].(map[string]any)["fields"].([]any)
-	for _, fd := range fields {
-		if m := fd.(map[string]any); m["name"] == "n" {
-			m["type"] = "NUMERIC"
-		}
-	}
+	c.p.retype(f, "n", "NUMERIC")
 	c.open("columns: {message: message, n: {from: attr.n, type: string}}\n")
 	part := c.run.Part(sinktest.Log("a", slog.String("n", "1.5")), sinktest.Log("b", slog.String("n", "no number")), sinktest.Log("c"))
 	err := c.try(sinktest.Batch("warehouse", part))
