@@ -48,7 +48,7 @@ func (r *Run) bell() string { return filepath.Join(r.path, lockFileName) }
 // Listen has heard called when the bell of a run rings that another process writes:
 // once when records have come after Await, when somebody wants a Flush, and at the
 // writer's end; until stop is called. It is called from a goroutine that others wait
-// for, ten times a second at most. rings is false where the writer or the system can't
+// for, 20 times a second at most. rings is false where the writer or the system can't
 // tell of records: then look.
 func (r *Run) Listen(heard func()) (stop func(), rings bool) {
 	stop, err := listen(r.bell(), func() {

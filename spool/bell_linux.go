@@ -73,22 +73,20 @@ func stopHearing() {
 
 // bellRest is for how long who was woken by bells hears no more of them: many writers
 // do not wake it more often than one.
-const bellRest = 100 * time.Millisecond
+const bellRest = 50 * time.Millisecond
 
 // hear calls who listens, until f is closed.
 func hear(f *os.File) {
 	var buf [4096]byte
-	var last time.Time
 	for {
 		n, err := f.Read(buf[:])
 		if err != nil {
 			return
 		}
-		time.Sleep(time.Until(last.Add(bellRest)))
-		last = time.Now()
 		for _, ear := range rung(f, buf[:n]) {
 			(*ear)()
 		}
+		time.Sleep(bellRest)
 	}
 }
 
