@@ -73,12 +73,13 @@ spool: {dir: spool, max_bytes: 4GiB}
 `
 
 // configOf is the configuration for a store. Where transactions are dear lives would
-// log more than they deliver, with as few records in each as SQLite's.
+// log more than they deliver, with as few records in each as SQLite's; and each append,
+// of which a batch has eight, is dear for BigQuery's emulator.
 func configOf(store string) string {
 	if store == "file" {
 		return fileYAML
 	}
-	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000", "bigquery-load": "1000", "bigquery-emulator": "1000"}[store]
+	records := map[string]string{"sqlite": "100", "files": "100", "duckdb": "1000", "postgres": "1000", "bigquery": "1000", "bigquery-load": "1000", "bigquery-emulator": "4000"}[store]
 	place := "path: kill.db" // with files a folder
 	switch store {
 	case "postgres":
