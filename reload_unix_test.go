@@ -40,6 +40,7 @@ func TestReloadOnSignal(t *testing.T) {
 // As logrotate does it: the file is moved away, and a signal brings a new one.
 func TestSignalReopensFiles(t *testing.T) {
 	noSpool(t)
+	said := catchStderr(t)
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
 	path := writeConfig(t, "version: 1\nformatters: {m: {format: '%(message)s'}}\nhandlers: {f: {class: file, filename: "+out+", formatter: m}}\nroot: {level: INFO, handlers: [f]}\n")
@@ -56,7 +57,7 @@ func TestSignalReopensFiles(t *testing.T) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a new file", func() bool { _, err := os.Stat(out); return err == nil })
+	until(t, "a new file", func() bool { return strings.Contains(said(), "applied anew") })
 	logs.Logger("").Info("after")
 	for name, want := range map[string]string{out: "after\n", out + ".1": "before\n"} {
 		if b, err := os.ReadFile(name); err != nil || string(b) != want {

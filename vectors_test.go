@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ import (
 // listed and met is an error: the list only gets shorter. A case is skipped when it
 // asks for what no program in Go can do; the case itself shows that.
 func TestVectors(t *testing.T) {
+	awaitOthers()
 	cases, later := vectorCases(t), map[string]string{}
 	for l := range record.Level(100) { // names that another test has given
 		if name, ok := record.AddedName(l); ok {
@@ -233,6 +235,15 @@ type played struct {
 	logged int // steps that log
 
 	configures map[int]bool // the steps that do
+}
+
+// awaitOthers waits for what earlier tests have begun and is about to end: it tells the
+// time, whose zone changes here.
+func awaitOthers() {
+	const still = 3 // the test, who runs it, and who waits for signals
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > still && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // play runs a case in a folder of its own, and says how what came out differs from
