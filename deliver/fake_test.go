@@ -28,10 +28,12 @@ type store struct {
 	ids       map[string]int
 	positions map[string]position // handler/run
 	sweeps    int
+	young     bool // no position is old
 	writes    int
 	opened    int
 
 	openErr error                     // what Open returns
+	asked   func() error              // after a Claim: the answer is lost
 	before  func(b *sink.Batch) error // in the transaction
 	after   func(b *sink.Batch) error // after the commit: the answer is lost
 	reject  func(msg string) (why string, bad bool)
@@ -112,6 +114,9 @@ func (f *fakeSink) Claim(_ context.Context, owner string, runs []sink.Claim) (at
 		at = append(at, p.next)
 	}
 	f.owner = owner
+	if s.asked != nil {
+		return nil, s.asked()
+	}
 	return at, nil
 }
 
@@ -124,7 +129,7 @@ func (f *fakeSink) Forget(_ context.Context, runs []record.RunID) error {
 	return nil
 }
 
-// Sweep finds all positions old.
+// Sweep finds all positions old, unless they are young.
 func (f *fakeSink) Sweep(_ context.Context, living []record.RunID, age time.Duration) (gone int, err error) {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
@@ -133,6 +138,9 @@ func (f *fakeSink) Sweep(_ context.Context, living []record.RunID, age time.Dura
 		keep[f.key(r)] = true
 	}
 	for k := range f.s.positions {
+		if f.s.young {
+			break
+		}
 		if strings.HasPrefix(k, f.handler+"/") && !keep[k] && age == sweepAge {
 			delete(f.s.positions, k)
 			gone++

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
@@ -18,6 +19,9 @@ var errRecut = errors.New("the destination stands elsewhere")
 // ends.
 func (l *lane) claim(ctx context.Context, c *cursor) bool {
 	one := []*cursor{c}
+	if c.kind.Class() == sink.Position && !l.state.ask(c.run.ID) { // the row that a kill leaves is found by it
+		l.writeState()
+	}
 	if l.persist(ctx, one, func(s sink.Sink) error { return l.own(ctx, s, one) }) != nil {
 		return false
 	}
@@ -35,10 +39,14 @@ func (l *lane) claim(ctx context.Context, c *cursor) bool {
 		l.dest.d.opts.Log.Warn("dead letters can't be settled; trying again at the next start", "handler", l.handler, "error", err)
 	}
 	l.state.set(c.run.ID, c.stored)
+	l.writeState()
+	return true
+}
+
+func (l *lane) writeState() {
 	if err := l.state.write(); err != nil {
 		l.dest.d.opts.Log.Warn("the state of a handler can't be written", "handler", l.handler, "error", err)
 	}
-	return true
 }
 
 // own claims the runs on this sink that are not claimed on it: each sink that is
@@ -146,12 +154,8 @@ func (l *lane) stale() (ids []record.RunID) {
 // sweep deletes the positions of runs that are gone, then what the state knows
 // of them. What fails is tried again when a sink is opened.
 func (l *lane) sweep(s sink.Sink, gone []record.RunID) {
-	var known []record.RunID
-	for _, id := range gone {
-		if _, ok := l.state.next(id); ok {
-			known = append(known, id)
-		}
-	}
+	may := l.state.runs()
+	known := slices.DeleteFunc(slices.Clone(gone), func(id record.RunID) bool { return !slices.Contains(may, id) })
 	if len(known) == 0 {
 		return
 	}
@@ -165,7 +169,5 @@ func (l *lane) sweep(s sink.Sink, gone []record.RunID) {
 		}
 	}
 	l.state.forget(known)
-	if err := l.state.write(); err != nil {
-		log.Warn("the state of a handler can't be written", "handler", l.handler, "error", err)
-	}
+	l.writeState()
 }

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/girok/girok/internal/disk"
@@ -42,6 +44,7 @@ type stateBody struct {
 	Handler string                 `json:"handler"`
 	Target  string                 `json:"target"`
 	Runs    map[string]*stateOfRun `json:"runs"`
+	Asked   map[string]bool        `json:"asked,omitempty"`   // runs that the destination perhaps has a row of, and nobody knows
 	Cause   string                 `json:"cause,omitempty"`   // why it does not deliver, whole: a run's page has room for the beginning
 	Journal *entry                 `json:"journal,omitempty"` // of a batch that may be in, or a part of it
 	Mark    sink.Mark              `json:"mark,omitempty"`    // of the last batch that is in
@@ -214,6 +217,22 @@ func (s *state) set(id record.RunID, at record.Place) {
 	defer s.mu.Unlock()
 	r := s.run(id)
 	r.Next, r.Index = at.Position, at.Index
+	delete(s.body.Asked, id.String())
+}
+
+// ask notes that the destination is asked for a run, of which it makes a row then.
+// known: it has one for sure.
+func (s *state) ask(id record.RunID) (known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.body.Runs[id.String()] != nil {
+		return true
+	}
+	if s.body.Asked == nil {
+		s.body.Asked = map[string]bool{}
+	}
+	s.body.Asked[id.String()] = true
+	return false
 }
 
 // because notes why the handler does not deliver.
@@ -239,13 +258,15 @@ func (s *state) forget(ids []record.RunID) {
 	defer s.mu.Unlock()
 	for _, id := range ids {
 		delete(s.body.Runs, id.String())
+		delete(s.body.Asked, id.String())
 	}
 }
 
+// runs are those that the destination may have a row of.
 func (s *state) runs() (ids []record.RunID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name := range s.body.Runs {
+	for _, name := range slices.AppendSeq(slices.Collect(maps.Keys(s.body.Runs)), maps.Keys(s.body.Asked)) {
 		if id, ok := record.ParseRunID(name); ok {
 			ids = append(ids, id)
 		}
