@@ -52,6 +52,14 @@ func TestPythonVectors(t *testing.T) {
 	f.add(payload)
 	got["frame"] = hex.EncodeToString(f.b[at:f.n])
 
+	dir := t.TempDir()
+	counters, err := createCounters(f.h.run, dir)
+	must(t, err)
+	counters.raise(bellOffset, bellQuiet)
+	page, err := os.ReadFile(filepath.Join(dir, countersFile))
+	must(t, err)
+	got["counters"] = hex.EncodeToString(page[:bellOffset+8])
+
 	path := filepath.Join("testdata", "python.json")
 	if *update {
 		text, err := json.MarshalIndent(got, "", "\t")

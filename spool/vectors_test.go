@@ -74,6 +74,10 @@ func TestMix(t *testing.T) {
 	if got := mix(0x0123456789abcdef, 0x1000); got != 0x842f3fac {
 		t.Errorf("mix is %#x", got)
 	}
+	c := Counters{id: 0x1122334455667788}
+	if got := c.encode(bellOffset, bellQuiet); got != 0xbc58000000000001 {
+		t.Errorf("a quiet bell is %#x", got)
+	}
 }
 
 // What Open writes has the documented header, and its frames the documented words.

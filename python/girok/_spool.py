@@ -21,6 +21,8 @@ SEGMENT = 8 << 20  # bytes of a run's only segment; a run that is full makes roo
 LEAST_SEGMENT = 1 << 20
 DEFAULT_LIMIT = 1 << 30
 _IEEE = 2  # zlib's checksum is quick, a CRC32C in Python is not
+_PAGE = 8192
+_BELL = 192  # in the page: 1 the writer rings, 2 somebody waits for that
 _WORD = struct.Struct("<II")
 _MASK = struct.Struct("<Q")
 
@@ -41,6 +43,16 @@ def header(seq: int, size: int, base: int, run: int, salt: int, created: int) ->
     return h + struct.pack("<I", crc32c(h))
 
 
+def number(n: int, offset: int, run: int) -> bytes:
+    """A number as it stands in the counters page."""
+    return struct.pack("<Q", n | (((n ^ run) + offset) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 48 << 48)
+
+
+def page(run: int) -> bytes:
+    """The counters page of a new run, whose writer rings and knows nothing else to say."""
+    return (b"girokcnt" + struct.pack("<I", 3)).ljust(_BELL, b"\0") + number(1, _BELL, run).ljust(_PAGE - _BELL, b"\0")
+
+
 def frame(payload: bytes, salt: int, position: int) -> bytes:
     """A record at its place: nowhere else do these bytes check."""
     mix = ((salt ^ position) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 32
@@ -55,7 +67,7 @@ def _mkdir(path: str) -> None:
 
 
 class Run:
-    """What one opening wrote: a folder with a lock, a configuration and one segment.
+    """What one opening wrote: a folder with a lock, counters, a configuration and one segment.
 
     It is dead, and somebody else's to deliver and remove, once its lock is free:
     by close, or because the process died.
@@ -71,10 +83,15 @@ class Run:
             _mkdir(d)
         self.path = os.path.join(service, "runs", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-%016x" % self.id)
         os.mkdir(self.path, 0o700)
-        self._lock = os.open(os.path.join(self.path, "write"), os.O_RDWR | os.O_CREAT, 0o600)
-        self.file = -1
+        self._bell = os.path.join(self.path, "write")
+        self._quiet = number(1, _BELL, self.id)
+        self._lock = os.open(self._bell, os.O_RDWR | os.O_CREAT, 0o600)
+        self.file = self._page = -1
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._page = os.open(os.path.join(self.path, "counters"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            if os.write(self._page, page(self.id)) != _PAGE:
+                raise OSError("the disk is full")
             self.file = os.open(os.path.join(self.path, "000001.seg"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             head = header(1, size, 0, self.id, self.salt, time.time_ns()).ljust(HEADER, b"\0")
             if os.write(self.file, head) != HEADER:
@@ -97,6 +114,26 @@ class Run:
             self.close()
             raise
 
+    def ring(self) -> None:
+        """Wakes who waits in another process for records, if somebody does.
+
+        There is no thread that could do it: most processes that log would need one
+        for this alone, and have none after a fork. The page is not mapped, because
+        somebody may cut it off, and whoever touches a mapping then is killed.
+        """
+        try:
+            word = os.pread(self._page, 8, _BELL)
+            if word == self._quiet:
+                return
+            if len(word) == 8:
+                os.pwrite(self._page, self._quiet, _BELL)
+        except OSError:
+            pass  # nobody can say that somebody waits, so somebody may
+        try:
+            os.close(os.open(self._bell, os.O_WRONLY))
+        except OSError:
+            pass  # the folder is gone
+
     def close(self) -> None:
         """Ends the run. One without records is removed."""
         empty = self.at == HEADER
@@ -113,10 +150,10 @@ class Run:
                 os.rmdir(gone)
             except OSError:
                 pass  # whoever delivers removes it
-        for fd in (self.file, self._lock):
+        for fd in (self.file, self._page, self._lock):
             if fd >= 0:
                 os.close(fd)
-        self.file = self._lock = -1
+        self.file = self._page = self._lock = -1
 
 
 class Writer:
@@ -194,6 +231,7 @@ class Writer:
             self._again = time.monotonic() + 1
             raise
         self.written += 1
+        run.ring()
         return run.id, at
 
     def _next(self) -> Optional[Run]:

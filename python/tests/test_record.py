@@ -10,7 +10,7 @@ import unittest
 from typing import Any, Dict
 
 from girok._record import CUT, MAX_PAYLOAD, Encoder, Redactor, id_of, with_id
-from girok._spool import frame, header
+from girok._spool import frame, header, page
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "docs"))
@@ -57,6 +57,8 @@ class Vectors(unittest.TestCase):
         run, salt = 0x1122334455667788, 0x0123456789ABCDEF
         self.assertEqual(header(1, 8 << 20, 0, run, salt, 1_700_000_000 * 10**9).hex(), VECTORS["header"])
         self.assertEqual(frame(got, salt, 4096).hex(), VECTORS["frame"])
+        counters = page(run)
+        self.assertEqual((len(counters), counters[:200].hex(), set(counters[200:])), (8192, VECTORS["counters"], {0}))
 
 
 class Values(unittest.TestCase):
