@@ -13,7 +13,7 @@ import (
 // fill reads frames of g into the builder until it is full, old enough, or
 // somebody waits for a flush.
 func (l *lane) fill(ctx context.Context, g []*cursor) bool {
-	for {
+	for hurry := false; ; {
 		for _, c := range g {
 			if !l.read(ctx, c) {
 				return false
@@ -23,8 +23,11 @@ func (l *lane) fill(ctx context.Context, g []*cursor) bool {
 			}
 		}
 		left := max(l.b.left(), l.doubts(g))
-		if l.b.len() == 0 || left <= 0 || l.hurry(g) {
+		if l.b.len() == 0 || left <= 0 || hurry {
 			return true
+		}
+		if hurry = l.hurry(g); hurry {
+			continue // once more: what was there when somebody asked goes in one batch
 		}
 		l.rest(ctx, left)
 		if ctx.Err() != nil {
