@@ -144,12 +144,20 @@ func (s *state) last() sink.Mark {
 	return s.body.Mark
 }
 
-// begin puts a batch into the journal, on the disk.
+// begin puts a batch into the journal, on the disk. When it fails the batch is not
+// begun: the next try must not take it for one that was written down.
 func (s *state) begin(e *entry) error {
 	s.mu.Lock()
+	before := s.body.Journal
 	s.body.Journal = e
 	s.mu.Unlock()
-	return s.save(true)
+	err := s.save(true)
+	if err != nil {
+		s.mu.Lock()
+		s.body.Journal = before
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // end takes the batch out of the journal. in: it is in.

@@ -167,6 +167,50 @@ func TestJournalDies(t *testing.T) {
 	}
 }
 
+// The disk of the spool takes no journal: then nothing is sent, however often it is
+// tried, and a program that is killed meanwhile doubles nothing.
+func TestJournalCantBeWritten(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	p := start(t, dir, 0, one(s), "a#")
+	p.d.Start()
+	p.appendN(1, 10)
+	p.flush()
+	copies, err := filepath.Glob(filepath.Join(dir, "svc", "to", "named-*", "*.state.*"))
+	if err != nil || len(copies) != 2 {
+		t.Fatal(copies, err)
+	}
+	for _, c := range copies {
+		if err := errors.Join(os.Rename(c, c+".kept"), os.Mkdir(c, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := 0
+	s.set(func() {
+		sent = s.writes
+		s.after = func(*sink.Batch) error { return errors.New("the answer never came") }
+	})
+	p.appendN(1, 10)
+	eventually(t, "tried three times", func() bool { return p.d.lanes()[0].stats.retries.Load() >= 3 })
+	p.die()
+	if s.writes != sent {
+		t.Errorf("%d batches were sent that the journal has not got", s.writes-sent)
+	}
+	for _, c := range copies {
+		if err := errors.Join(os.Remove(c), os.Rename(c+".kept", c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.set(func() { s.after = nil })
+	p = start(t, dir, 0, one(s), "a#")
+	p.n = 20
+	p.appendN(1, 10) // so the batch is cut elsewhere
+	p.d.Start()
+	p.flush()
+	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
+	once(t, s, 30)
+}
+
 // Bad rows are found by Prepare, by Write with their indexes, or by Write without;
 // and on the way the destination does not answer, and the program dies.
 func TestJournalBadRows(t *testing.T) {
