@@ -39,7 +39,7 @@ func (s *Spool) birth(cfg RunConfig) (*Writer, error) {
 	if w.disk || s.opts.SyncEvery > 0 {
 		w.syncer = newSyncer(w, s.opts.SyncEvery)
 	}
-	w.run.path = filepath.Join(runs, w.run.Config.Created.UTC().Format("20060102T150405Z")+"-"+w.run.Config.ID)
+	w.run.path = filepath.Join(runs, w.run.Config.Created.UTC().Format(folderTime)+"-"+w.run.Config.ID)
 	if err := s.fillRun(w); err != nil {
 		w.abort()
 		return nil, err

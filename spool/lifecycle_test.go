@@ -189,6 +189,39 @@ func TestUnbornRuns(t *testing.T) {
 	}
 }
 
+// A copy beside a run, such as somebody makes before he tries something, is no other
+// run: its records would come again when the run is gone and so are its positions.
+func TestCopyOfARun(t *testing.T) {
+	ev := &events{}
+	s, err := Open(Options{Dir: t.TempDir(), Config: testConfig(), Report: ev.report})
+	must(t, err)
+	defer s.Seal()
+	mustAppend(t, s.Writer(), payload(1, 0, 0, 100))
+	own := s.Writer().Run().Path()
+	for _, name := range []string{own + ".bak", filepath.Join(filepath.Dir(own), "copy-"+filepath.Base(own))} {
+		must(t, os.CopyFS(name, os.DirFS(own)))
+	}
+	for range 2 {
+		if list := s.Runs(); len(list) != 1 || !list[0].Own() {
+			t.Errorf("runs %v", list)
+		}
+	}
+	if n := ev.count(EventUnreadable); n != 2 {
+		t.Errorf("%d events, want one for each copy: %v", n, ev.list)
+	}
+	if dead := s.deadRuns(); len(dead) > 0 {
+		t.Errorf("segments of %s would go to make room", dead[0].path)
+	}
+	must(t, os.CopyFS(s.Dir()+".bak", os.DirFS(s.Dir())))
+	if list, err := List(s.Dir() + ".bak"); len(list) != 0 || err == nil {
+		t.Errorf("a copy of the service has %d runs; %v", len(list), err)
+	}
+	list, err := List(s.Dir())
+	if len(list) != 1 || err == nil || !strings.Contains(err.Error(), own+".bak is taken for a copy") {
+		t.Errorf("List has %d runs, and tells %v", len(list), err)
+	}
+}
+
 func TestUnusableFolders(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -222,7 +255,7 @@ func TestUnusableFolders(t *testing.T) {
 			// A run that a stranger left there is not believed.
 			f := newFile(1, 0, 64<<10)
 			f.add(rec(0))
-			os.Rename(deadRun(t, f).path, filepath.Join(d, "shop", "runs", "stranger"))
+			os.Rename(deadRun(t, f).path, filepath.Join(d, "shop", "runs", "20260101T000000Z-1122334455667788"))
 			ev := &events{}
 			s, err := Open(Options{Dir: d, Config: testConfig(), Report: ev.report})
 			if err != nil {

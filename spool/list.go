@@ -57,7 +57,7 @@ func (s *Spool) dirRuns() []*Run {
 		case s.known[name] != nil:
 			list = append(list, s.known[name])
 		default:
-			r, err := openRun(path)
+			r, err := openListed(path)
 			switch {
 			case err == nil:
 				r.fault = s.pageFault
@@ -116,7 +116,7 @@ func List(dir string) (runs []*Run, err error) {
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		r, oerr := openRun(filepath.Join(dir, "runs", e.Name()))
+		r, oerr := openListed(filepath.Join(dir, "runs", e.Name()))
 		if oerr != nil {
 			if !errors.Is(oerr, fs.ErrNotExist) {
 				err = errors.Join(err, oerr)

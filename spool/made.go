@@ -41,7 +41,7 @@ func Make(service string, cfg RunConfig) (*Made, error) {
 	}
 	m := &Made{ID: record.RunID(random.Uint64()), runs: runs, cfg: cfg}
 	m.cfg.Format, m.cfg.ID, m.cfg.Created, m.cfg.PID = formatVersion, m.ID.String(), time.Now(), os.Getpid()
-	m.name = m.cfg.Created.UTC().Format("20060102T150405Z") + "-" + m.cfg.ID
+	m.name = m.cfg.Created.UTC().Format(folderTime) + "-" + m.cfg.ID
 	if err := rights.Mkdir(m.hidden()); err != nil {
 		return nil, err
 	}

@@ -235,7 +235,7 @@ func (s *Spool) knows(name string) *Run {
 	if r := s.known[name]; r != nil || !s.sound {
 		return r
 	}
-	r, err := openRun(filepath.Join(s.dir, "runs", name))
+	r, err := openListed(filepath.Join(s.dir, "runs", name))
 	if err != nil {
 		return nil // the listing for delivery tells
 	}

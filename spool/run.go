@@ -116,6 +116,24 @@ func openRun(path string) (*Run, error) {
 	return r, nil
 }
 
+// folderTime is how the folder of a run tells when it began, in UTC.
+const folderTime = "20060102T150405Z"
+
+// openListed is openRun for a folder among the runs of a service. It must lie where its
+// writer made it: a copy beside it would be delivered once more.
+func openListed(path string) (*Run, error) {
+	r, err := openRun(path)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := strings.CutSuffix(filepath.Base(path), "-"+r.Config.ID)
+	_, err = time.Parse(folderTime, at)
+	if service := filepath.Base(filepath.Dir(filepath.Dir(path))); !ok || err != nil || service != r.Config.Service {
+		return nil, fmt.Errorf("spool: %s is taken for a copy of run %s and left alone: no writer makes it there; remove it, or move it to %s/runs/<time>-%[2]s", path, r.Config.ID, r.Config.Service)
+	}
+	return r, nil
+}
+
 // Counters is the run's page. That of another process's run is mapped when it is
 // asked for: most of many dead runs wait for their turn.
 func (r *Run) Counters() *Counters {
