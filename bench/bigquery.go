@@ -19,21 +19,20 @@ import (
 	"github.com/girok/girok/store/bigquery/bqfake"
 )
 
-// bigqueryLine measures delivery into BigQuery: a program that logs 400,000 records
+// bigqueryLine measures delivery into BigQuery: a program that logs 800,000 records
 // and is killed, then a program that finds its run and delivers it to a fake, by a
 // committed stream. The fake, in the process of this program, keeps what comes and reads
 // each row when all are there: a server's work would not be done on this machine, and
 // next to what is measured it would slow that down.
 //
 // The control appends what the delivery has appended with Google's managedwriter:
-// 5,000 rows an append at its offset, 8 of them under way, as girok has. It has
+// 10,000 rows an append at its offset, 8 of them under way. It has
 // its values at hand and encodes them by hand, so that little more can be saved: what
 // most programs do, messages by reflection, takes several times as long. What girok
 // does more is to find the run, read and check frames, map them to columns, make JSON
 // and ids, and write its journal. Each is a process of its own, and its CPU time is
 // what is measured: girok's from before Open until the last row is in, the control's
-// only from the values to the answer of each append. The tables must be equal in the
-// end.
+// without the reading of the values. The tables must be equal in the end.
 //
 // The second row is of a fake that answers late, as one does that is far away: how many
 // rows are delivered in a second, by the clock, from before Open on.
@@ -50,9 +49,9 @@ func bigqueryLine(b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := b.amount(400_000)
+	n := b.amount(800_000)
 	var cpu, wall, rate, seconds []float64
-	for range b.turns(9) {
+	for range b.turns(7) {
 		ours, theirs, err := b.bigqueryRound(fake, program, n)
 		if err != nil {
 			return nil, err
@@ -64,7 +63,7 @@ func bigqueryLine(b *bench) ([]row, error) {
 	}
 	late := []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond}
 	rates := make([][]float64, len(late))
-	for range b.turns(5) {
+	for range b.turns(3) {
 		for i, d := range late {
 			took, err := b.bigqueryLate(fake, program, n, d)
 			if err != nil {

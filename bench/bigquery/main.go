@@ -45,7 +45,7 @@ service: bench
 timezone: UTC
 spool: {dir: spool, max_bytes: 1GiB, require: true}
 handlers:
-  warehouse: {class: bigquery, endpoint: "${GIROK_BENCH_REST}", grpc_endpoint: "${GIROK_BENCH_GRPC}", insecure: true, table: p.ours.logs, create: true}
+  warehouse: {class: bigquery, endpoint: "${GIROK_BENCH_REST}", grpc_endpoint: "${GIROK_BENCH_GRPC}", insecure: true, table: p.ours.logs, create: true, batch: {records: 80000, bytes: 32MiB}}
 root: {level: INFO, handlers: [warehouse]}
 `
 
@@ -79,7 +79,7 @@ func run(args []string) error {
 
 // shut is BigQuery as a destination that does not answer: records stay in the spool.
 var shut = sink.Define("bigquery", "does not answer", sink.Offset, bigquery.Config{
-	Config: table.DefaultConfig(), Batch: sink.Limits{Records: underWay * rowsPerAppend, Bytes: 16 << 20, Age: config.Duration(time.Second)},
+	Config: table.DefaultConfig(), Batch: sink.Limits{Records: underWay * rowsPerAppend, Bytes: 32 << 20, Age: config.Duration(time.Second)},
 	Partition: bigquery.Partition{Every: "day"},
 }, func(ctx context.Context, _ sink.Env, _ bigquery.Config) (sink.Sink, error) {
 	<-ctx.Done()
@@ -136,10 +136,9 @@ func delivered(logs *girok.Logs) (n int) {
 	return n
 }
 
-// What girok's handler has if nothing is said: so many rows an append, and appends a
-// batch, all under way at once.
+// What both have: so many rows an append, and appends a batch, all under way at once.
 const (
-	rowsPerAppend = 5_000
+	rowsPerAppend = 10_000
 	underWay      = 8
 )
 
@@ -184,6 +183,7 @@ func (r *row) encode() []byte {
 // Timed is what makes and sends them: their values are there before.
 func appendRows(dir string, n int) error {
 	ctx := context.Background()
+	cpu, from := processCPU(), time.Now()
 	client, err := managedwriter.NewClient(ctx, "p", option.WithEndpoint(os.Getenv("GIROK_BENCH_GRPC")), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	if err != nil {
@@ -205,13 +205,13 @@ func appendRows(dir string, n int) error {
 		return err
 	}
 	defer stream.Close()
+	t := took{CPU: processCPU() - cpu, Wall: time.Since(from)}
 	f, err := os.Open(filepath.Join(dir, "rows"))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
-	var t took
 	for at := 0; at < n; {
 		rows, err := read(lines)
 		if err != nil {
