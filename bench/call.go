@@ -156,7 +156,7 @@ func callRows(r results, w workload, allocs uint64, arms []arm) []row {
 // io.Discard. They are told to write the time as slog does, and take no program
 // counter, which slog does in every call: a front end of their own saves that.
 func peers() []arm {
-	return []arm{{name: "zap", loop: zapLoop(zapDiscard())}, {name: "zerolog", loop: zerologLoop(io.Discard)}, {name: "phuslu/log", loop: phusluLoop()}}
+	return []arm{{name: "zap", loop: zapLoop(zapDiscard())}, {name: "zerolog", loop: zerologLoop(zerologTo(io.Discard))}, {name: "phuslu/log", loop: phusluLoop()}}
 }
 
 func zapDiscard() *zap.Logger {
@@ -175,9 +175,14 @@ func zapLoop(z *zap.Logger) func(n int) {
 	}
 }
 
-func zerologLoop(w io.Writer) func(n int) {
+// zerologTo writes times and durations as the others do.
+func zerologTo(w io.Writer) zerolog.Logger {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
-	z := zerolog.New(w).With().Timestamp().Logger()
+	zerolog.DurationFieldUnit, zerolog.DurationFieldInteger = time.Nanosecond, true
+	return zerolog.New(w).With().Timestamp().Logger()
+}
+
+func zerologLoop(z zerolog.Logger) func(n int) {
 	return func(n int) {
 		for i := range n {
 			z.Info().Str("user", "kim.minji@example.org").Int("order", i).Float64("amount", 129.95).
