@@ -35,16 +35,16 @@ var inPython = []struct {
 	{"json", "JSON to a file, 5 attributes", `
 formatters: {f: {"()": pythonjsonlogger.jsonlogger.JsonFormatter, format: "%%(asctime)s %%(levelname)s %%(name)s %%(message)s"}}
 handlers: {h: {class: logging.FileHandler, filename: %q, formatter: f}}
-root: {level: INFO, handlers: [h]}`, 2000, 100, 1.0 / 10, five},
+root: {level: INFO, handlers: [h]}`, 10_000, 100, 1.0 / 10, five},
 	{"text", "text to a file that is put aside at 10 MB", `
 formatters: {f: {format: "%%(asctime)s | %%(levelname)s - %%(message)s"}}
 handlers: {h: {class: logging.handlers.RotatingFileHandler, filename: %q, maxBytes: 10000000, backupCount: 3, formatter: f}}
-root: {level: INFO, handlers: [h]}`, 2000, 100, 1.0 / 6, none},
+root: {level: INFO, handlers: [h]}`, 10_000, 100, 1.0 / 6, none},
 	{"tree", "text to a file, by a handler four loggers up", `
 formatters: {f: {format: "%%(asctime)s | %%(levelname)s - %%(message)s"}}
 handlers: {h: {class: logging.FileHandler, filename: %q, formatter: f}}
 loggers: {shop.orders.checkout.card: {}, shop.orders.checkout: {}, shop.orders: {}, shop: {}}
-root: {level: INFO, handlers: [h]}`, 2000, 100, 1.0 / 6, none},
+root: {level: INFO, handlers: [h]}`, 10_000, 100, 1.0 / 6, none},
 	{"disabled", "a call below the level", `
 handlers: {h: {class: logging.FileHandler, filename: %q}}
 root: {level: INFO, handlers: [h]}`, 200_000, 5000, 1.0 / 4, quiet},
