@@ -43,6 +43,7 @@ type store struct {
 	objects  map[string]bool // of sinks of class file: the names that are taken
 	attempts map[int]int     // how many batches came with each
 	early    bool            // rows are rejected by Prepare
+	fit      int             // how many records a batch may have; 0: any
 	partial  int             // batches that came with less than they were prepared with
 
 	streams []*countedStream // of sinks of class offset
@@ -229,6 +230,18 @@ func (s *store) check(b *sink.Batch, wrong bool) (msgs, ids []string, err error)
 }
 
 func (f *fakeSink) Close() error { return nil }
+
+// Fit implements sink.Cutter.
+func (f *fakeSink) Fit(b *sink.Batch) int { return f.s.fits(b) }
+
+func (s *store) fits(b *sink.Batch) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fit == 0 {
+		return b.Len()
+	}
+	return min(s.fit, b.Len())
+}
 
 func (s *store) count() int {
 	s.mu.Lock()

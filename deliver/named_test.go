@@ -31,6 +31,8 @@ func namedKind(stores map[string]*store) sink.Kind {
 
 func (n *namedSink) Close() error { return nil }
 
+func (n *namedSink) Fit(b *sink.Batch) int { return n.s.fits(b) }
+
 func (n *namedSink) Prepare(_ context.Context, b *sink.Batch, _ sink.Mark) (sink.Mark, error) {
 	n.s.mu.Lock()
 	defer n.s.mu.Unlock()
@@ -381,6 +383,50 @@ func TestHalfOfASplitBatchIsNotDoubled(t *testing.T) {
 		p.flush()
 		p.stop()
 		once(t, s, 15)
+	}
+}
+
+// A sink for which a batch is too much gets less at a time, also when answers are lost,
+// rows are bad, and the program dies.
+func TestCutter(t *testing.T) {
+	for _, class := range []string{"a", "a#"} {
+		t.Run(class, func(t *testing.T) {
+			dir, s := t.TempDir(), newStore()
+			s.fit = 3
+			s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" || msg == "m12" }
+			most, n := 0, 0
+			s.before = func(b *sink.Batch) error {
+				most = max(most, b.Len())
+				return nil
+			}
+			died := make(chan struct{})
+			s.after = func(*sink.Batch) error {
+				if n++; n == 9 {
+					close(died)
+				}
+				if n%3 == 0 || n > 9 {
+					return errors.New("connection reset")
+				}
+				return nil
+			}
+			p := start(t, dir, 0, one(s), class)
+			p.appendN(1, 40)
+			p.d.Start()
+			<-died
+			p.die()
+			if len(s.rows) == 0 || len(s.rows) >= 38 {
+				t.Errorf("it died when %d rows were in", len(s.rows))
+			}
+			s.set(func() { s.after = nil })
+			p = start(t, dir, 0, one(s), class)
+			p.d.Start()
+			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+			p.stop()
+			once(t, s, 38)
+			if most > 3 {
+				t.Errorf("a batch had %d records", most)
+			}
+		})
 	}
 }
 

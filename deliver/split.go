@@ -84,6 +84,18 @@ func (p *splitter) all(items []sink.Item) error {
 // part writes items. ends is where the runs of the batch stand after it; nil:
 // right behind their last item, for more of the batch follows.
 func (p *splitter) part(items []sink.Item, ends []record.Place) error {
+	if c, ok := p.s.(sink.Cutter); ok {
+		for {
+			n := c.Fit(sink.NewBatch("", "", nil, items))
+			if n >= len(items) {
+				break
+			}
+			if err := p.tried(items[:n:n], nil, nil); err != nil {
+				return err
+			}
+			items = items[n:]
+		}
+	}
 	return p.tried(items, ends, nil)
 }
 

@@ -82,6 +82,14 @@ type Positioned interface {
 	Forget(ctx context.Context, runs []record.RunID) error
 }
 
+// Cutter is a sink for which a batch may be too much although it is within its limits.
+type Cutter interface {
+	Sink
+	// Fit is how many of the first records of b are not too much, at least one. b has
+	// records only.
+	Fit(b *Batch) int
+}
+
 // Journaled is a sink of class File, Name or Offset. Deliver keeps a journal for it: what the
 // batch is and its Mark are written down, synced, before the first byte is sent.
 // After a crash deliver cuts the same batch again, from the same frames, and the

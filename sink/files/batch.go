@@ -28,6 +28,9 @@ type mark struct {
 	File string `json:"file,omitempty"` // "": the batch has no rows
 }
 
+// Fit implements sink.Cutter.
+func (s *store) Fit(b *sink.Batch) int { return s.parts.Fit(b) }
+
 // Prepare implements sink.Journaled: it makes the files, unless they are there.
 func (s *store) Prepare(ctx context.Context, b *sink.Batch, _ sink.Mark) (sink.Mark, error) {
 	s.name, s.made = "", nil

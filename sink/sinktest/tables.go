@@ -97,9 +97,12 @@ func testTablesBad(f *fixture) {
 	f.wantDay(1, map[string]int{"b": 1, "b2": 1})
 }
 
+// A batch that has come for more tables than one should have, as before a girok that
+// cuts them was there, is written all the same.
 func testTablesMany(f *fixture) {
 	s, r := f.tables("")
 	const days = 70
+	f.wantFit(s, days)
 	for turn := range 2 {
 		var records []Record
 		for i := range days {
@@ -108,6 +111,25 @@ func testTablesMany(f *fixture) {
 		f.write(s, Batch(f.env.Handler, r.Part(records...)))
 		for _, i := range []int{0, 63, 64, days - 1} {
 			f.wantDay(i, map[string]int{fmt.Sprint("r", i): turn + 1})
+		}
+	}
+}
+
+func (f *fixture) wantFit(s sink.Sink, days int) {
+	f.Helper()
+	const rule = "a sink with a table a day is a Cutter: of a batch, the records of the first 64 tables fit"
+	c, ok := s.(sink.Cutter)
+	if !ok {
+		f.breach(rule, "it is none")
+	}
+	var records []Record
+	for i := range days {
+		records = append(records, dated(f.day(i), "fit"), dated(f.day(i/2), "fit"))
+	}
+	for n, want := range map[int]int{0: 0, 1: 1, 2 * 64: 2 * 64, 2*64 + 1: 2 * 64, 2 * days: 2 * 64} {
+		b := sink.NewBatch("", "", nil, NewRun(1).Part(records[:n]...).Items)
+		if got := c.Fit(b); got != want {
+			f.breach(rule, "of %d records %d fit, want %d", n, got, want)
 		}
 	}
 }

@@ -164,6 +164,32 @@ func (p *Parts) Cut(b *sink.Batch) ([]Part, error) {
 	return p.parts, nil
 }
 
+// maxTables is how many tables a batch has records for at most: each has a part of the
+// one transaction, or a file of its own.
+const maxTables = 64
+
+// Fit is how many of the first records of a batch go to no more tables than that.
+func (p *Parts) Fit(b *sink.Batch) int {
+	if p.one != "" {
+		return b.Len()
+	}
+	met := map[string]bool{}
+	last := ""
+	for i := range b.Len() {
+		if b.At(i, &p.view) != nil {
+			continue // it stays with the one before
+		}
+		name := p.name(p.view.Time())
+		if name == last {
+			continue
+		}
+		if last, met[name] = name, true; len(met) > maxTables {
+			return i
+		}
+	}
+	return b.Len()
+}
+
 // Of is an error about the part as one about the whole batch: the rows that a
 // *sink.Reject names are those of the batch.
 func (p *Part) Of(err error) error {
@@ -186,9 +212,6 @@ type Set[T any] struct {
 	kept map[string]T
 }
 
-// maxKept is how many tables a store remembers from one batch to the next.
-const maxKept = 64
-
 // At is what is known of a table.
 func (s *Set[T]) At(table string) T {
 	t, ok := s.kept[table]
@@ -209,9 +232,9 @@ func (s *Set[T]) Each(f func(T)) {
 	}
 }
 
-// Trim forgets all tables if there are many.
+// Trim forgets all tables if there are more than one batch has.
 func (s *Set[T]) Trim() {
-	if len(s.kept) <= maxKept {
+	if len(s.kept) <= maxTables {
 		return
 	}
 	if s.Drop != nil {

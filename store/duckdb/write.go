@@ -12,6 +12,9 @@ import (
 	"github.com/girok/girok/sink"
 )
 
+// Fit implements sink.Cutter.
+func (s *store) Fit(b *sink.Batch) int { return s.parts.Fit(b) }
+
 // Write implements sink.Sink.
 func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	parts, err := s.parts.Cut(b)

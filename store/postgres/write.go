@@ -11,6 +11,9 @@ import (
 	"github.com/girok/girok/sink/table"
 )
 
+// Fit implements sink.Cutter.
+func (s *store) Fit(b *sink.Batch) int { return s.parts.Fit(b) }
+
 // Write implements sink.Sink.
 func (s *store) Write(ctx context.Context, b *sink.Batch) error {
 	if b.Len() == 0 && len(b.Moves) == 0 {
