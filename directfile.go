@@ -76,7 +76,7 @@ func (e ending) text() string {
 type fileKeysOf struct {
 	Filename string       `yaml:"filename,required" doc:"file, relative to the working folder, as in Python"`
 	Mode     string       `yaml:"mode" enum:"a|w|x" doc:"a: at the end of what is there; w: the file is emptied when the program starts; x: a file that is there is an error"`
-	Encoding string       `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-32 or another name of Python's for one of them, and with encodings.All, as in the program girok, cp949, euc_kr, shift_jis, cp932, euc_jp, gbk, gb18030, big5 and those of one byte; utf-8 if absent"`
+	Encoding string       `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-32 or another name of Python's for one of them, and with encodings.All, as in the program girok, nearly all others of Python; utf-8 if absent"`
 	Errors   string       `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|namereplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent; namereplace with encodings.Names, as in the program girok"`
 	Delay    config.Truth `yaml:"delay" doc:"open the file with the first record only"`
 	Set      ending       `yaml:"." doc:"terminator: what ends a line, a line break if absent"`
@@ -190,7 +190,7 @@ type timedKeys struct {
 	BackupCount config.Number `yaml:"backupCount" doc:"how many files that were put aside stay; 0: all"`
 	UTC         config.Truth  `yaml:"utc" doc:"count days and name files in UTC; in timezone if absent"`
 	AtTime      *config.Node  `yaml:"atTime" doc:"with midnight and W0 to W6: the time of day, as \"03:30\""`
-	Encoding    string        `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-32 or another name of Python's for one of them, and with encodings.All, as in the program girok, cp949, euc_kr, shift_jis, cp932, euc_jp, gbk, gb18030, big5 and those of one byte; utf-8 if absent"`
+	Encoding    string        `yaml:"encoding" doc:"utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-32 or another name of Python's for one of them, and with encodings.All, as in the program girok, nearly all others of Python; utf-8 if absent"`
 	Errors      string        `yaml:"errors" enum:"strict|replace|ignore|backslashreplace|xmlcharrefreplace|namereplace|surrogateescape|surrogatepass" doc:"what becomes of a character that the encoding does not have; strict, so an error, if absent; namereplace with encodings.Names, as in the program girok"`
 	Delay       config.Truth  `yaml:"delay" doc:"open the file with the first record only"`
 	Set         ending        `yaml:"." doc:"terminator: what ends a line, a line break if absent"`

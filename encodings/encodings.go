@@ -5,7 +5,8 @@
 //
 // It is apart so that only who asks for them links the tables. The bytes are those
 // that CPython's codecs write, but for characters of private use in gb18030, which are
-// as GB 18030-2005 has them, and in cp932, which are errors.
+// as GB 18030-2005 has them, and in cp932, which are errors. In iso2022_kr each line that
+// needs it designates KS X 1001, for CPython the first one of a file.
 package encodings
 
 import (
@@ -24,11 +25,15 @@ import (
 	"github.com/girok/girok/sink/file"
 )
 
-// All is the Option of girok.Open that knows cp949, euc_kr, shift_jis, cp932, euc_jp, gbk, gb18030, big5, and the
-// encodings of one byte: cp437, cp850, cp852, cp855, cp858, cp860, cp862, cp863, cp865,
-// cp866, cp874, cp1250 to cp1258, iso8859_2 to _10 and _13 to _16, koi8_r,
-// mac_roman and mac_cyrillic; all by the names that Python has for them.
+// All is the Option of girok.Open that knows the encodings for text that CPython 3.11
+// has, by all their names: those of one byte, and cp949, euc_kr, johab, shift_jis, cp932,
+// euc_jp, gb2312, gbk, gb18030, hz, big5, big5hkscs, cp950, shift_jis_2004,
+// shift_jisx0213, euc_jis_2004, euc_jisx0213, iso2022_kr, and iso2022_jp with all its
+// kin. Without utf_7, idna, punycode and those that escape.
 var All file.Encodings = find
+
+// lacks is what CPython says of a character that an encoding of several bytes lacks.
+const lacks = "illegal multibyte sequence"
 
 // find finds an encoding by its plain name.
 func find(plain string) (file.Encoding, bool) {
@@ -38,25 +43,51 @@ func find(plain string) (file.Encoding, bool) {
 	if m, ok := bytes[plain]; ok {
 		return single(m, strings.HasPrefix(plain, "iso8859_")), true
 	}
-	switch plain {
-	case "cp949":
-		return multi(plain, korean.EUCKR, nil), true
-	case "euc_kr":
-		return multi(plain, korean.EUCKR, wansung), true
-	case "cp932":
-		return multi(plain, japanese.ShiftJIS, windows), true
-	case "shift_jis":
-		return multi(plain, japanese.ShiftJIS, jis), true
-	case "euc_jp":
-		return multi(plain, japanese.EUCJP, ujis), true
-	case "big5":
-		return multi(plain, traditionalchinese.Big5, big5), true
-	case "gbk":
-		return multi(plain, simplifiedchinese.GBK, gbk), true
-	case "gb18030":
-		return multi(plain, simplifiedchinese.GB18030, nil), true
+	if row, ok := rows[plain]; ok {
+		return inRow(row), true
 	}
-	return file.Encoding{}, false
+	make, ok := several[plain]
+	if !ok {
+		return file.Encoding{}, false
+	}
+	return make(plain), true
+}
+
+// several are the encodings of several bytes.
+var several map[string]func(name string) file.Encoding
+
+func init() { // they find one another
+	changed := func(of encoding.Encoding, change func(r rune, b []byte) []byte) func(string) file.Encoding {
+		return func(name string) file.Encoding { return multi(name, of, change) }
+	}
+	several = map[string]func(string) file.Encoding{
+		"cp949":     changed(korean.EUCKR, nil),
+		"euc_kr":    changed(korean.EUCKR, wansung),
+		"johab":     changed(korean.EUCKR, johab),
+		"cp932":     changed(japanese.ShiftJIS, windows),
+		"shift_jis": changed(japanese.ShiftJIS, jis),
+		"euc_jp":    changed(japanese.EUCJP, ujis),
+		"big5":      changed(traditionalchinese.Big5, big5),
+		"cp950":     changed(traditionalchinese.Big5, windows5),
+		"gb2312":    changed(simplifiedchinese.GBK, gb2312),
+		"gbk":       changed(simplifiedchinese.GBK, gbk),
+		"gb18030":   changed(simplifiedchinese.GB18030, nil),
+		"big5hkscs": func(name string) file.Encoding {
+			return paired(multi(name, traditionalchinese.Big5, hongkong), hongkongPairs, func(dst, code []byte) []byte { return append(dst, code...) })
+		},
+		"euc_jis_2004":    func(name string) file.Encoding { return euc0213(name, false) },
+		"euc_jisx0213":    func(name string) file.Encoding { return euc0213(name, true) },
+		"shift_jis_2004":  func(name string) file.Encoding { return shifted0213(name, false) },
+		"shift_jisx0213":  func(name string) file.Encoding { return shifted0213(name, true) },
+		"hz":              func(string) file.Encoding { return hz() },
+		"iso2022_kr":      iso2022Of,
+		"iso2022_jp":      iso2022Of,
+		"iso2022_jp_1":    iso2022Of,
+		"iso2022_jp_2":    iso2022Of,
+		"iso2022_jp_3":    iso2022Of,
+		"iso2022_jp_2004": iso2022Of,
+		"iso2022_jp_ext":  iso2022Of,
+	}
 }
 
 // multi is an encoding of several bytes. change, if there is one, makes of the bytes
@@ -64,7 +95,10 @@ func find(plain string) (file.Encoding, bool) {
 func multi(name string, of encoding.Encoding, change func(r rune, b []byte) []byte) file.Encoding {
 	const longest = 8
 	encode := of.NewEncoder().Transformer // of these encodings it has no state
-	return file.Encoding{Name: name, Plain: true, Single: true, Lacks: "illegal multibyte sequence", Append: func(dst []byte, r rune) ([]byte, bool) {
+	return file.Encoding{Name: name, Plain: true, Single: true, Lacks: lacks, Append: func(dst []byte, r rune) ([]byte, bool) {
+		if r < utf8.RuneSelf {
+			return append(dst, byte(r)), true
+		}
 		// Both sides of it lie behind dst: nothing is allocated for a character.
 		dst = slices.Grow(dst, longest+utf8.UTFMax)
 		room := dst[len(dst):cap(dst)]
@@ -98,11 +132,56 @@ func wansung(r rune, b []byte) []byte {
 	return []byte{0xa4, 0xd4, 0xa4, first[n/(vowels*len(last))], 0xa4, byte(vowel + n/len(last)%vowels), 0xa4, last[n%len(last)]}
 }
 
+// johab is Johab, which makes syllables of the numbers of their letters, from the bytes
+// of cp949. The rest of KS X 1001 stands two rows to each first byte.
+func johab(r rune, b []byte) []byte {
+	const first, vowel, none = 0x8000, 0x8400, 1<<6 | 1
+	letters := func(code int) []byte { return []byte{byte(code >> 8), byte(code)} }
+	switch {
+	case r >= 0xac00 && r <= 0xd7a3:
+		n := int(r - 0xac00)
+		return letters(first | (n/588+2)<<10 | johabVowel(n/28%21)<<5 | johabLast(n%28))
+	case r >= 0x314f && r <= 0x3163:
+		return letters(vowel | johabVowel(int(r-0x314f))<<5 | 1)
+	case r >= 0x3131 && r <= 0x314e:
+		if n := strings.IndexRune(firstLetters, r); n >= 0 {
+			return letters(first | (n/len("ㄱ")+2)<<10 | none)
+		}
+		return letters(vowel | 1<<6 | johabLast(1+strings.IndexRune(lastLetters, r)/len("ㄱ")))
+	case len(b) != 2 || b[0] < 0xa1 || b[1] < 0xa1:
+		return nil
+	}
+	row, cell := b[0]-0xa1, b[1]-0xa1
+	if row > 0x2c-0x21 && row < 0x4a-0x21 {
+		return nil
+	}
+	at := int(row) + 0x1b2
+	if row >= 0x4a-0x21 {
+		at = int(row) + 0x197
+	}
+	if at%2 == 1 {
+		cell += 94
+	}
+	if cell < 0x4e {
+		return []byte{byte(at / 2), cell + 0x31}
+	}
+	return []byte{byte(at / 2), cell + 0x43}
+}
+
+const (
+	firstLetters = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+	lastLetters  = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+)
+
+func johabVowel(n int) int { return n + 3 + 2*((n+1)/6) }
+
+func johabLast(n int) int { return n + 1 + n/17 }
+
 // windows is cp932 from the bytes of Shift_JIS: it takes some characters as others that
 // look like them.
 func windows(r rune, b []byte) []byte {
-	if b == nil {
-		return []byte(likeIn932[r])
+	if c, ok := likeIn932[r]; ok && b == nil {
+		return []byte(c)
 	}
 	return b
 }
@@ -122,7 +201,7 @@ func jis(r rune, b []byte) []byte {
 	case r == 0x80:
 		return nil
 	case b == nil:
-		return []byte(likeIn932[r])
+		return windows(r, nil)
 	case b[0] == 0x87 || b[0] >= 0xed, r == 0x2225 || r == 0xff0d || r == 0xff5e || r >= 0xffe0 && r <= 0xffe2:
 		return nil
 	}
@@ -193,6 +272,48 @@ func big5(r rune, b []byte) []byte {
 	return b
 }
 
+// windows5 is cp950, the Big5 of Windows, from what browsers take for it.
+func windows5(r rune, b []byte) []byte {
+	if c, ok := otherIn950[r]; ok {
+		return []byte(c)
+	}
+	if c := big5(r, b); c != nil || len(b) != 2 || b[0] != 0xf9 || r == 0xffed {
+		return c
+	}
+	return b
+}
+
+var otherIn950 = map[rune]string{
+	0xaf: "\xa1\xc2", 0x2027: "\xa1\x45", 0x20ac: "\xa3\xe1", 0x2215: "\xa2\x41", 0x2295: "\xa1\xf2", 0x2299: "\xa1\xf3", 0x2593: "\xf9\xfe", 0xfe51: "\xa1\x4e",
+	0xfe68: "\xa2\x42", 0xff0f: "\xa1\xfe", 0xff3c: "\xa2\x40", 0xff5e: "\xa1\xe3", 0xffe0: "\xa2\x46", 0xffe1: "\xa2\x47", 0xffe5: "\xa2\x44",
+}
+
+// hongkong is Big5 with the characters of Hong Kong as of 2004, from what browsers take
+// for it, which is that of 2008.
+func hongkong(r rune, b []byte) []byte {
+	if c, ok := otherInHongKong[r]; ok {
+		return []byte(c)
+	}
+	if c, ok := otherIn5()[r]; ok && !(len(c) == 2 && (c[0] == 0xc6 || c[0] == 0xc7)) && (r < 0x2550 || r > 0x2570) {
+		return c
+	}
+	if len(b) == 2 && (b[0] == 0xa3 && b[1] >= 0xc0 || b[0] == 0x87 && strings.ContainsRune(hongkong2008, r)) {
+		return nil
+	}
+	return b
+}
+
+var otherInHongKong = map[rune]string{
+	0x5605: "\x9d\xef", 0x5ed0: "\x9d\xfb", 0x5f0c: "\x93\x61", 0x60a4: "\xa0\xdc", 0x7250: "\x94\x55", 0x732a: "\x99\x75",
+	0x7468: "\x94\x7a", 0x8503: "\x92\x42", 0x880f: "\x8f\xb6", 0x96b6: "\x90\xc4", 0x9f17: "\x91\xbe",
+}
+
+const hongkong2008 = "㓦㡵㫵㻬䂴䄱䆁䌊䓡䚮䤯䤰剏呌垳堘墖拁晠枂権灮珄瑌瓆秐稬稲穲竼箮篅蒄蔄蘓袝讏遆鈘鐯靊龖龗鿇鿈鿉鿊鿋𠪊𡵓𢒼𢓁𢓉𢓌𣇪𣉞𣖻𣚎𣚞𤅡𥣞𥶙𥶹𦀡𦺈𧭥𨤍𪷿"
+
+var hongkongPairs = pairsOf(map[string]string{
+	"\u00ca\u0304": "\x88\x62", "\u00ca\u030c": "\x88\x64", "\u00ea\u0304": "\x88\xa3", "\u00ea\u030c": "\x88\xa5",
+})
+
 // otherIn5 are the characters that CPython's big5 has elsewhere; nil: it lacks it.
 var otherIn5 = sync.OnceValue(func() map[rune][]byte {
 	m := map[rune][]byte{
@@ -231,6 +352,40 @@ func gbk(_ rune, b []byte) []byte {
 		return nil
 	}
 	return b
+}
+
+// gb2312 is GB 2312 from GBK.
+func gb2312(r rune, b []byte) []byte {
+	switch {
+	case r == 0x30fb:
+		return []byte("\xa1\xa4")
+	case r == 0x2015:
+		return []byte("\xa1\xaa")
+	case r == 0xb7 || r == 0x2014 || len(b) != 2 || b[0] < 0xa1 || b[1] < 0xa1:
+		return nil
+	case b[0] == 0xa2 && b[1] < 0xb1, b[0] == 0xa6 && b[1] >= 0xd9, b[0] == 0xa8 && b[1] >= 0xbb && b[1] < 0xc5, b[0] >= 0xaa && b[0] < 0xb0, b[0] > 0xf7:
+		return nil
+	}
+	return b
+}
+
+// inRow is an encoding of one byte, whose characters stand in the order of their bytes.
+func inRow(row string) file.Encoding {
+	chars := []rune(row)
+	codes := make(map[rune]byte, 256)
+	for i, r := range chars {
+		if r != utf8.RuneError {
+			codes[r] = byte(256 - len(chars) + i)
+		}
+	}
+	ascii := len(chars) == 128
+	return file.Encoding{Name: "charmap", Plain: ascii, Lacks: "character maps to <undefined>", Append: func(dst []byte, r rune) ([]byte, bool) {
+		b, ok := codes[r]
+		if !ok {
+			return dst, false
+		}
+		return append(dst, b), true
+	}}
 }
 
 // single is an encoding of one byte. controls: it has those of 0x80 to 0x9f.

@@ -18,10 +18,17 @@ type Encoding struct {
 	Lacks  string // what is said of a character that it lacks, in Python's words
 	Single bool   // that is said of each by itself, not of all that stand together
 	Mark   string // what an empty file begins with
+	// Begin, where the bytes of a character depend on what stands before it, begins a line:
+	// what it gives is used in place of Append, and at the end with EndOfLine. It may hold
+	// characters back. Append is then for one that stands alone.
+	Begin func() func(dst []byte, r rune) ([]byte, bool)
 
 	errors string
 	named  func(dst []byte, r rune) ([]byte, bool) // for errors: namereplace
 }
+
+// EndOfLine has an encoding append what is due at the end of a line.
+const EndOfLine rune = -1
 
 // Encodings is an Option of girok.Open: more encodings than girok has by itself. It
 // finds one by the name that PlainName makes; false: there is none. Under NameReplace
@@ -56,10 +63,12 @@ func NewEncoding(name, errors string, more ...Encodings) (*Encoding, error) {
 	if !ok && plain != NameReplace {
 		e, ok = among(more, plain)
 	}
-	if !ok && len(more) == 0 {
-		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and others where the program is opened with encodings.All, of github.com/girok/girok/encodings", name, Own)
-	} else if !ok {
-		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and of others cp949, euc_kr, shift_jis, cp932, euc_jp, gbk, gb18030, big5 and those of one byte", name, Own)
+	if !ok {
+		others := "others where the program is opened with encodings.All, of github.com/girok/girok/encodings"
+		if len(more) > 0 {
+			others = "nearly all others of Python"
+		}
+		return nil, fmt.Errorf("unknown encoding: %s; girok has %s, and %s", name, Own, others)
 	}
 	e.errors = errors
 	if errors == NameReplace {
@@ -88,7 +97,7 @@ func ownEncoding(plain string) (Encoding, bool) {
 	switch plain {
 	case "utf_8_sig", "utf8_sig":
 		return Encoding{Name: "utf-8", Append: appendUTF8, Plain: true, Mark: "\ufeff"}, true
-	case "ascii", "us_ascii", "646", "ansi_x3_4_1968", "ansi_x3_4_1986", "ansi_x3.4_1968", "cp367", "csascii", "ibm367", "iso646_us", "iso_646_irv_1991", "iso_ir_6", "us":
+	case "ascii", "us_ascii", "646", "ansi_x3_4_1968", "ansi_x3_4_1986", "cp367", "csascii", "ibm367", "iso646_us", "iso_646_irv_1991", "iso_ir_6", "us":
 		return firsts("ascii", 0x7f), true
 	case "latin_1", "latin1", "latin", "l1", "iso_8859_1", "iso8859_1", "iso8859", "8859", "cp819", "csisolatin1", "ibm819", "iso_8859_1_1987", "iso_ir_100":
 		return firsts("latin-1", 0xff), true
@@ -143,6 +152,10 @@ func (e *Encoding) mark() string {
 
 // Line appends a line in the encoding.
 func (e *Encoding) Line(dst, line []byte) ([]byte, error) {
+	add := e.Append
+	if e.Begin != nil {
+		add = e.Begin()
+	}
 	for i := 0; i < len(line); {
 		if c := line[i]; c < utf8.RuneSelf && e.Plain {
 			dst = append(dst, c)
@@ -151,12 +164,19 @@ func (e *Encoding) Line(dst, line []byte) ([]byte, error) {
 		}
 		r, n := utf8.DecodeRune(line[i:])
 		var ok bool
-		if dst, ok = e.Append(dst, r); !ok {
-			if dst, ok = e.substitute(dst, r); !ok {
+		if dst, ok = add(dst, r); !ok {
+			instead, ok := e.substitute(nil, r)
+			if !ok {
 				return nil, e.lacks(line, i)
+			}
+			for _, c := range instead {
+				dst, _ = add(dst, rune(c)) // in EBCDIC these are other bytes
 			}
 		}
 		i += n
+	}
+	if e.Begin != nil {
+		dst, _ = add(dst, EndOfLine)
 	}
 	return dst, nil
 }
