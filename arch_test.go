@@ -20,7 +20,7 @@ var road = []struct {
 	{"internal/pgtest", "a real PostgreSQL for tests; nothing but tests imports it"},
 	{"internal/bqtest", "an emulator of BigQuery for tests, and TLS before one; nothing but tests imports it"},
 	{"internal/pydiff", "a real CPython for tests, and what to ask it"},
-	{"internal/crash internal/disk internal/peer internal/random internal/rights", "names of windows for the kill test, which compile to nothing; what puts a file on the disk; whether the other side of a connection is there; whose the files of a spool are; random numbers"},
+	{"internal/crash internal/disk internal/pattern internal/peer internal/random internal/rights", "names of windows for the kill test, which compile to nothing; what puts a file on the disk; regular expressions that are compiled late; whether the other side of a connection is there; whose the files of a spool are; random numbers"},
 	{"record config", "what everything else speaks of: whoever imports these links nothing else of ours"},
 	{"format filter", "views of a record and questions about it"},
 	{"tree", "routes records; declares what it calls, so the spool and the handlers are wired in from above"},

@@ -1,30 +1,30 @@
 package girok
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/internal/pattern"
 )
 
 // secretKey finds keys whose values are secrets.
-var secretKey = regexp.MustCompile(`(?i)^(.*[_.-])?(password|passwd|passphrase|pwd|secret|token|api_?key|apikey|access_?key|secret_?key|private_?key|auth|authorization|credentials?)$`)
+var secretKey = pattern.Lazy{Expr: `(?i)^(.*[_.-])?(password|passwd|passphrase|pwd|secret|token|api_?key|apikey|access_?key|secret_?key|private_?key|auth|authorization|credentials?)$`}
 
 // secretValues find values that are secrets, or have one in them, whatever their key.
 var secretValues = []struct {
 	what    string
-	pattern *regexp.Regexp
+	pattern *pattern.Lazy
 }{
-	{"a password in an address", regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@`)},
-	{"a password in a connection string", regexp.MustCompile(`(?i)(^|[\s;])(password|pwd)\s*=\s*[^\s;]+`)},
-	{"a private key", regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`)},
-	{"a key of AWS", regexp.MustCompile(`\b(AKIA|ASIA)[0-9A-Z]{16}\b`)},
-	{"a key of Google", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}\b`)},
-	{"a token of GitHub", regexp.MustCompile(`\b(gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{40,})`)},
-	{"a token of Slack", regexp.MustCompile(`\bxox[abprs]-[0-9A-Za-z-]{10,}|hooks\.slack\.com/services/T`)},
-	{"a key of a payment service", regexp.MustCompile(`\b[sr]k_live_[0-9A-Za-z]{16,}`)},
-	{"a JSON Web Token", regexp.MustCompile(`\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.`)},
-	{"credentials of HTTP", regexp.MustCompile(`(?i)^(basic|bearer)\s+[0-9A-Za-z._~+/=-]{8,}$`)},
+	{"a password in an address", &pattern.Lazy{Expr: `^[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@`}},
+	{"a password in a connection string", &pattern.Lazy{Expr: `(?i)(^|[\s;])(password|pwd)\s*=\s*[^\s;]+`}},
+	{"a private key", &pattern.Lazy{Expr: `-----BEGIN [A-Z ]*PRIVATE KEY-----`}},
+	{"a key of AWS", &pattern.Lazy{Expr: `\b(AKIA|ASIA)[0-9A-Z]{16}\b`}},
+	{"a key of Google", &pattern.Lazy{Expr: `\bAIza[0-9A-Za-z_-]{35}\b`}},
+	{"a token of GitHub", &pattern.Lazy{Expr: `\b(gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{40,})`}},
+	{"a token of Slack", &pattern.Lazy{Expr: `\bxox[abprs]-[0-9A-Za-z-]{10,}|hooks\.slack\.com/services/T`}},
+	{"a key of a payment service", &pattern.Lazy{Expr: `\b[sr]k_live_[0-9A-Za-z]{16,}`}},
+	{"a JSON Web Token", &pattern.Lazy{Expr: `\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.`}},
+	{"credentials of HTTP", &pattern.Lazy{Expr: `(?i)^(basic|bearer)\s+[0-9A-Za-z._~+/=-]{8,}$`}},
 }
 
 // namesOnly are keys whose texts are names, and no values.
@@ -63,12 +63,12 @@ func clearSecret(n *config.Node, key string, ps *config.Problems) {
 	}
 	const hint = "write ${NAME} for an environment variable, or ${file:/run/secrets/name}"
 	for _, s := range secretValues {
-		if s.pattern.MatchString(text) {
+		if s.pattern.Get().MatchString(text) {
 			ps.AddHint(n.Pos(), n.Path(), hint, "holds %s, in clear text", s.what)
 			return
 		}
 	}
-	if _, isText := n.PyScalar().(string); isText && secretKey.MatchString(key) {
+	if _, isText := n.PyScalar().(string); isText && secretKey.Get().MatchString(key) {
 		ps.AddHint(n.Pos(), n.Path(), hint, "looks like a secret, in clear text")
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/internal/pattern"
 )
 
 func (b *blueprint) formatters(ps *config.Problems) map[string]format.Formatter {
@@ -75,10 +75,10 @@ func (b *blueprint) began() time.Time {
 	return b.now()
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var identifier = pattern.Lazy{Expr: `^[A-Za-z_][A-Za-z0-9_]*$`}
 
 // nearPython finds what is said of a key that is nearly one of Python's formatters.
-var nearPython = regexp.MustCompile(`did you mean "(class|format|datefmt|style|validate|defaults)"`)
+var nearPython = pattern.Lazy{Expr: `did you mean "(class|format|datefmt|style|validate|defaults)"`}
 
 // foreignKeys does with keys that are not known as Python's formatters do: what
 // logging.Formatter does not know it ignores, unless it is nearly what is known; a
@@ -89,11 +89,11 @@ func foreignKeys(n *config.Node, ps config.Problems) (left config.Problems) {
 		if strings.HasPrefix(p.Msg, "unknown key") {
 			key := p.Path[strings.LastIndexByte(p.Path, '.')+1:]
 			switch {
-			case n.Get("()") != nil && !identifier.MatchString(key):
+			case n.Get("()") != nil && !identifier.Get().MatchString(key):
 				p.Msg = fmt.Sprintf("Not a valid Python identifier: '%s'", key)
 			case n.Get("()") != nil:
 				p.Msg = fmt.Sprintf("Formatter.__init__() got an unexpected keyword argument '%s'", key)
-			case (class == "" || strings.Contains(class, ".")) && !nearPython.MatchString(p.Msg):
+			case (class == "" || strings.Contains(class, ".")) && !nearPython.Get().MatchString(p.Msg):
 				continue
 			}
 		}

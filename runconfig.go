@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"regexp"
 	"runtime/debug"
 	"strings"
 
 	"github.com/girok/girok/config"
 	"github.com/girok/girok/deliver"
+	"github.com/girok/girok/internal/pattern"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/sink/file"
@@ -85,12 +85,12 @@ func (h *handlerPlan) kindName() string {
 }
 
 // looksSecret finds keys that may hold a secret of a kind that is not known.
-var looksSecret = regexp.MustCompile(`(?i)pass|secret|token|key|credential|dsn|auth|ur[il]$`)
+var looksSecret = pattern.Lazy{Expr: `(?i)pass|secret|token|key|credential|dsn|auth|ur[il]$`}
 
 // keepsSecret reports whether a key holds a secret: it stays a reference.
 func (h *handlerPlan) keepsSecret(path string) bool {
 	if h.foreign {
-		return looksSecret.MatchString(path[strings.LastIndexByte(path, '.')+1:])
+		return looksSecret.Get().MatchString(path[strings.LastIndexByte(path, '.')+1:])
 	}
 	for _, o := range config.Reference(h.node.Path(), h.kind.Defaults()) {
 		if o.Secret && o.Key == path {

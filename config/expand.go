@@ -3,11 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/girok/girok/internal/pattern"
 )
 
 // The kinds of references in a text. refKey never stands in a user's file:
@@ -40,9 +40,9 @@ type piece struct {
 	written  string // the reference as it stands in the text
 }
 
-var secretName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+var secretName = pattern.Lazy{Expr: `^[A-Za-z0-9_.-]+$`}
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variableName = pattern.Lazy{Expr: `^[A-Za-z_][A-Za-z0-9_]*$`}
 
 // hasReference reports whether expanding text could change it.
 func hasReference(text string) bool { return strings.Contains(text, "${") }
@@ -91,15 +91,13 @@ func parseReference(body string) (piece, error) {
 	}
 	if rest, ok := strings.CutPrefix(body, "key:"); ok {
 		file, pointer, found := strings.Cut(rest, "#")
-		path, err := url.PathUnescape(file)
-		way, err2 := url.PathUnescape(pointer)
-		if !found || err != nil || err2 != nil {
+		if !found {
 			return piece{}, errors.New("a reference ${key:…} wants a file, # and a JSON pointer")
 		}
-		return piece{isRef: true, kind: refKey, name: path, pointer: way}, nil
+		return piece{isRef: true, kind: refKey, name: keyUnescaper.Replace(file), pointer: keyUnescaper.Replace(pointer)}, nil
 	}
 	if name, ok := strings.CutPrefix(body, "secret:"); ok {
-		if !secretName.MatchString(name) {
+		if !secretName.Get().MatchString(name) {
 			return piece{}, errors.New("a reference ${secret:…} wants a name of letters, digits, dots, _ and -")
 		}
 		return piece{isRef: true, kind: refSecret, name: name}, nil
@@ -108,7 +106,7 @@ func parseReference(body string) (piece, error) {
 	if strings.Contains(fallback, "${") {
 		return piece{}, errors.New("a default can't hold another ${…}")
 	}
-	if !variableName.MatchString(name) {
+	if !variableName.Get().MatchString(name) {
 		// The text is not repeated: it may be a piece of a password.
 		return piece{}, errors.New("after ${ want a variable's name (letters, digits, _), as ${NAME}, ${NAME:-default} or ${file:/path}; a literal ${ is written $${")
 	}

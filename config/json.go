@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/girok/girok/internal/pattern"
 )
 
 // plainKey marks, in JSON, an unquoted YAML scalar that JSON has no literal for
@@ -17,8 +18,8 @@ import (
 const plainKey = "$plain"
 
 var (
-	jsonNumber  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
-	plainLikeIt = regexp.MustCompile(`^\$+plain$`)
+	jsonNumber  = pattern.Lazy{Expr: `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`}
+	plainLikeIt = pattern.Lazy{Expr: `^\$+plain$`}
 )
 
 // JSON writes the value as canonical JSON: no spaces, keys in the order of the
@@ -57,7 +58,7 @@ func (w *jsonWriter) value(n *Node) {
 				w.out.WriteByte(',')
 			}
 			name := k.Name
-			if plainLikeIt.MatchString(name) {
+			if plainLikeIt.Get().MatchString(name) {
 				name = "$" + name
 			}
 			w.text(name)
@@ -97,8 +98,8 @@ func (w *jsonWriter) scalar(n *Node) {
 	case typ == typeText:
 		w.text(text)
 	case typ == typeBool && (text == "true" || text == "false"),
-		typ == typeFloat && jsonNumber.MatchString(text) && strings.ContainsAny(text, ".eE"),
-		typ == typeInt && jsonNumber.MatchString(text):
+		typ == typeFloat && jsonNumber.Get().MatchString(text) && strings.ContainsAny(text, ".eE"),
+		typ == typeInt && jsonNumber.Get().MatchString(text):
 		w.out.WriteString(text)
 	default:
 		w.out.WriteString(`{"` + plainKey + `":`)
@@ -248,7 +249,7 @@ func unmark(n *Node) *Node {
 	renamed := newMap(n.src, n.pos)
 	renamed.fixed = true
 	for i, k := range n.keys {
-		if plainLikeIt.MatchString(k.Name) && k.Name != plainKey {
+		if plainLikeIt.Get().MatchString(k.Name) && k.Name != plainKey {
 			k.Name = k.Name[1:]
 		}
 		renamed.set(k, n.values[i])

@@ -3,9 +3,10 @@ package config
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/girok/girok/internal/pattern"
 )
 
 // Python's logging replaces a text that begins with cfg:// by the value at that
@@ -27,10 +28,10 @@ var constants = map[string]string{
 
 // The steps of a path.
 var (
-	refWord  = regexp.MustCompile(`^\s*([\p{L}\p{N}_]+)\s*`)
-	refDot   = regexp.MustCompile(`^\.\s*([\p{L}\p{N}_]+)\s*`)
-	refIndex = regexp.MustCompile(`^\[([^\[\]]*)\]\s*`)
-	digits   = regexp.MustCompile(`^\d+$`)
+	refWord  = pattern.Lazy{Expr: `^\s*([\p{L}\p{N}_]+)\s*`}
+	refDot   = pattern.Lazy{Expr: `^\.\s*([\p{L}\p{N}_]+)\s*`}
+	refIndex = pattern.Lazy{Expr: `^\[([^\[\]]*)\]\s*`}
+	digits   = pattern.Lazy{Expr: `^\d+$`}
 )
 
 const (
@@ -107,15 +108,15 @@ func constant(v *Node, name string) *Node {
 // at follows a path from the root, in the steps and the words of Python's
 // BaseConfigurator.cfg_convert.
 func (r *refs) at(path string, chain int) (*Node, error) {
-	m := refWord.FindStringSubmatch(path)
+	m := refWord.Get().FindStringSubmatch(path)
 	if m == nil {
 		return nil, fmt.Errorf("%s '%s'", unable, path)
 	}
 	n, err := r.step(r.root, m[1], false, chain)
 	for rest := path[len(m[0]):]; err == nil && rest != ""; rest = rest[len(m[0]):] {
-		if m = refDot.FindStringSubmatch(rest); m != nil {
+		if m = refDot.Get().FindStringSubmatch(rest); m != nil {
 			n, err = r.step(n, m[1], false, chain)
-		} else if m = refIndex.FindStringSubmatch(rest); m != nil {
+		} else if m = refIndex.Get().FindStringSubmatch(rest); m != nil {
 			n, err = r.step(n, strings.TrimSpace(m[1]), true, chain)
 		} else {
 			return nil, fmt.Errorf("%s '%s' at '%s'", unable, path, rest)
@@ -126,7 +127,7 @@ func (r *refs) at(path string, chain int) (*Node, error) {
 
 // step is the value of a key, or of an index, of n.
 func (r *refs) step(n *Node, key string, index bool, chain int) (to *Node, err error) {
-	switch number := index && digits.MatchString(key); {
+	switch number := index && digits.Get().MatchString(key); {
 	case n.kind == List && number:
 		i, err := strconv.Atoi(key)
 		if err != nil || i >= len(n.items) {

@@ -3,11 +3,12 @@ package config
 import (
 	"math"
 	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/girok/girok/internal/pattern"
 )
 
 // scalarType is what YAML 1.1 makes of a scalar.
@@ -32,14 +33,14 @@ type PyTime struct {
 
 // The regular expressions of PyYAML 6.0's resolver.
 var (
-	pyInt = regexp.MustCompile(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
-		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
-	pyFloat = regexp.MustCompile(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?` +
+	pyInt = pattern.Lazy{Expr: `^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
+		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`}
+	pyFloat = pattern.Lazy{Expr: `^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*` +
-		`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
-	pyTime = regexp.MustCompile(`^(\d\d\d\d)-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)` +
-		`(\d\d?):(\d\d):(\d\d)(?:\.(\d*))?(?:[ \t]*(Z|([-+])(\d\d?)(?::(\d\d))?))?)?$`)
-	pyDate = regexp.MustCompile(`^\d\d\d\d-\d\d-\d\d$`)
+		`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`}
+	pyTime = pattern.Lazy{Expr: `^(\d\d\d\d)-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)` +
+		`(\d\d?):(\d\d):(\d\d)(?:\.(\d*))?(?:[ \t]*(Z|([-+])(\d\d?)(?::(\d\d))?))?)?$`}
+	pyDate = pattern.Lazy{Expr: `^\d\d\d\d-\d\d-\d\d$`}
 )
 
 // yamlBool gives the value of a word in one of YAML 1.1's spellings.
@@ -67,13 +68,13 @@ func resolve(text string) scalarType {
 		return typeText
 	}
 	switch {
-	case pyInt.MatchString(text):
+	case pyInt.Get().MatchString(text):
 		if _, ok := parseInt(text); ok {
 			return typeInt
 		}
-	case pyFloat.MatchString(text):
+	case pyFloat.Get().MatchString(text):
 		return typeFloat
-	case pyTime.MatchString(text):
+	case pyTime.Get().MatchString(text):
 		if _, ok := parseTime(text); ok {
 			return typeTime
 		}
@@ -203,13 +204,13 @@ func parseFloat(text string) float64 {
 
 // parseTime reads what pyTime matched; false for a day or an hour that does not exist.
 func parseTime(text string) (PyTime, bool) {
-	m := pyTime.FindStringSubmatch(text)
+	m := pyTime.Get().FindStringSubmatch(text)
 	if m == nil {
 		return PyTime{}, false
 	}
 	num := func(i int) int { v, _ := strconv.Atoi(m[i]); return v }
 	dateOnly := m[4] == ""
-	if dateOnly && !pyDate.MatchString(text) {
+	if dateOnly && !pyDate.Get().MatchString(text) {
 		return PyTime{}, false
 	}
 	zone := time.UTC

@@ -98,8 +98,11 @@ func (s Secret) Ref() string {
 	return "${key:" + keyEscaper.Replace(file) + "#" + keyEscaper.Replace(s.ref.pointer) + "}"
 }
 
-// keyEscaper escapes what has a meaning in ${key:…}; url.PathUnescape undoes it.
-var keyEscaper = strings.NewReplacer("%", "%25", "#", "%23", "}", "%7D")
+// keyEscaper escapes what has a meaning in ${key:…}; keyUnescaper undoes it.
+var (
+	keyEscaper   = strings.NewReplacer("%", "%25", "#", "%23", "}", "%7D")
+	keyUnescaper = strings.NewReplacer("%25", "%", "%23", "#", "%7D", "}")
+)
 
 // onlyReferences reports whether a text is made of references alone, without
 // literal text and defaults, which could be the secret.

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/girok/girok/internal/pattern"
 )
 
 // Size is a number of bytes, written "512KiB", "4MiB", "1GiB", "10MB" (10^7) or
@@ -28,8 +29,8 @@ var sizeUnits = []struct {
 }
 
 var (
-	sizeText = regexp.MustCompile(`^([0-9][0-9_]*)(\.[0-9]+)? ?([A-Za-z]*)$`)
-	dayText  = regexp.MustCompile(`^([0-9]+)d(.*)$`)
+	sizeText = pattern.Lazy{Expr: `^([0-9][0-9_]*)(\.[0-9]+)? ?([A-Za-z]*)$`}
+	dayText  = pattern.Lazy{Expr: `^([0-9]+)d(.*)$`}
 )
 
 const day = 24 * time.Hour
@@ -41,7 +42,7 @@ const (
 
 // ParseSize reads a size. The error names the units.
 func ParseSize(text string) (Size, error) {
-	m := sizeText.FindStringSubmatch(text)
+	m := sizeText.Get().FindStringSubmatch(text)
 	if m == nil {
 		return 0, errors.New("want " + wantSize)
 	}
@@ -93,7 +94,7 @@ func (s *Size) UnmarshalText(text []byte) (err error) {
 // ParseDuration reads a duration. A number without a unit is refused, except 0.
 func ParseDuration(text string) (Duration, error) {
 	days, rest := time.Duration(0), text
-	if m := dayText.FindStringSubmatch(text); m != nil {
+	if m := dayText.Get().FindStringSubmatch(text); m != nil {
 		n, err := strconv.ParseInt(m[1], 10, 64)
 		if err != nil || n > int64(math.MaxInt64/day) {
 			return 0, errors.New("want a duration below 292 years")

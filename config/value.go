@@ -196,7 +196,7 @@ func setString(v reflect.Value, text string, r rules) error {
 func setInt(v reflect.Value, text string, r rules) error {
 	wrong := errors.New("want " + typeInWords(v.Type(), r))
 	text = strings.Replace(text, "0o", "0", 1)
-	if len(text) > 100 || strings.Contains(text, ":") || !pyInt.MatchString(text) {
+	if len(text) > 100 || strings.Contains(text, ":") || !pyInt.Get().MatchString(text) {
 		return wrong
 	}
 	value, ok := parseInt(text)

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/girok/girok/internal/pattern"
 	"github.com/girok/girok/record"
 )
 
@@ -36,9 +36,9 @@ type braceSpec struct {
 }
 
 var (
-	braceName = regexp.MustCompile(`^[\pL\pN_]+(\.[\pL\pN_]+|\[[^]]+\])*$`)
-	braceForm = regexp.MustCompile(`(?i)^(.?[<=>^])?[+ -]?#?0?(\d+|\{\w+\})?[,_]?(\.(\d+|\{\w+\}))?[bcdefgnosx%]?$`)
-	bracePart = regexp.MustCompile(`\.[\pL\pN_]+|\[[^]]+\]`)
+	braceName = pattern.Lazy{Expr: `^[\pL\pN_]+(\.[\pL\pN_]+|\[[^]]+\])*$`}
+	braceForm = pattern.Lazy{Expr: `(?i)^(.?[<=>^])?[+ -]?#?0?(\d+|\{\w+\})?[,_]?(\.(\d+|\{\w+\}))?[bcdefgnosx%]?$`}
+	bracePart = pattern.Lazy{Expr: `\.[\pL\pN_]+|\[[^]]+\]`}
 )
 
 // compileBrace cuts a format of style { into pieces. What CPython's validation
@@ -128,16 +128,16 @@ func (c *braceCompiler) field(s string, at int, outer bool) (p piece, _ *SyntaxE
 	switch {
 	case name == "":
 		return p, &SyntaxError{at, "no fields; a field has a name, as {message}"}
-	case !c.lenient && !braceName.MatchString(name):
+	case !c.lenient && !braceName.Get().MatchString(name):
 		return p, &SyntaxError{at, fmt.Sprintf("invalid field name/expression: %s", appendRepr(nil, []byte(name), false))}
-	case !c.lenient && b.text != "" && !braceForm.MatchString(b.text):
+	case !c.lenient && b.text != "" && !braceForm.Get().MatchString(b.text):
 		return p, &SyntaxError{at, fmt.Sprintf("bad specifier: %s", appendRepr(nil, []byte(b.text), false))}
 	}
 	c.fields = true
 	first := name
 	if i := strings.IndexAny(name, ".["); i >= 0 {
 		first = name[:i]
-		for _, part := range bracePart.FindAllString(name[i:], -1) {
+		for _, part := range bracePart.Get().FindAllString(name[i:], -1) {
 			if part[0] == '[' {
 				part = part[:len(part)-1]
 			}

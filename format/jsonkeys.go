@@ -3,12 +3,12 @@ package format
 import (
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/internal/pattern"
 )
 
 // reservedAttrs are the attributes of Python's records, in their order.
@@ -17,14 +17,13 @@ var reservedAttrs = []string{
 	"lineno", "funcName", "created", "msecs", "relativeCreated", "thread", "threadName", "processName", "process",
 }
 
-// jsonFields find the names of fields in a format, by its style.
-var jsonFields = map[byte]*regexp.Regexp{
-	'%': regexp.MustCompile(`%\((.+?)\)`),
-	'{': regexp.MustCompile(`\{(.+?)\}`),
-	'$': regexp.MustCompile(`\$\{(.+?)\}`),
-}
-
-var plainDollar = regexp.MustCompile(`\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([^}]+)\})`)
+// What finds the names of fields in a format, by its style.
+var (
+	percentFields = pattern.Lazy{Expr: `%\((.+?)\)`}
+	braceFields   = pattern.Lazy{Expr: `\{(.+?)\}`}
+	dollarFields  = pattern.Lazy{Expr: `\$\{(.+?)\}`}
+	plainDollar   = pattern.Lazy{Expr: `\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([^}]+)\})`}
+)
 
 // pyJSON makes a JsonFormatter. One that stands under class gets format, datefmt,
 // style and validate alone, as in Python.
@@ -93,15 +92,19 @@ func (k Keys) jsonNames(o Options) (names []string, err error) {
 	if _, err := o.Text(); err != nil && !o.Lenient {
 		return nil, &KeyError{k.formatKey(), err}
 	}
-	format := o.Format
-	if format == "" {
-		format = map[byte]string{'%': "%(message)s", '{': "{message}", '$': "${message}"}[o.Style]
+	find, format := &percentFields, "%(message)s"
+	switch {
+	case o.Style == '{':
+		find, format = &braceFields, "{message}"
+	case o.Style == '$' && k.Version == "4.2":
+		find, format = &plainDollar, "${message}"
+	case o.Style == '$':
+		find, format = &dollarFields, "${message}"
 	}
-	find := jsonFields[o.Style]
-	if o.Style == '$' && k.Version == "4.2" {
-		find = plainDollar
+	if o.Format != "" {
+		format = o.Format
 	}
-	for _, m := range find.FindAllStringSubmatch(format, -1) {
+	for _, m := range find.Get().FindAllStringSubmatch(format, -1) {
 		names = append(names, strings.Join(m[1:], ""))
 	}
 	return names, nil
