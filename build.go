@@ -69,7 +69,7 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	b := &blueprint{doc: doc, opts: opts, now: clockOf(opts), keys: defaultKeys(), handlers: map[string]*handlerPlan{}}
 	var ps config.Problems
 	decode("top", doc.Root, &ps, &b.keys)
-	ps = ignoredKeys(doc, ps)
+	ps = b.ignoredKeys(ps, func(path string) bool { return !strings.Contains(path, ".") })
 	for _, section := range []string{"formatters", "filters", "handlers", "loggers"} {
 		if n := doc.Root.Get(section); n.Kind() == config.Null {
 			ps.Add(n.KeyPos(), n.Path(), "is empty; take the key out, or write {}")
@@ -113,19 +113,24 @@ func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	return b, ps.Err()
 }
 
-// ignoredKeys turns what is said of keys that nobody knows into warnings: Python
-// does not look at them, and cfg:// may. One that is nearly a known key is a mistake.
-func ignoredKeys(doc *config.Document, ps config.Problems) (left config.Problems) {
+// ignoredKeys turns what is said of keys that nobody knows into warnings, where at is
+// true: Python does not look at them. One that is nearly a known key is a mistake, and
+// one that an alias or cfg:// may lead to is nothing.
+func (b *blueprint) ignoredKeys(ps config.Problems, at func(path string) bool) (left config.Problems) {
 	for _, p := range ps {
-		if strings.HasPrefix(p.Msg, "unknown key") && !strings.Contains(p.Path, ".") && !strings.Contains(p.Msg, "did you mean") {
-			p.Msg, p.Hint = "nothing here reads this key", ""
-			doc.Warnings = append(doc.Warnings, p)
+		if strings.HasPrefix(p.Msg, "unknown key") && at(p.Path) && !strings.Contains(p.Msg, "did you mean") {
+			if !b.doc.Root.Get(p.Path).Referred() {
+				p.Msg, p.Hint = "nothing here reads this key", ""
+				b.doc.Warnings = append(b.doc.Warnings, p)
+			}
 			continue
 		}
 		left = append(left, p)
 	}
 	return left
 }
+
+func everywhere(string) bool { return true }
 
 func (b *blueprint) service(ps *config.Problems) {
 	if b.keys.Service == "" {
@@ -163,7 +168,11 @@ func (b *blueprint) filters(ps *config.Problems) {
 			ps.Add(n.KeyPos(), n.Path(), "is empty; want a map with the key name, or {} for one that lets all through")
 			continue
 		}
+		start := len(*ps)
 		decode("filter", n, ps, &k)
+		if n.Get("()") == nil {
+			*ps = append((*ps)[:start], b.ignoredKeys((*ps)[start:], everywhere)...)
+		}
 		if f := strings.TrimPrefix(k.Factory, "ext://"); f != "" && f != "logging.Filter" {
 			at := n.Get("()")
 			if b.passable(at, f, "it lets all through") {
@@ -232,7 +241,9 @@ func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
 		return
 	}
 	var k loggerKeys
+	start := len(*ps)
 	decode("logger", n, ps, &k)
+	*ps = append((*ps)[:start], b.ignoredKeys((*ps)[start:], everywhere)...)
 	l := tree.LoggerConfig{Name: name, Level: levelOf(k.Level, ps), Propagate: k.Propagate == nil || bool(*k.Propagate)}
 	if name == "root" {
 		l.Name = ""

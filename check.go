@@ -169,6 +169,7 @@ func (b *blueprint) warnings() []config.Problem {
 	b.sameFile(&ps)
 	b.misspelt(&ps)
 	b.levelsApart(&ps)
+	b.doubled(&ps)
 	b.unused(&ps)
 	b.idle(&ps)
 	clearSecrets(b.doc.Root, "", &ps)
@@ -214,6 +215,23 @@ func (b *blueprint) levelsApart(ps *config.Problems) {
 		}
 		if at := b.loggerNode(l.Name).Get("level"); at != nil {
 			ps.Add(at.Pos(), at.Path(), "lets logs from %s on through, but none of its handlers takes any below %s", l.Level, slices.Min(levels))
+		}
+	}
+}
+
+// doubled warns of handlers that a logger and one above it name: each log of the lower
+// one comes to them twice. What is spooled is stored once.
+func (b *blueprint) doubled(ps *config.Problems) {
+	t := tree.New(tree.Config{Loggers: b.loggers})
+	for _, l := range b.loggers {
+		above := t.Node(l.Name).Parent()
+		if above == nil || !l.Propagate {
+			continue
+		}
+		for _, item := range b.loggerNode(l.Name).Get("handlers").Items() {
+			if h := b.handlers[item.Raw()]; !h.spooled && slices.Contains(above.Handlers(), h.tree) {
+				ps.Add(item.Pos(), item.Path(), "a logger above names this handler too, so it gets each log of %s twice: take it out here, or set propagate: false", l.Name)
+			}
 		}
 	}
 }

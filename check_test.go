@@ -92,6 +92,63 @@ func TestReferenceKnowsEveryKey(t *testing.T) {
 	}
 }
 
+// Keys that Python does not look at, and nobody here, are warnings, but for those that an
+// alias or cfg:// reads.
+func TestCheckFindsUnreadKeys(t *testing.T) {
+	c, err := checkText(t, `service: s
+base: &base {class: console}
+deep: {under: {lv: ERROR}}
+alone: 1
+formatters: {f: {format: "%(message)s", qual: x}}
+filters: {g: {name: a, klass: x}}
+handlers: {h: {<<: *base, level: cfg://deep.under.lv, formatter: f, filters: [g]}}
+loggers: {a.b: {level: INFO, handlers: [h], qualname: a.b}}
+root: {disabled: false}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range c.Warnings {
+		if w.Msg == "nothing here reads this key" {
+			got = append(got, fmt.Sprint(w.Line, ":", w.Col, " ", w.Path))
+		}
+	}
+	want := []string{"5:1 alone", "6:41 formatters.f.qual", "7:24 filters.g.klass", "9:45 loggers.a.b.qualname", "10:8 root.disabled"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A handler that a logger and one above it name gets each log twice; not one that is
+// spooled, nor behind propagate: false.
+func TestCheckFindsDoubledHandlers(t *testing.T) {
+	c, err := checkText(t, `service: s
+handlers:
+  a: {class: console}
+  b: {class: console}
+  s: {class: file, filename: s.log, spooled: true}
+loggers:
+  x: {level: INFO, handlers: [b, a, s]}
+  x.y: {handlers: [b]}
+  x.z: {handlers: [b], propagate: false}
+  w.v: {handlers: [b]}
+root: {level: INFO, handlers: [a, s]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range c.Warnings {
+		got = append(got, fmt.Sprint(w.Line, ":", w.Col, " ", w.Path, " ", w.Msg))
+	}
+	const told = " a logger above names this handler too, so it gets each log of %s twice: take it out here, or set propagate: false"
+	want := []string{"8:34 loggers.x.handlers[1]" + fmt.Sprintf(told, "x"), "9:20 loggers.x.y.handlers[0]" + fmt.Sprintf(told, "x.y")}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestCheckFindsMisspeltFields(t *testing.T) {
 	const text = "service: s\nformatters:\n  a: {format: \"%(asctime)s %(levelnam)-8s %(funcname)s %(mesage)s %(user)s %(model)s %(extra.name)s %(eman)s\"}\nhandlers: {a: {class: console, formatter: a}}\nroot: {handlers: [a]}\n"
 	c, err := checkText(t, text)

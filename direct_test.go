@@ -245,6 +245,8 @@ func TestDirectMistakes(t *testing.T) {
 		{"class: logging.handlers.TimedRotatingFileHandler, filename: a, atTime: noon", "handlers.h.atTime: want a time of day"},
 		{"class: logging.FileHandler, filename: a, encoding: utf-88", "handlers.h.encoding: unknown encoding: utf-88; girok has utf-8"},
 		{"class: logging.FileHandler, filename: a, colour: red", "handlers.h.colour: unknown key"},
+		{"class: logging.FileHandler, filename: ''", "handlers.h.filename: is empty; want a file"},
+		{"class: logging.FileHandler, filename: a, maxBytes: 5", "use class: logging.handlers.RotatingFileHandler"},
 		{"class: logging.handlers.SysLogHandler", `"logging.handlers.SysLogHandler" is not in this program` + "\n" + `in Go: girok.Open(path, python.Kinds)`},
 		{"class: logging.handlers.NTEventLogHandler, appname: x", "event log of Windows"},
 		{"class: logging.handlers.BufferingHandler, capacity: 1", "is a base of other classes"},

@@ -92,6 +92,9 @@ func (k *fileKeysOf) encodes(more []file.Encodings) (err error) {
 
 // Validate implements config.Validator.
 func (k *fileKeysOf) Validate(at *config.At) {
+	if k.Filename == "" && at.Has("filename") {
+		at.Problem("filename", "is empty; want a file")
+	}
 	if st, err := os.Stat(k.Filename); err == nil && st.IsDir() {
 		at.Problem("filename", "%s is a folder; want a file, %s for example", k.Filename, filepath.Join(k.Filename, "app.log"))
 	}

@@ -87,6 +87,7 @@ config.yaml:7:60: handlers.c.rotate: says what becomes of files that are put asi
 config.yaml:7:71: handlers.c.delay: unknown key; known: accepts, batch, class, filename, filters, formatter, level, rotate, spooled, sync
 config.yaml:8:46: handlers.d.spooled: want true or false, got "maybe"
 config.yaml:9:37: handlers.e.rotate: unknown key; known: accepts, class, delay, encoding, errors, filename, filters, formatter, level, mode, spooled
+                  use class: logging.handlers.RotatingFileHandler or TimedRotatingFileHandler, or spooled: true with rotate
 config.yaml:11:30: handlers.g.filename: the handler "f" writes this file too; give each a file of its own, or let several loggers name one handler`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

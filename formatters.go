@@ -28,7 +28,7 @@ func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Format
 	}
 	start := len(*ps)
 	decode("formatter", n, ps, &k)
-	*ps = append((*ps)[:start], foreignKeys(n, (*ps)[start:])...)
+	*ps = append((*ps)[:start], b.foreignKeys(n, (*ps)[start:])...)
 	f, err := k.New(b.location)
 	if err == nil {
 		return b.sinceStart(format.OfService(f, b.keys.Service))
@@ -83,7 +83,7 @@ var nearPython = pattern.Lazy{Expr: `did you mean "(class|format|datefmt|style|v
 // foreignKeys does with keys that are not known as Python's formatters do: what
 // logging.Formatter does not know it ignores, unless it is nearly what is known; a
 // factory wants names.
-func foreignKeys(n *config.Node, ps config.Problems) (left config.Problems) {
+func (b *blueprint) foreignKeys(n *config.Node, ps config.Problems) (left config.Problems) {
 	class := n.Get("class").Raw()
 	for _, p := range ps {
 		if strings.HasPrefix(p.Msg, "unknown key") {
@@ -94,6 +94,8 @@ func foreignKeys(n *config.Node, ps config.Problems) (left config.Problems) {
 			case n.Get("()") != nil:
 				p.Msg = fmt.Sprintf("Formatter.__init__() got an unexpected keyword argument '%s'", key)
 			case (class == "" || strings.Contains(class, ".")) && !nearPython.Get().MatchString(p.Msg):
+				p.Msg, p.Hint = "nothing here reads this key", ""
+				b.doc.Warnings = append(b.doc.Warnings, p)
 				continue
 			}
 		}

@@ -43,7 +43,11 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 	var d directKeys
 	if c := classNamed(class); c != nil {
 		h.out = c.keys()
+		start := len(*ps)
 		decode("handler", n, ps, &d, h.out)
+		if isFile(h.class) {
+			saysRotating((*ps)[start:])
+		}
 	} else if isKind {
 		var start = len(*ps)
 		h.out = &network{kind, kind.Decode(n, ps, &d, new(spooledKey))}
@@ -131,6 +135,16 @@ func (b *blueprint) spooled(h *handlerPlan, kind sink.Kind, ps *config.Problems)
 	h.filter(b.filtersNamed(h.node, common.Filters, ps))
 	if c, ok := h.cfg.(interface{ NeedsCaller() bool }); ok {
 		h.tree.Caller = c.NeedsCaller()
+	}
+}
+
+// saysRotating says of keys of rotation in a handler that has none which have them.
+func saysRotating(ps config.Problems) {
+	for i, p := range ps {
+		switch p.Path[strings.LastIndexByte(p.Path, '.')+1:] {
+		case "rotate", "compress", "max_age", "maxBytes", "backupCount", "when":
+			ps[i].Hint = "use class: logging.handlers.RotatingFileHandler or TimedRotatingFileHandler, or spooled: true with rotate"
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ handlers:
   low: {class: console, level: DEBUG}
   fine: {class: console, level: INFO}
   rows: {class: console, level: DEBUG, accepts: [row]}
-loggers: {a: {level: INFO, handlers: [fine]}}
+loggers: {a: {level: INFO}}
 root: {handlers: [low, fine, rows]}
 `))
 	if err != nil {

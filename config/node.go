@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -47,6 +48,7 @@ type Node struct {
 	src    *source
 	flow   bool          // a list or map in [] or {}
 	fixed  bool          // read by FromJSON: references are replaced already
+	led    bool          // it has an anchor, or cfg:// leads to it
 	use    atomic.Uint32 // what Decode found out: useSecret, useRaw
 }
 
@@ -65,6 +67,14 @@ type Key struct {
 
 // PyScalar gives what PyYAML makes of the key: `no:` is false, `1:` is 1.
 func (k Key) PyScalar() any { return pyValue(k.typ, k.Name) }
+
+// Referred reports whether an alias or cfg:// may lead to the value, or to one in it.
+func (n *Node) Referred() bool {
+	if n == nil {
+		return false
+	}
+	return n.led || slices.ContainsFunc(n.values, (*Node).Referred) || slices.ContainsFunc(n.items, (*Node).Referred)
+}
 
 // Kind gives the shape of the value; None for an absent one.
 func (n *Node) Kind() Kind {

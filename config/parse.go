@@ -99,7 +99,7 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 	if y.Kind == yaml.AliasNode {
 		return c.alias(y, depth)
 	}
-	n := &Node{src: c.src, pos: c.pos(y), kind: Null, typ: typeNull, flow: y.Style&yaml.FlowStyle != 0}
+	n := &Node{src: c.src, pos: c.pos(y), kind: Null, typ: typeNull, flow: y.Style&yaml.FlowStyle != 0, led: y.Anchor != ""}
 	if c.tooMuch(y, depth) {
 		return n
 	}

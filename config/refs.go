@@ -86,6 +86,7 @@ func (r *refs) replaced(v *Node) *Node {
 		r.ps.Add(v.pos, v.Path(), "%v", err)
 		return v
 	}
+	to.led = true
 	n := r.clone(to)
 	if n == nil {
 		r.ps.Add(v.pos, v.Path(), "the references lead to more than %d values", maxNodes)

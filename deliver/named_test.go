@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/girok/girok/sink"
+	"github.com/girok/girok/spool"
 )
 
 // namedSink is a destination of class name: each batch is an object, written if
@@ -59,8 +61,10 @@ func (n *namedSink) Write(_ context.Context, b *sink.Batch) error {
 	if err := json.Unmarshal(b.Mark, &marked); err != nil || marked != b.Name || n.name != b.Name {
 		return fmt.Errorf("batch %s comes with the mark %s after %s was prepared", b.Name, b.Mark, n.name)
 	}
-	if err := s.before.ask(b); err != nil {
-		return err
+	if s.before != nil {
+		if err := s.before(b); err != nil {
+			return err
+		}
 	}
 	if !s.objects[b.Name] {
 		msgs, ids, err := s.check(b, false)
@@ -68,9 +72,15 @@ func (n *namedSink) Write(_ context.Context, b *sink.Batch) error {
 			return err
 		}
 		s.objects[b.Name] = true
-		s.keep(msgs, ids)
+		s.rows = append(s.rows, msgs...)
+		for _, id := range ids {
+			s.ids[id]++
+		}
 	}
-	return s.after.ask(b)
+	if s.after != nil {
+		return s.after(b)
+	}
+	return nil
 }
 
 func TestJournal(t *testing.T) {
@@ -120,13 +130,22 @@ func TestJournalDies(t *testing.T) {
 			total := 0
 			names := map[string]bool{}
 			for life := range 12 {
-				p := startLife(t, dir, life, one(s), "a#")
+				p := start(t, dir, 0, one(s), "a#")
+				p.n = life * 100_000
 				died := make(chan struct{})
-				dies := sync.OnceFunc(func() { close(died) })
-				s.fails(in, func(b *sink.Batch) error {
+				hook := func(b *sink.Batch) error {
 					names[b.Name] = true
-					dies()
+					select {
+					case <-died:
+					default:
+						close(died)
+					}
 					return errors.New("the answer never came")
+				}
+				s.set(func() {
+					if s.before, s.after = hook, nil; in {
+						s.before, s.after = nil, hook
+					}
 				})
 				p.d.Start()
 				p.appendN(1, 40)
@@ -134,11 +153,14 @@ func TestJournalDies(t *testing.T) {
 				<-died
 				p.die()
 			}
-			s.heal()
+			s.set(func() { s.before, s.after = nil, nil })
 			if len(names) != 1 {
 				t.Errorf("%d names before anything was noted: %v", len(names), names)
 			}
-			drain(t, dir, one(s), "a#")
+			p := start(t, dir, 0, one(s), "a#")
+			p.d.Start()
+			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+			p.stop()
 			once(t, s, total)
 			if s.partial > 0 {
 				t.Errorf("%d batches came again with other records", s.partial)
@@ -198,10 +220,11 @@ func TestJournalBadRows(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			dir, s := t.TempDir(), newStore()
 			s.early, s.blind = how == "prepare", how == "blind"
-			s.reject = badSevens
+			s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
 			total := 0
 			for life := range 8 {
-				p := startLife(t, dir, life, one(s), "a#")
+				p := start(t, dir, 0, one(s), "a#")
+				p.n = life * 100_000
 				died, writes := make(chan struct{}), 0
 				dies := sync.OnceFunc(func() { close(died) })
 				s.set(func() {
@@ -220,16 +243,33 @@ func TestJournalBadRows(t *testing.T) {
 					}
 				})
 				p.d.Start()
-				total += p.appendUntil(died)
+				for end := false; !end; {
+					p.appendN(1, 20)
+					total += 20
+					select {
+					case <-died:
+						end = true
+					case <-time.After(10 * time.Millisecond): // more batches
+					}
+				}
 				p.die()
 			}
-			s.heal()
-			drain(t, dir, one(s), "a#")
+			s.set(func() { s.before, s.after = nil, nil })
+			p := start(t, dir, 0, one(s), "a#")
+			p.d.Start()
+			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+			p.stop()
 			once(t, s, total-total/10)
 			if s.partial > 0 {
 				t.Errorf("%d batches came again with other records", s.partial)
 			}
-			lettersAre(t, dir, total/10)
+			letters, err := Letters(p.spool.Dir())
+			if err != nil || len(letters) != total/10 {
+				t.Errorf("%d letters, want %d; %v", len(letters), total/10, err)
+			}
+			if tries, _ := filepath.Glob(filepath.Join(dir, "svc/dead/*/*"+trySuffix)); len(tries) > 0 {
+				t.Errorf("tries are left: %v", tries)
+			}
 			if how == "write" && s.attempts[2] == 0 {
 				t.Errorf("no batch was a second attempt: %v", s.attempts)
 			}
@@ -262,7 +302,8 @@ func testWithout(t *testing.T, records, left int, gone string) {
 			p.n = 1000 * run
 			p.appendN(1, records/2)
 		}
-		leave(p)
+		p.spool.Seal()
+		p.spool.Release()
 	}
 	s.before = func(b *sink.Batch) error {
 		if begun == nil {
@@ -271,7 +312,26 @@ func testWithout(t *testing.T, records, left int, gone string) {
 		}
 		return errors.New("down")
 	}
-	p := startWithRuns(t, dir, one(s), "a#", 3)
+	p := start(t, dir, 0, one(s), "a#")
+	to := destinationDir(p.spool.Dir(), "named", "a")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := spool.TryLock(filepath.Join(to, "lock")) // until the lane has all runs
+	if err != nil || lock == nil {
+		t.Fatal(lock, err)
+	}
+	p.d.Start()
+	eventually(t, "all runs found", func() bool {
+		lanes := p.d.lanes()
+		if len(lanes) != 1 {
+			return false
+		}
+		lanes[0].mu.Lock()
+		defer lanes[0].mu.Unlock()
+		return len(lanes[0].fresh) == 3
+	})
+	lock.Close()
 	<-died
 	p.die()
 	if begun.Partial || records <= 20 && begun.Len() != records || begun.Len() <= first && records > 20 {
@@ -293,7 +353,10 @@ func testWithout(t *testing.T, records, left int, gone string) {
 			return nil
 		}
 	})
-	drain(t, dir, one(s), "a#")
+	p = start(t, dir, 0, one(s), "a#")
+	p.d.Start()
+	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
 	once(t, s, left)
 	if again == nil || again.Name != begun.Name || !again.Partial {
 		t.Errorf("it came again as %+v", again)
@@ -305,9 +368,20 @@ func testWithout(t *testing.T, records, left int, gone string) {
 func TestHalfOfASplitBatchIsNotDoubled(t *testing.T) {
 	for _, class := range []string{"a", "a#"} {
 		dir, s := t.TempDir(), newStore()
-		s.blind, s.reject = true, badM7
-		s.before = nth(4, errors.New("busy"))
-		start(t, dir, 0, one(s), class).delivers(16)
+		s.blind = true
+		s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
+		n := 0
+		s.before = func(b *sink.Batch) error {
+			if n++; n == 4 {
+				return errors.New("busy")
+			}
+			return nil
+		}
+		p := start(t, dir, 0, one(s), class)
+		p.appendN(1, 16)
+		p.d.Start()
+		p.flush()
+		p.stop()
 		once(t, s, 15)
 	}
 }
@@ -362,9 +436,20 @@ func TestAnswerOfAPartIsLost(t *testing.T) {
 		for lost := range 12 {
 			t.Run(fmt.Sprint(class, " ", lost), func(t *testing.T) {
 				dir, s := t.TempDir(), newStore()
-				s.blind, s.reject = true, badM7
-				s.after = nth(lost+1, errors.New("connection reset"))
-				start(t, dir, 0, one(s), class).delivers(16)
+				s.blind = true
+				s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
+				n := 0
+				s.after = func(*sink.Batch) error {
+					if n++; n == lost+1 {
+						return errors.New("connection reset")
+					}
+					return nil
+				}
+				p := start(t, dir, 0, one(s), class)
+				p.appendN(1, 16)
+				p.d.Start()
+				p.flush()
+				p.stop()
 				once(t, s, 15)
 			})
 		}
@@ -378,19 +463,28 @@ func TestRefusedRowWouldBeTakenLater(t *testing.T) {
 		for _, in := range []bool{false, true} {
 			t.Run(fmt.Sprint(class, " ", in), func(t *testing.T) {
 				dir, s := t.TempDir(), newStore()
-				s.reject = badM7
-				s.fails(in, func(b *sink.Batch) error {
-					if b.Len() == 15 && s.reject != nil {
+				s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
+				n := 0
+				fails := func(b *sink.Batch) error {
+					if n++; b.Len() == 15 && s.reject != nil {
 						s.reject = nil
 						return errors.New("connection reset")
 					}
 					return nil
-				})
+				}
+				if in {
+					s.after = fails
+				} else {
+					s.before = fails
+				}
 				p := start(t, dir, 0, one(s), class)
-				p.delivers(16)
+				p.appendN(1, 16)
+				p.d.Start()
+				p.flush()
+				p.stop()
 				letters, err := Letters(p.spool.Dir())
 				if err != nil || s.reject != nil {
-					t.Fatal(err, s.reject != nil)
+					t.Fatal(err, n)
 				}
 				once(t, s, 16-len(letters))
 			})

@@ -31,6 +31,9 @@ type Config struct {
 
 // Validate implements config.Validator.
 func (c *Config) Validate(at *config.At) {
+	if at.Node("port") == nil {
+		at.Problem("port", "is missing; want a port, or null for a Unix socket")
+	}
 	if c.Port != nil && (*c.Port < 1 || *c.Port > 65535) {
 		at.Problem("port", "want a port from 1 to 65,535, or null for a Unix socket")
 	}

@@ -147,3 +147,23 @@ func TestReceiverGone(t *testing.T) {
 		t.Error("no error without a receiver")
 	}
 }
+
+// A port that is left out is forgotten, and no path of a Unix socket meant.
+func TestPort(t *testing.T) {
+	for text, want := range map[string]string{
+		"{host: h}":              "port: is missing; want a port, or null for a Unix socket",
+		"{host: h, port: null}":  "",
+		"{host: h, port: 70000}": "port: want a port from 1 to 65,535, or null for a Unix socket",
+		"{host: h, port: 9020}":  "",
+	} {
+		doc, err := config.Parse("c", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ps config.Problems
+		config.Decode(doc.Root, &ps, &Config{})
+		if err := ps.Err(); want == "" && err != nil || want != "" && (err == nil || !strings.HasSuffix(err.Error(), want)) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

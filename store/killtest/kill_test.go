@@ -5,6 +5,7 @@ package killtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,7 +266,8 @@ func (a *arena) child(exe string, out io.Writer, life int, aim string, part ...s
 
 // ended looks how a child ended by itself: in its window, or not.
 func (a *arena) ended(aim string, err error, out []byte) {
-	if wasKilled(err) && aim != "" {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL && aim != "" {
 		window, _, _ := strings.Cut(aim, ":")
 		a.hits[window]++
 		return
