@@ -68,15 +68,16 @@ type cursor struct {
 
 	origin    sink.Origin
 	reader    *spool.Reader
-	rings     bool         // its writer, in another process, tells when records come
-	hush      func()       // and is not listened to any more; nil: it never was
-	claimedOn sink.Sink    // the sink that knows this process as the owner
-	stored    record.Place // where the destination stands
-	had       uint64       // where the destination stood before it was put back; 0: it was not
-	lostTold  uint64       // how many lost records of the run were told
-	gapTo     uint64       // the end of the gap that was told last
-	ended     bool         // the reader has come to the end of a dead run
-	newer     atomic.Bool  // a newer girok must go on
+	rings     bool                   // its writer, in another process, tells when records come
+	hush      func()                 // and is not listened to any more; nil: it never was
+	claimedOn sink.Sink              // the sink that knows this process as the owner
+	stored    record.Place           // where the destination stands
+	had       uint64                 // where the destination stood before it was put back; 0: it was not
+	lostTold  uint64                 // how many lost records of the run were told
+	gapTo     uint64                 // the end of the gap that was told last
+	ended     bool                   // the reader has come to the end of a dead run
+	newer     atomic.Bool            // a newer girok must go on
+	unread    atomic.Pointer[string] // why the run can't be read just now; nil: it can
 
 	drained    drained
 	redirected bool   // what waited was given elsewhere

@@ -93,8 +93,10 @@ func (l *lane) read(ctx context.Context, c *cursor) bool {
 			}
 			l.addFrame(c, &ref)
 		case spool.Wait:
+			l.unread(c)
 			return true
 		case spool.End:
+			l.unread(c)
 			c.ended = true
 			c.deafen()
 			c.reader.Close() // of many dead runs not all files stay open

@@ -153,6 +153,9 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 		if c.newer.Load() {
 			st, cause = spool.Refused, "a newer girok wrote it: use a newer one to deliver it"
 		}
+		if why := c.unread.Load(); why != nil {
+			st, cause = spool.Retrying, *why
+		}
 		b := Backlog{Run: c.run, Handler: c.run.Handler(c.bit).Name, Bytes: n, State: st, Cause: cause, Tried: st != spool.Delivering}
 		if !b.Tried {
 			b.State, b.Cause = c.slot().State()
