@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/girok/girok"
@@ -26,6 +28,9 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 		return nil, err
 	}
 	out := newStatus(opts.Stderr)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	open := map[string]*girok.Logs{}
 	begun := time.Now()
 	out.say("delivering what programs write to " + dir + ", until it is stopped")
@@ -50,7 +55,13 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 			open[service] = logs
 			out.say("service " + service)
 		}
-		if wait(ctx, lookForServices); ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(lookForServices):
+		case <-hup:
+			out.say("there is no configuration to read again: what a program wrote is delivered as its own says")
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}

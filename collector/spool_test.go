@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,6 +90,11 @@ func TestRunSpoolTooEarly(t *testing.T) {
 	for i := range said {
 		await("waiting", func() bool {
 			return strings.Contains(said[i].String(), "waiting for "+spool+": a program that logs makes it\n")
+		})
+	}
+	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(syscall.SIGHUP) == nil { // Windows has none
+		await("an answer to SIGHUP", func() bool {
+			return strings.Contains(said[0].String(), "there is no configuration to read again")
 		})
 	}
 	if _, err := os.Stat(spool); err == nil {

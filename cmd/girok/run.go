@@ -23,8 +23,8 @@ SIGHUP reads the configuration again and applies it as a whole; with a mistake i
 it nothing changes. SIGINT or SIGTERM stops reading and closes; a second one ends the program at
 once. What is then not delivered is in the spool.
 
-With --spool it needs no configuration: what a program wrote is delivered as its own
-says. A folder, or with --service a service, that is not there yet is waited for.
+With --spool it needs no configuration, and has none to read again: what a program wrote
+is delivered as its own says. A folder, or with --service a service, that is not there yet is waited for.
 
 examples:
   girok run -c config.yaml < app.log
