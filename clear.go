@@ -17,10 +17,13 @@ var secretValues = []struct {
 }{
 	{"a password in an address", &pattern.Lazy{Expr: `^[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@`}},
 	{"a password in a connection string", &pattern.Lazy{Expr: `(?i)(^|[\s;])(password|pwd)\s*=\s*[^\s;]+`}},
+	{"a secret in an address", &pattern.Lazy{Expr: `(?i)[?&]([a-z_]*token|[a-z_]*secret|[a-z_]*password|api_?key|access_?key|sig|signature)=[^&\s]{4,}`}},
 	{"a private key", &pattern.Lazy{Expr: `-----BEGIN [A-Z ]*PRIVATE KEY-----`}},
 	{"a key of AWS", &pattern.Lazy{Expr: `\b(AKIA|ASIA)[0-9A-Z]{16}\b`}},
 	{"a key of Google", &pattern.Lazy{Expr: `\bAIza[0-9A-Za-z_-]{35}\b`}},
 	{"a token of GitHub", &pattern.Lazy{Expr: `\b(gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{40,})`}},
+	{"a token of GitLab", &pattern.Lazy{Expr: `\bglpat-[0-9A-Za-z_-]{20,}`}},
+	{"a key of an AI service", &pattern.Lazy{Expr: `\bsk-[0-9A-Za-z_-]{20,}`}},
 	{"a token of Slack", &pattern.Lazy{Expr: `\bxox[abprs]-[0-9A-Za-z-]{10,}|hooks\.slack\.com/services/T`}},
 	{"a key of a payment service", &pattern.Lazy{Expr: `\b[sr]k_live_[0-9A-Za-z]{16,}`}},
 	{"a JSON Web Token", &pattern.Lazy{Expr: `\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.`}},

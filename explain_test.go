@@ -149,10 +149,13 @@ handlers:
   mail: {class: logging.handlers.SMTPHandler, mailhost: h, fromaddr: a, toaddrs: b, subject: password, credentials: [kim, hunter2]}
   ref: {class: logging.handlers.SMTPHandler, mailhost: h, fromaddr: a, toaddrs: b, subject: s, credentials: [kim, "${PW}"]}
   web: {class: logging.handlers.SMTPHandler, mailhost: "smtp://kim:hunter2@h", fromaddr: a, toaddrs: b, subject: `+key+`}
+  url: {class: logging.handlers.SMTPHandler, mailhost: h, fromaddr: a, toaddrs: b, subject: "https://h/x?page=2&api_key=hunter2"}
+  ai: {class: logging.handlers.SMTPHandler, mailhost: h, fromaddr: a, toaddrs: b, subject: "sk-hunter2hunter2hunter2"}
+  page: {class: logging.handlers.SMTPHandler, mailhost: h, fromaddr: a, toaddrs: b, subject: "https://h/x?page=2&tokens=9"}
 redact: {keys: [password, token]}
-root: {handlers: [one, mail, ref, web]}
+root: {handlers: [one, mail, ref, web, url, ai, page]}
 `)
-	want := []string{"handlers.mail.credentials[1]", "handlers.web.mailhost", "handlers.web.subject"}
+	want := []string{"handlers.ai.subject", "handlers.mail.credentials[1]", "handlers.url.subject", "handlers.web.mailhost", "handlers.web.subject"}
 	paths := []string{}
 	for path, msg := range got {
 		paths = append(paths, path)

@@ -70,7 +70,8 @@ func callersOf() []uintptr {
 }
 
 // stackText is a stack as Go's own panics print it, without the frames of logging
-// at its top and of the runtime at its end.
+// at its top and of the runtime at its end; without a line break at the end, which a
+// line of text would show as an empty one.
 func stackText(pcs []uintptr) string {
 	if len(pcs) == 0 {
 		return ""
@@ -84,7 +85,7 @@ func stackText(pcs []uintptr) string {
 			b.WriteString(f.Function + "(...)\n\t" + f.File + ":" + strconv.Itoa(f.Line) + "\n")
 		}
 		if !more {
-			return b.String()
+			return strings.TrimSuffix(b.String(), "\n")
 		}
 	}
 }
