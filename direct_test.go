@@ -250,6 +250,11 @@ func TestDirectMistakes(t *testing.T) {
 		{"class: logging.handlers.SysLogHandler", `"logging.handlers.SysLogHandler" is not in this program` + "\n" + `in Go: girok.Open(path, python.Kinds)`},
 		{"class: logging.handlers.NTEventLogHandler, appname: x", "event log of Windows"},
 		{"class: logging.handlers.BufferingHandler, capacity: 1", "is a base of other classes"},
+		{"class: logging.handlers.RotatingFilHandler, filename: a", `can't resolve "logging.handlers.RotatingFilHandler"; did you mean "logging.handlers.RotatingFileHandler"?`},
+		{"class: logging.RotatingFileHandler, filename: a", `did you mean "logging.handlers.RotatingFileHandler"?`},
+		{"class: logging.Formatter", `can't resolve "logging.Formatter": Python's logging has no handler of this name`},
+		{"class: StreamHandler", `did you mean "logging.StreamHandler"?`},
+		{"class: ext://SysLogHandler", `did you mean "logging.handlers.SysLogHandler"?`},
 		{"class: shop.log.MyHandler", `can't resolve "shop.log.MyHandler"`},
 	}
 	for _, tt := range tests {

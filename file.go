@@ -3,6 +3,7 @@ package girok
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -226,7 +227,7 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 		at = n.Get("()")
 	}
 	switch name := className(class); {
-	case slices.Contains(networkClasses, name):
+	case slices.Contains(networkClasses, name) && strings.HasSuffix(class, "logging.handlers."+name):
 		ps.AddHint(at.Pos(), at.Path(), "in Go: girok.Open(path, python.Kinds), of the package github.com/girok/girok/sink/python", "%q is not in this program", class)
 		return
 	case name == "NTEventLogHandler":
@@ -234,6 +235,12 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 		return
 	case name == "BufferingHandler" || name == "Handler":
 		ps.Add(at.Pos(), at.Path(), "%q is a base of other classes and writes nothing; want logging.handlers.MemoryHandler, or logging.NullHandler", class)
+		return
+	case pythonsOwn(class) != "":
+		ps.Add(at.Pos(), at.Path(), "can't resolve %q; did you mean %q?", class, pythonsOwn(class))
+		return
+	case strings.HasPrefix(strings.TrimPrefix(class, extPrefix), "logging."):
+		ps.Add(at.Pos(), at.Path(), "can't resolve %q: Python's logging has no handler of this name", class)
 		return
 	case strings.HasPrefix(class, extPrefix) || strings.Contains(class, ".") && !strings.ContainsAny(class, "/ "):
 		name := strings.TrimPrefix(class, extPrefix)
@@ -257,6 +264,28 @@ func unknownClass(n *config.Node, class string, kinds []sink.Kind, ps *config.Pr
 		hint = fmt.Sprintf("in Go: girok.Open(path, %s.Kind), of the package github.com/girok/girok/%s", class, pkg)
 	}
 	ps.AddHint(at.Pos(), at.Path(), hint, "%q is not in this program; it has %s", class, has)
+}
+
+// pythonsOwn is the class of Python's logging that was probably meant by a name of none
+// of its modules, or a misspelt one; "" if none was.
+func pythonsOwn(class string) string {
+	class = strings.TrimPrefix(class, extPrefix)
+	name := className(class)
+	if strings.Contains(name, ".") || name == class && !strings.HasSuffix(name, "Handler") {
+		return ""
+	}
+	known := map[string]string{}
+	for _, c := range directClasses() {
+		for _, full := range c.names {
+			if strings.HasPrefix(full, "logging.") {
+				known[className(full)] = full
+			}
+		}
+	}
+	for _, c := range networkClasses {
+		known[c] = "logging.handlers." + c
+	}
+	return cmp.Or(known[name], known[config.Suggest(name, slices.Sorted(maps.Keys(known)))])
 }
 
 // packages are where the kinds are that a program need not have.

@@ -43,6 +43,16 @@ var substitutes = []struct{ class, use string }{
 	{"graypy.", "use class: file with a formatter of class: json: an agent reads it"},
 	{"fluent.", "use class: file with a formatter of class: json: Fluent Bit reads it"},
 	{"systemd.journal.", "use class: console: systemd keeps what a service writes there"},
+	{"cysystemd.", "use class: console: systemd keeps what a service writes there"},
+	{"flask.logging.", "use class: console"},
+	{"gunicorn.", "use class: console"},
+	{"multiprocessing_logging.", "leave it out: processes that share a spool, or append to one file, lose nothing"},
+	{"raven.", "leave it out: what Sentry takes is the business of its own library"},
+	{"elasticapm.", "use a formatter of class: ecs"},
+	{"aws_lambda_powertools.", "use a formatter of class: json: CloudWatch reads it"},
+	{"ddtrace.", "use class: console with a formatter of class: json: the agent of Datadog reads it"},
+	{"splunk_handler.", "use class: console with a formatter of class: json: an agent reads it"},
+	{"opencensus.", "use a spooled handler, or class: console with a formatter of class: json: a collector reads it"},
 	{"opentelemetry.", "use a spooled handler, or class: console with a formatter of class: json: a collector reads it"},
 }
 
