@@ -128,7 +128,12 @@ func levelOf(n *config.Node, ps *config.Problems) record.Level {
 	if n.IsZero() {
 		return record.NotSet
 	}
-	switch v := n.Py(ps).(type) {
+	told := len(*ps)
+	value := n.Py(ps)
+	if len(*ps) > told { // a variable is not set
+		return record.NotSet
+	}
+	switch v := value.(type) {
 	case bool: // as in Python, true is 1
 		if v {
 			return 1

@@ -2,6 +2,7 @@ package girok
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -136,5 +137,19 @@ root: {handlers: [low, fine, rows]}
 	if len(c.Warnings) != 1 || c.Warnings[0].Path != "handlers.low.level" ||
 		c.Warnings[0].Msg != "takes logs from DEBUG on, but its loggers let none below INFO through: set the level of a" {
 		t.Errorf("got %v", c.Warnings)
+	}
+}
+
+// A level from a variable that is not set is one mistake, not two.
+func TestLevelOfAVariable(t *testing.T) {
+	t.Setenv("GIROK_TEST_LEVEL", "25")
+	const text = "version: 1\nservice: x\nhandlers:\n  h:\n    class: console\n    level: ${GIROK_TEST_%s}\nroot: {handlers: [h]}\n"
+	_, err := Check(writeConfig(t, fmt.Sprintf(text, "NONE")))
+	if err == nil || strings.Contains(err.Error(), "want a level") || !strings.Contains(err.Error(), "the environment variable GIROK_TEST_NONE is not set") {
+		t.Errorf("got %v", err)
+	}
+	c, err := Check(writeConfig(t, fmt.Sprintf(text, "LEVEL")))
+	if err != nil || c.Handlers[0].Level != 25 {
+		t.Errorf("got %v, %v", c, err)
 	}
 }
