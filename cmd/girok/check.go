@@ -59,6 +59,9 @@ user can't use the spool, or a store or file is not as it has to be or can't be 
 			case len(args) > 0:
 				return p.misused("check", "want no operands, got %q", args)
 			}
+			if *patience <= 0 {
+				return p.misused("check", "want --patience above 0, got %v", *patience)
+			}
 			if !*connect {
 				*patience = 0
 			}

@@ -102,10 +102,8 @@ func (t *crashTest) run(ctx context.Context) int {
 	}
 	checked, err := girok.CheckOver(t.config, "crash-test", t.over, kinds...)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return t.failed(noConfig(t.config, err))
 	case err != nil:
-		return t.failed(err)
+		return t.failed(noConfig(t.config, err))
 	case len(t.handlers) == 0:
 		return t.failed(fmt.Errorf("%s has no spooled handler that can be tested: of one that writes in the call all that it has written survives", t.config))
 	}

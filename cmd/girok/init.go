@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/girok/girok/store/duckdb"
 )
@@ -62,7 +63,9 @@ func (p *program) init(dir, service string) error {
 	if service != serviceName(service) {
 		return fmt.Errorf("%q can't name a service: use letters, digits, - and _", service)
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(dir, 0o777); errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%s is no folder, or is to be in a file: name a folder", dir)
+	} else if err != nil {
 		return err
 	}
 	path := filepath.Join(dir, "config.yaml")

@@ -8,10 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
+	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/config"
@@ -65,30 +64,6 @@ func (p *program) main(ctx context.Context, args []string) int {
 		return p.misused(c.name, "%s", flagMistake(f, err))
 	}
 	return run(ctx, operands)
-}
-
-// unparsed is what package flag says of a value that it can't read.
-var unparsed = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([\w-]+): parse error$`)
-
-// flagMistake says what a flag wants where package flag says that it can't read it.
-func flagMistake(f *flag.FlagSet, err error) string {
-	m := unparsed.FindStringSubmatch(err.Error())
-	if m == nil {
-		return err.Error()
-	}
-	value, name := m[1], m[2]
-	want := "a value of another kind"
-	if v, ok := f.Lookup(name).Value.(flag.Getter); ok {
-		switch v.Get().(type) {
-		case time.Duration:
-			want = "a duration, as 10m,"
-		case int:
-			want = "a whole number"
-		case bool:
-			want = "true or false"
-		}
-	}
-	return fmt.Sprintf("want %s for %s, got %s", want, dashed(name), value)
 }
 
 // helpFlags are what package flag takes for a question.
@@ -246,30 +221,6 @@ func (p *program) usage(c *command, w io.Writer) {
 	}
 }
 
-// misused tells of a mistake in the command line.
-func (p *program) misused(name, format string, args ...any) int {
-	return p.misusedAs(name, "girok "+name+" --help", format, args...)
-}
-
-func (p *program) misusedAs(name, see, format string, args ...any) int {
-	fmt.Fprintf(p.stderr, "%s: %s; see `%s`\n", strings.TrimSpace("girok "+name), fmt.Sprintf(format, args...), see)
-	return exitUsage
-}
-
-// failed tells of an error and returns the exit code.
-func (p *program) failed(err error) int {
-	var ps config.Problems
-	switch {
-	case errors.As(err, &ps):
-		fmt.Fprintln(p.stderr, ps.Error())
-	case errors.Is(err, fs.ErrNotExist):
-		fmt.Fprintf(p.stderr, "girok: %s\n", strings.TrimPrefix(err.Error(), "config: "))
-	default:
-		fmt.Fprintf(p.stderr, "girok: %s\n", strings.TrimPrefix(err.Error(), "girok: "))
-	}
-	return exitMistake
-}
-
 // configFlag is -c, which nearly all commands have.
 func configFlag(f *flag.FlagSet) *string {
 	return f.String("c", "", "the configuration, `FILE`; if absent $GIROK_CONFIG, else config.yaml")
@@ -290,16 +241,19 @@ func (p *program) configPath(given string) string {
 func (p *program) check(path string) (*girok.Checked, error) {
 	path = p.configPath(path)
 	c, err := girok.Check(path, kinds...)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noConfig(path, err)
-	}
-	return c, err
+	return c, noConfig(path, err)
 }
 
-// noConfig says what to do without a configuration.
+// noConfig says what to do if err is that there is no configuration.
 func noConfig(path string, err error) error {
-	if _, serr := os.Stat(path); serr == nil {
-		return err // a file that it extends
+	at, serr := os.Stat(path)
+	switch {
+	case err == nil:
+		return nil
+	case serr == nil && at.IsDir():
+		return fmt.Errorf("%s is a folder: name the configuration in it, as %s", path, filepath.Join(path, "config.yaml"))
+	case serr == nil || !errors.Is(err, fs.ErrNotExist): // else it may be a file that it extends
+		return err
 	}
 	return fmt.Errorf("there is no configuration %s: name one with -c or $GIROK_CONFIG, or make one with `girok init`", path)
 }

@@ -104,3 +104,31 @@ func names(t *testing.T, dir string) string {
 	}
 	return strings.Join(list, "\n")
 }
+
+// TestSpoolOfAnotherUser: what may not be read is an error that says what to do, and
+// never counts as nothing that waits.
+func TestSpoolOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can start programs of other users")
+	}
+	dir := openToOthers(t)
+	if err := os.MkdirAll(filepath.Join(dir, "spool/shop/runs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "app"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const config = "version: 1\nservice: shop\nhandlers: {table: {class: sqlite, path: x.db, table: logs}}\nroot: {handlers: [table]}\nspool: {dir: ../spool}\n"
+	if err := os.WriteFile(filepath.Join(dir, "app/config.yaml"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"spool ls", "spool dump", "spool drain", "spool redirect --all", "spool drop 1", "dead ls", "dead show 1", "dead replay --all", "dead drop --all", "top --once", "tail", "level root", "spool ls -d ../spool",
+	} {
+		cmd, _, told := as(t, dir, 61006, nil, "GIROK_BE_THE_PROGRAM", strings.Fields(line)...)
+		_ = cmd.Wait() // its code is looked at
+		if code := cmd.ProcessState.ExitCode(); code != exitMistake || !strings.Contains(told.String(), "permission denied; run girok as a user who may") {
+			t.Errorf("girok %s: %d %s", line, code, told)
+		}
+	}
+}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"io/fs"
 	"time"
 
 	"github.com/girok/girok/collector"
@@ -68,10 +66,10 @@ func (p *program) run(ctx context.Context, o collector.Options) int {
 	if s != nil {
 		_, _ = s.WriteTo(p.stderr)
 	}
-	switch {
-	case err != nil && s == nil && errors.Is(err, fs.ErrNotExist):
-		return p.failed(noConfig(o.ConfigPath, err))
-	case err != nil:
+	if s == nil && o.Spool == "" {
+		err = noConfig(o.ConfigPath, err)
+	}
+	if err != nil {
 		return p.failed(err)
 	}
 	return exitOf(s)

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/girok/girok/collector"
@@ -52,17 +54,20 @@ and why, or records went to the dead letters`,
 const noLimit = 10 * 365 * 24 * time.Hour
 
 func (p *program) drain(ctx context.Context, path, with string, patience time.Duration) int {
-	if _, err := p.services(place{config: path}); err != nil {
+	dirs, err := p.services(place{config: path})
+	if err != nil {
 		return p.failed(err)
+	}
+	for _, dir := range dirs { // what can't be listed would count as nothing that waits
+		if _, err := os.ReadDir(filepath.Join(dir, "runs")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return p.failed(err)
+		}
 	}
 	s, err := collector.Run(ctx, collector.Options{
 		ConfigPath: path, With: with, Kinds: kinds, Stderr: p.stderr, DrainOnly: true, Drain: noLimit, Patience: patience,
 	})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if err != nil {
 		return p.failed(noConfig(path, err))
-	case err != nil:
-		return p.failed(err)
 	}
 	for _, h := range s.Handlers {
 		fmt.Fprintf(p.stderr, "girok: %s: delivered %d records", h.Handler, h.Records)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/girok/girok/collector"
@@ -65,7 +66,7 @@ func (p *program) services(w place) ([]string, error) {
 			return nil, err
 		}
 		if c.SpoolDir == "" {
-			return nil, fmt.Errorf("%s: no handler that a logger uses goes through the spool", c.File)
+			return nil, fmt.Errorf("%s: no handler that a logger uses goes through the spool; those that write in the call leave nothing there: spooled: true has them go through it, as stores do", c.File)
 		}
 		return []string{c.SpoolDir}, nil
 	}
@@ -80,7 +81,7 @@ func (p *program) services(w place) ([]string, error) {
 			found = append(found, service)
 		}
 	}
-	if len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+	if len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		err = fmt.Errorf("%s is no folder of a spool: want one that holds runs/, or services that do", dir)
 	}
 	return found, err
