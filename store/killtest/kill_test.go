@@ -210,6 +210,9 @@ func (a *arena) live(life int) {
 	if aim != "" {
 		after = 5 * time.Second
 	}
+	if aim == crash.Reuse.String()+":1" && *store == "bigquery-emulator" {
+		after = 15 * time.Second // it takes that long to have a segment
+	}
 	switch *store {
 	case "postgres":
 		defer pg.trouble(a)()
