@@ -32,10 +32,10 @@ type store struct {
 	writes    int
 	opened    int
 
-	openErr error                     // what Open returns
-	asked   func() error              // after a Claim: the answer is lost
-	before  func(b *sink.Batch) error // in the transaction
-	after   func(b *sink.Batch) error // after the commit: the answer is lost
+	openErr error        // what Open returns
+	asked   func() error // after a Claim: the answer is lost
+	before  hook         // in the transaction
+	after   hook         // after the commit: the answer is lost
 	reject  func(msg string) (why string, bad bool)
 	blind   bool // Reject does not say which rows
 	stall   chan struct{}
@@ -47,6 +47,26 @@ type store struct {
 	partial  int             // batches that came with less than they were prepared with
 
 	streams []*countedStream // of sinks of class offset
+}
+
+// hook is what a destination answers to a batch; nil: nothing is in the way.
+type hook func(b *sink.Batch) error
+
+func (h hook) ask(b *sink.Batch) error {
+	if h == nil {
+		return nil
+	}
+	return h(b)
+}
+
+// nth answers so to the n-th batch.
+func nth(n int, err error) hook {
+	return func(*sink.Batch) error {
+		if n--; n == 0 {
+			return err
+		}
+		return nil
+	}
 }
 
 type position struct {
@@ -163,10 +183,8 @@ func (f *fakeSink) Write(ctx context.Context, b *sink.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes++
-	if s.before != nil {
-		if err := s.before(b); err != nil {
-			return err
-		}
+	if err := s.before.ask(b); err != nil {
+		return err
 	}
 	done := 0
 	for _, m := range b.Moves {
@@ -188,14 +206,8 @@ func (f *fakeSink) Write(ctx context.Context, b *sink.Batch) error {
 	for _, m := range b.Moves {
 		s.positions[f.key(m.Run)] = position{m.To, f.owner}
 	}
-	s.rows = append(s.rows, msgs...)
-	for _, id := range ids {
-		s.ids[id]++
-	}
-	if s.after != nil {
-		return s.after(b)
-	}
-	return nil
+	s.keep(msgs, ids)
+	return s.after.ask(b)
 }
 
 func (s *store) check(b *sink.Batch, wrong bool) (msgs, ids []string, err error) {
@@ -228,6 +240,32 @@ func (s *store) check(b *sink.Batch, wrong bool) (msgs, ids []string, err error)
 	}
 	return nil, nil, &sink.Reject{Err: errors.New("constraint failed"), Rows: bad}
 }
+
+// fails has the store answer so from now on, when a batch is in or before.
+func (s *store) fails(in bool, h hook) {
+	s.set(func() {
+		if s.before, s.after = h, nil; in {
+			s.before, s.after = nil, h
+		}
+	})
+}
+
+func (s *store) heal() { s.fails(false, nil) }
+
+// keep has the rows that check gave.
+func (s *store) keep(msgs, ids []string) {
+	s.rows = append(s.rows, msgs...)
+	for _, id := range ids {
+		s.ids[id]++
+	}
+}
+
+// badSevens are rows that are refused for themselves: one of ten.
+func badSevens(msg string) (why string, bad bool) {
+	return "bad value " + msg, strings.HasSuffix(msg, "7")
+}
+
+func badM7(msg string) (why string, bad bool) { return "bad", msg == "m7" }
 
 func (f *fakeSink) Close() error { return nil }
 
@@ -282,6 +320,23 @@ func logLevel() slog.Level {
 func start(t *testing.T, dir string, maxBytes int64, stores map[string]*store, at ...string) *program {
 	t.Helper()
 	return startTelling(t, dir, maxBytes, 0, stores, at...)
+}
+
+// startLife is start with one handler, and with messages that no other life has.
+func startLife(t *testing.T, dir string, life int, stores map[string]*store, at string) *program {
+	t.Helper()
+	p := start(t, dir, 0, stores, at)
+	p.n = life * 100_000
+	return p
+}
+
+// drain starts a program that delivers what dead ones left, until no run but its own is there.
+func drain(t *testing.T, dir string, stores map[string]*store, at string) {
+	t.Helper()
+	p := start(t, dir, 0, stores, at)
+	p.d.Start()
+	eventually(t, "all runs are drained", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
 }
 
 // startTelling is start with records of girok.gap that go to the handlers of gaps.
@@ -348,6 +403,30 @@ func (p *program) appendN(mask uint64, n int) {
 	}
 }
 
+// appendUntil appends until something has happened, for more than one batch; it says how
+// many.
+func (p *program) appendUntil(happened <-chan struct{}) (n int) {
+	p.t.Helper()
+	for {
+		p.appendN(1, 20)
+		n += 20
+		select {
+		case <-happened:
+			return n
+		case <-time.After(10 * time.Millisecond): // more batches
+		}
+	}
+}
+
+// delivers appends records, delivers all that it can, and ends.
+func (p *program) delivers(n int) {
+	p.t.Helper()
+	p.appendN(1, n)
+	p.d.Start()
+	p.flush()
+	p.stop()
+}
+
 // stop ends the program in order.
 func (p *program) stop() {
 	p.t.Helper()
@@ -392,27 +471,47 @@ func eventually(t *testing.T, what string, f func() bool) {
 	t.Fatalf("not within %v: %s", patience, what)
 }
 
-// once checks that a store holds exactly the messages, each once.
+// once checks that a store holds exactly so many messages, each once.
 func once(t *testing.T, s *store, n int) {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen := map[string]int{}
-	for _, r := range s.rows {
-		seen[r]++
+	onceIn(t, one(s), n)
+}
+
+// onceIn checks that the stores hold so many messages together, each once.
+func onceIn(t *testing.T, stores map[string]*store, n int) {
+	t.Helper()
+	seen, ids := map[string]int{}, map[string]int{}
+	for _, s := range stores {
+		s.set(func() {
+			for _, r := range s.rows {
+				seen[r]++
+			}
+			for id, k := range s.ids {
+				ids[id] += k
+			}
+		})
 	}
-	for r, k := range seen {
-		if k > 1 {
-			t.Errorf("%q is in %d times", r, k)
+	for what, times := range map[string]map[string]int{"message": seen, "id": ids} {
+		for it, k := range times {
+			if k > 1 {
+				t.Errorf("%s %q is in %d times", what, it, k)
+			}
 		}
 	}
-	for id, k := range s.ids {
-		if k > 1 {
-			t.Errorf("id %s is in %d times", id, k)
-		}
+	if len(seen) != n || len(ids) != n {
+		t.Errorf("%d rows with %d ids, want %d", len(seen), len(ids), n)
 	}
-	if len(seen) != n {
-		t.Errorf("%d rows, want %d", len(seen), n)
+}
+
+// lettersAre checks that there are so many letters, and none that is only tried.
+func lettersAre(t *testing.T, dir string, n int) {
+	t.Helper()
+	letters, err := Letters(filepath.Join(dir, "svc"))
+	if err != nil || len(letters) != n {
+		t.Errorf("%d letters, want %d; %v", len(letters), n, err)
+	}
+	if tries, _ := filepath.Glob(filepath.Join(dir, "svc/dead/*/*"+trySuffix)); len(tries) > 0 {
+		t.Errorf("tries are left: %v", tries)
 	}
 }
 

@@ -10,10 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/girok/girok/sink"
-	"github.com/girok/girok/spool"
 )
 
 // namedSink is a destination of class name: each batch is an object, written if
@@ -61,10 +59,8 @@ func (n *namedSink) Write(_ context.Context, b *sink.Batch) error {
 	if err := json.Unmarshal(b.Mark, &marked); err != nil || marked != b.Name || n.name != b.Name {
 		return fmt.Errorf("batch %s comes with the mark %s after %s was prepared", b.Name, b.Mark, n.name)
 	}
-	if s.before != nil {
-		if err := s.before(b); err != nil {
-			return err
-		}
+	if err := s.before.ask(b); err != nil {
+		return err
 	}
 	if !s.objects[b.Name] {
 		msgs, ids, err := s.check(b, false)
@@ -72,15 +68,9 @@ func (n *namedSink) Write(_ context.Context, b *sink.Batch) error {
 			return err
 		}
 		s.objects[b.Name] = true
-		s.rows = append(s.rows, msgs...)
-		for _, id := range ids {
-			s.ids[id]++
-		}
+		s.keep(msgs, ids)
 	}
-	if s.after != nil {
-		return s.after(b)
-	}
-	return nil
+	return s.after.ask(b)
 }
 
 func TestJournal(t *testing.T) {
@@ -130,22 +120,13 @@ func TestJournalDies(t *testing.T) {
 			total := 0
 			names := map[string]bool{}
 			for life := range 12 {
-				p := start(t, dir, 0, one(s), "a#")
-				p.n = life * 100_000
+				p := startLife(t, dir, life, one(s), "a#")
 				died := make(chan struct{})
-				hook := func(b *sink.Batch) error {
+				dies := sync.OnceFunc(func() { close(died) })
+				s.fails(in, func(b *sink.Batch) error {
 					names[b.Name] = true
-					select {
-					case <-died:
-					default:
-						close(died)
-					}
+					dies()
 					return errors.New("the answer never came")
-				}
-				s.set(func() {
-					if s.before, s.after = hook, nil; in {
-						s.before, s.after = nil, hook
-					}
 				})
 				p.d.Start()
 				p.appendN(1, 40)
@@ -153,14 +134,11 @@ func TestJournalDies(t *testing.T) {
 				<-died
 				p.die()
 			}
-			s.set(func() { s.before, s.after = nil, nil })
+			s.heal()
 			if len(names) != 1 {
 				t.Errorf("%d names before anything was noted: %v", len(names), names)
 			}
-			p := start(t, dir, 0, one(s), "a#")
-			p.d.Start()
-			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
-			p.stop()
+			drain(t, dir, one(s), "a#")
 			once(t, s, total)
 			if s.partial > 0 {
 				t.Errorf("%d batches came again with other records", s.partial)
@@ -220,11 +198,10 @@ func TestJournalBadRows(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			dir, s := t.TempDir(), newStore()
 			s.early, s.blind = how == "prepare", how == "blind"
-			s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
+			s.reject = badSevens
 			total := 0
 			for life := range 8 {
-				p := start(t, dir, 0, one(s), "a#")
-				p.n = life * 100_000
+				p := startLife(t, dir, life, one(s), "a#")
 				died, writes := make(chan struct{}), 0
 				dies := sync.OnceFunc(func() { close(died) })
 				s.set(func() {
@@ -243,33 +220,16 @@ func TestJournalBadRows(t *testing.T) {
 					}
 				})
 				p.d.Start()
-				for end := false; !end; {
-					p.appendN(1, 20)
-					total += 20
-					select {
-					case <-died:
-						end = true
-					case <-time.After(10 * time.Millisecond): // more batches
-					}
-				}
+				total += p.appendUntil(died)
 				p.die()
 			}
-			s.set(func() { s.before, s.after = nil, nil })
-			p := start(t, dir, 0, one(s), "a#")
-			p.d.Start()
-			eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
-			p.stop()
+			s.heal()
+			drain(t, dir, one(s), "a#")
 			once(t, s, total-total/10)
 			if s.partial > 0 {
 				t.Errorf("%d batches came again with other records", s.partial)
 			}
-			letters, err := Letters(p.spool.Dir())
-			if err != nil || len(letters) != total/10 {
-				t.Errorf("%d letters, want %d; %v", len(letters), total/10, err)
-			}
-			if tries, _ := filepath.Glob(filepath.Join(dir, "svc/dead/*/*"+trySuffix)); len(tries) > 0 {
-				t.Errorf("tries are left: %v", tries)
-			}
+			lettersAre(t, dir, total/10)
 			if how == "write" && s.attempts[2] == 0 {
 				t.Errorf("no batch was a second attempt: %v", s.attempts)
 			}
@@ -302,8 +262,7 @@ func testWithout(t *testing.T, records, left int, gone string) {
 			p.n = 1000 * run
 			p.appendN(1, records/2)
 		}
-		p.spool.Seal()
-		p.spool.Release()
+		leave(p)
 	}
 	s.before = func(b *sink.Batch) error {
 		if begun == nil {
@@ -312,26 +271,7 @@ func testWithout(t *testing.T, records, left int, gone string) {
 		}
 		return errors.New("down")
 	}
-	p := start(t, dir, 0, one(s), "a#")
-	to := destinationDir(p.spool.Dir(), "named", "a")
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := spool.TryLock(filepath.Join(to, "lock")) // until the lane has all runs
-	if err != nil || lock == nil {
-		t.Fatal(lock, err)
-	}
-	p.d.Start()
-	eventually(t, "all runs found", func() bool {
-		lanes := p.d.lanes()
-		if len(lanes) != 1 {
-			return false
-		}
-		lanes[0].mu.Lock()
-		defer lanes[0].mu.Unlock()
-		return len(lanes[0].fresh) == 3
-	})
-	lock.Close()
+	p := startWithRuns(t, dir, one(s), "a#", 3)
 	<-died
 	p.die()
 	if begun.Partial || records <= 20 && begun.Len() != records || begun.Len() <= first && records > 20 {
@@ -353,10 +293,7 @@ func testWithout(t *testing.T, records, left int, gone string) {
 			return nil
 		}
 	})
-	p = start(t, dir, 0, one(s), "a#")
-	p.d.Start()
-	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
-	p.stop()
+	drain(t, dir, one(s), "a#")
 	once(t, s, left)
 	if again == nil || again.Name != begun.Name || !again.Partial {
 		t.Errorf("it came again as %+v", again)
@@ -368,20 +305,9 @@ func testWithout(t *testing.T, records, left int, gone string) {
 func TestHalfOfASplitBatchIsNotDoubled(t *testing.T) {
 	for _, class := range []string{"a", "a#"} {
 		dir, s := t.TempDir(), newStore()
-		s.blind = true
-		s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
-		n := 0
-		s.before = func(b *sink.Batch) error {
-			if n++; n == 4 {
-				return errors.New("busy")
-			}
-			return nil
-		}
-		p := start(t, dir, 0, one(s), class)
-		p.appendN(1, 16)
-		p.d.Start()
-		p.flush()
-		p.stop()
+		s.blind, s.reject = true, badM7
+		s.before = nth(4, errors.New("busy"))
+		start(t, dir, 0, one(s), class).delivers(16)
 		once(t, s, 15)
 	}
 }
@@ -436,20 +362,9 @@ func TestAnswerOfAPartIsLost(t *testing.T) {
 		for lost := range 12 {
 			t.Run(fmt.Sprint(class, " ", lost), func(t *testing.T) {
 				dir, s := t.TempDir(), newStore()
-				s.blind = true
-				s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
-				n := 0
-				s.after = func(*sink.Batch) error {
-					if n++; n == lost+1 {
-						return errors.New("connection reset")
-					}
-					return nil
-				}
-				p := start(t, dir, 0, one(s), class)
-				p.appendN(1, 16)
-				p.d.Start()
-				p.flush()
-				p.stop()
+				s.blind, s.reject = true, badM7
+				s.after = nth(lost+1, errors.New("connection reset"))
+				start(t, dir, 0, one(s), class).delivers(16)
 				once(t, s, 15)
 			})
 		}
@@ -463,28 +378,19 @@ func TestRefusedRowWouldBeTakenLater(t *testing.T) {
 		for _, in := range []bool{false, true} {
 			t.Run(fmt.Sprint(class, " ", in), func(t *testing.T) {
 				dir, s := t.TempDir(), newStore()
-				s.reject = func(msg string) (string, bool) { return "bad", msg == "m7" }
-				n := 0
-				fails := func(b *sink.Batch) error {
-					if n++; b.Len() == 15 && s.reject != nil {
+				s.reject = badM7
+				s.fails(in, func(b *sink.Batch) error {
+					if b.Len() == 15 && s.reject != nil {
 						s.reject = nil
 						return errors.New("connection reset")
 					}
 					return nil
-				}
-				if in {
-					s.after = fails
-				} else {
-					s.before = fails
-				}
+				})
 				p := start(t, dir, 0, one(s), class)
-				p.appendN(1, 16)
-				p.d.Start()
-				p.flush()
-				p.stop()
+				p.delivers(16)
 				letters, err := Letters(p.spool.Dir())
 				if err != nil || s.reject != nil {
-					t.Fatal(err, n)
+					t.Fatal(err, s.reject != nil)
 				}
 				once(t, s, 16-len(letters))
 			})

@@ -56,39 +56,6 @@ func moveAll(t *testing.T, r *Redirection) (n int) {
 	return n
 }
 
-// both wants n rows in a and b together, each once.
-func both(t *testing.T, stores map[string]*store, n int) {
-	t.Helper()
-	seen, ids := map[string]int{}, map[string]int{}
-	for _, s := range stores {
-		s.set(func() {
-			for _, r := range s.rows {
-				seen[r]++
-			}
-			for id, k := range s.ids {
-				ids[id] += k
-			}
-		})
-	}
-	for r, k := range seen {
-		if k > 1 {
-			t.Errorf("%q is in %d times", r, k)
-		}
-	}
-	if len(seen) != n || len(ids) != n {
-		t.Errorf("%d rows with %d ids, want %d", len(seen), len(ids), n)
-	}
-}
-
-// drainAll starts a program that delivers to b, until no other run is left.
-func drainAll(t *testing.T, dir string, stores map[string]*store) {
-	t.Helper()
-	p := start(t, dir, 0, stores, "b")
-	p.d.Start()
-	eventually(t, "all runs are drained", func() bool { return len(runFolders(t, dir)) == 1 })
-	p.stop()
-}
-
 // leave ends a program that never delivered anything.
 func leave(p *program) {
 	p.spool.Seal()
@@ -129,9 +96,9 @@ func TestRedirect(t *testing.T) {
 				t.Errorf("%d were given once more", n)
 			}
 			stores["a"].set(func() { stores["a"].openErr, stores["a"].before = nil, nil }) // it is there after all
-			drainAll(t, dir, stores)
+			drain(t, dir, stores, "b")
 			once(t, stores["b"], 120)
-			both(t, stores, 120)
+			onceIn(t, stores, 120)
 		})
 	}
 }
@@ -156,7 +123,7 @@ func TestRedirectWhatWasSent(t *testing.T) {
 		p.appendN(1, sent)
 		<-lost
 		p.die()
-		stores["a"].set(func() { stores["a"].before, stores["a"].after = nil, nil })
+		stores["a"].heal()
 		p = start(t, dir, 0, stores, class)
 		p.n = 500
 		p.appendN(1, more) // behind it, in a run that was never sent
@@ -201,9 +168,9 @@ func TestRedirectWhatWasSent(t *testing.T) {
 				t.Fatalf("%d of %d, which were never sent: %v", list[1].Records, more, err)
 			}
 			stores["a"].set(func() { stores["a"].openErr = nil })
-			drainAll(t, dir, stores)
+			drain(t, dir, stores, "b")
 			if !c.twice {
-				both(t, stores, sent+more)
+				onceIn(t, stores, sent+more)
 				return
 			}
 			once(t, stores["a"], in)
@@ -229,11 +196,7 @@ func TestRedirectPartOfABatch(t *testing.T) {
 		close(began)
 		return down
 	}
-	busy := holdPlace(t, dir, "named", "a")
-	p := start(t, dir, 0, stores, "a#")
-	p.d.Start()
-	eventually(t, "it knows both runs", func() bool { l := p.d.lanes(); return len(l) == 1 && len(l[0].all()) == 3 })
-	busy.Close()
+	p := startWithRuns(t, dir, stores, "a#", 3)
 	<-began
 	p.die()
 	if st := stateOf(t, dir); st.Journal == nil || len(st.Journal.Moves) != 2 {
@@ -249,10 +212,10 @@ func TestRedirectPartOfABatch(t *testing.T) {
 		t.Fatalf("the journal has %+v", st.Journal)
 	}
 	stores["a"].set(func() { stores["a"].before = nil })
-	drainAll(t, dir, stores)
+	drain(t, dir, stores, "b")
 	once(t, stores["a"], 20)
 	once(t, stores["b"], 20)
-	both(t, stores, 40)
+	onceIn(t, stores, 40)
 }
 
 // Who delivers to the old place lets it go for the moment, and then goes on with what
@@ -281,7 +244,7 @@ func TestRedirectFromAHolder(t *testing.T) {
 	p.flush()
 	eventually(t, "h1 has its own", func() bool { return stores["a"].count() == 60 })
 	p.stop()
-	drainAll(t, dir, stores)
+	drain(t, dir, stores, "b")
 	once(t, stores["b"], 50)
 	if n := stores["a"].count(); n != 60 {
 		t.Errorf("%d rows are in the old place, want 50 of h1 and 10 of h0", n)
@@ -302,6 +265,18 @@ func holdPlace(t *testing.T, dir, kind, endpoint string) *os.File {
 	}
 	signLock(lock, kind, endpoint, "")
 	return lock
+}
+
+// startWithRuns starts a program that delivers once it knows so many runs, so that a batch
+// may have records of all of them.
+func startWithRuns(t *testing.T, dir string, stores map[string]*store, at string, n int) *program {
+	t.Helper()
+	p := start(t, dir, 0, stores, at)
+	busy := holdPlace(t, dir, "named", "a")
+	p.d.Start()
+	eventually(t, "all runs are found", func() bool { l := p.d.lanes(); return len(l) == 1 && len(l[0].all()) == n })
+	busy.Close()
+	return p
 }
 
 func TestRedirectFromAHolderThatIsStuck(t *testing.T) {
@@ -372,7 +347,7 @@ func TestRedirectIsWaitedFor(t *testing.T) {
 		return err != nil
 	})
 	p.stop()
-	drainAll(t, dir, stores)
+	drain(t, dir, stores, "b")
 	once(t, stores["a"], 2)
 	once(t, stores["b"], 30)
 }

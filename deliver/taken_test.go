@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
@@ -125,10 +122,8 @@ func (c *countedSink) Write(_ context.Context, b *sink.Batch) error {
 
 // piece takes two records of a batch.
 func (s *store) piece(b *sink.Batch, from int, to *countedStream) error {
-	if s.before != nil {
-		if err := s.before(b); err != nil {
-			return err
-		}
+	if err := s.before.ask(b); err != nil {
+		return err
 	}
 	var items []sink.Item
 	for i := from; i < min(from+2, b.Len()); i++ {
@@ -139,14 +134,8 @@ func (s *store) piece(b *sink.Batch, from int, to *countedStream) error {
 		return err
 	}
 	to.rows += len(items)
-	s.rows = append(s.rows, msgs...)
-	for _, id := range ids {
-		s.ids[id]++
-	}
-	if s.after != nil {
-		return s.after(b)
-	}
-	return nil
+	s.keep(msgs, ids)
+	return s.after.ask(b)
 }
 
 // A batch is in up to some piece when the destination fails, in one way or another, or
@@ -157,38 +146,21 @@ func TestTaken(t *testing.T) {
 			for at := range 8 {
 				t.Run(fmt.Sprintf("%s at %d, blind %v", how, at, blind), func(t *testing.T) {
 					dir, s := t.TempDir(), newStore()
-					s.blind = blind
-					s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
-					n := 0
-					fails := func(err error) func(*sink.Batch) error {
-						return func(*sink.Batch) error {
-							if n++; n == at+1 {
-								return err
-							}
-							return nil
-						}
-					}
+					s.blind, s.reject = blind, badSevens
 					switch how {
 					case "busy":
-						s.before = fails(errors.New("busy"))
+						s.before = nth(at+1, errors.New("busy"))
 					case "lost":
-						s.after = fails(errors.New("connection reset"))
+						s.after = nth(at+1, errors.New("connection reset"))
 					case "refused":
-						s.before = fails(&sink.Refused{Err: errors.New("no right")})
+						s.before = nth(at+1, &sink.Refused{Err: errors.New("no right")})
 					}
-					p := start(t, dir, 0, one(s), "a%")
-					p.appendN(1, 30)
-					p.d.Start()
-					p.flush()
-					p.stop()
+					start(t, dir, 0, one(s), "a%").delivers(30)
 					once(t, s, 27)
 					if !slices.IsSortedFunc(s.rows, func(a, b string) int { return len(a) - len(b) }) {
 						t.Errorf("not in order: %v", s.rows)
 					}
-					letters, err := Letters(p.spool.Dir())
-					if err != nil || len(letters) != 3 {
-						t.Errorf("%d letters, %v", len(letters), err)
-					}
+					lettersAre(t, dir, 3)
 				})
 			}
 		}
@@ -202,12 +174,12 @@ func TestTakenDies(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	dir, s := t.TempDir(), newStore()
-	s.reject = func(msg string) (string, bool) { return "bad value " + msg, strings.HasSuffix(msg, "7") }
+	s.reject = badSevens
 	total := 0
 	for life := range 20 {
 		died := make(chan struct{})
-		left := rng.IntN(25)
-		hook := func(*sink.Batch) error {
+		left := max(rng.IntN(25), 1)
+		fails := func(*sink.Batch) error {
 			if left--; left == 0 {
 				close(died)
 			}
@@ -216,58 +188,24 @@ func TestTakenDies(t *testing.T) {
 			}
 			return nil
 		}
-		s.set(func() {
-			if s.before, s.after = hook, nil; life%2 == 0 {
-				s.before, s.after = nil, hook
-			}
-			left = max(left, 1)
-		})
-		p := start(t, dir, 0, one(s), "a%")
-		p.n = life * 100_000
+		s.fails(life%2 == 0, fails)
+		p := startLife(t, dir, life, one(s), "a%")
 		p.d.Start()
-		for end := false; !end; {
-			p.appendN(1, 20)
-			total += 20
-			select {
-			case <-died:
-				end = true
-			case <-time.After(10 * time.Millisecond): // more batches
-			}
-		}
+		total += p.appendUntil(died)
 		p.die()
 	}
-	s.set(func() { s.before, s.after = nil, nil })
-	p := start(t, dir, 0, one(s), "a%")
-	p.d.Start()
-	eventually(t, "drained", func() bool { return len(runFolders(t, dir)) == 1 })
-	p.stop()
+	s.heal()
+	drain(t, dir, one(s), "a%")
 	once(t, s, total-total/10)
-	letters, err := Letters(p.spool.Dir())
-	if err != nil || len(letters) != total/10 {
-		t.Errorf("%d letters, want %d; %v", len(letters), total/10, err)
-	}
-	if tries, _ := filepath.Glob(filepath.Join(dir, "svc/dead/*/*"+trySuffix)); len(tries) > 0 {
-		t.Errorf("tries are left: %v", tries)
-	}
+	lettersAre(t, dir, total/10)
 }
 
 // A sink that says that all or none of a batch is in, as a part of it, is not believed.
 func TestTakenOfNothing(t *testing.T) {
 	for _, n := range []int{-1, 0, 5, 6} {
 		dir, s := t.TempDir(), newStore()
-		said := false
-		s.before = func(b *sink.Batch) error {
-			if said {
-				return nil
-			}
-			said = true
-			return &sink.Taken{Items: n}
-		}
-		p := start(t, dir, 0, one(s), "a%")
-		p.appendN(1, 5)
-		p.d.Start()
-		p.flush()
-		p.stop()
+		s.before = nth(1, &sink.Taken{Items: n})
+		start(t, dir, 0, one(s), "a%").delivers(5)
 		once(t, s, 5)
 	}
 }

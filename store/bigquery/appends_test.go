@@ -37,29 +37,10 @@ func numbered(from, to int) (list []string) {
 	return list
 }
 
-// atAppend makes OnAppend say something at the n-th append from now on.
-func atAppend(f *bqfake.Server, n int, say func() error) {
-	var mu sync.Mutex
-	count := 0
-	f.OnAppend = func(string, int64) error {
-		mu.Lock()
-		count++
-		now := count == n+1
-		mu.Unlock()
-		if now {
-			return say()
-		}
-		return nil
-	}
-}
-
-func saying(err error) func() error { return func() error { return err } }
-
 // A batch goes in by several appends, in its order, also if it is more than are under
 // way at a time.
 func TestSeveralAppends(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, twos)
+	f, c := fakeClient(t, twos)
 	at := 0
 	for _, n := range []int{1, 2, 15, 16, 41, 3} {
 		f.Appends = 0
@@ -81,20 +62,8 @@ func TestOneOfSeveralAppendsFails(t *testing.T) {
 		for at := range 8 {
 			for _, killed := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%.20v at %d, killed %v", say, at, killed), func(t *testing.T) {
-					f := fake(t)
-					c := newClient(t, f, twos)
-					c.send(c.batch(numbered(0, 3)...))
-					atAppend(f, at, saying(say))
-					b := c.batch(numbered(3, 18)...)
-					if err := c.try(b); err == nil {
-						t.Fatal("nothing went wrong")
-					}
-					if killed {
-						c.reopen(twos)
-					}
-					c.send(b)
-					c.send(c.batch("end"))
-					c.want(append(numbered(0, 18), "end")...)
+					f, c := fakeClient(t, twos)
+					c.goesOn(numbered(0, 3), numbered(3, 18), twos, killed, func() { atAppend(f, at, say) })
 				})
 			}
 		}
@@ -104,16 +73,19 @@ func TestOneOfSeveralAppendsFails(t *testing.T) {
 // The server crashes between two appends, and comes back.
 func TestServerCrashesBetweenAppends(t *testing.T) {
 	for at := range 8 {
-		f := fake(t)
-		c := newClient(t, f, twos)
-		atAppend(f, at, func() error {
+		f, c := fakeClient(t, twos)
+		back := make(chan error, 1)
+		onAppend(f, at, func() error {
 			f.Stop()
-			if err := f.Start(); err != nil {
-				t.Error(err)
-			}
+			back <- f.Start()
 			return bqfake.ErrBroken
 		})
-		c.send(c.batch(numbered(0, 15)...))
+		b := c.batch(numbered(0, 15)...)
+		c.fail(b)
+		if err := <-back; err != nil {
+			t.Fatal(err)
+		}
+		c.send(b)
 		c.send(c.batch("end"))
 		c.want(append(numbered(0, 15), "end")...)
 	}
@@ -122,18 +94,13 @@ func TestServerCrashesBetweenAppends(t *testing.T) {
 // An append is refused for a while, and when it is sent again its answer is lost: its
 // stream is asked, for the refusal was of the time before.
 func TestRefusedAndThenLost(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, twos)
+	f, c := fakeClient(t, twos)
 	b := c.batch(numbered(0, 5)...)
-	atAppend(f, 0, saying(&bqfake.Refusal{Code: codes.Internal, Message: "internal"}))
-	if c.try(b) == nil {
-		t.Fatal("nothing went wrong")
-	}
+	atAppend(f, 0, &bqfake.Refusal{Code: codes.Internal, Message: "internal"})
+	c.fail(b)
 	before := streamOf(t, c.mark)
-	atAppend(f, 0, saying(bqfake.ErrLost))
-	if c.try(b) == nil {
-		t.Fatal("the answer was not lost")
-	}
+	atAppend(f, 0, bqfake.ErrLost)
+	c.fail(b)
 	if streamOf(t, c.mark) != before {
 		t.Error("a stream of which nothing was in doubt was left")
 	}
@@ -144,10 +111,9 @@ func TestRefusedAndThenLost(t *testing.T) {
 // What is behind a refused append is refused, too, and that is not taken for anything
 // else: the stream goes on behind what is in.
 func TestStreamGoesOnBehindARefusal(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, twos)
+	f, c := fakeClient(t, twos)
 	b := c.batch(numbered(0, 15)...)
-	atAppend(f, 3, saying(&bqfake.Refusal{Code: codes.Internal, Message: "internal"}))
+	atAppend(f, 3, &bqfake.Refusal{Code: codes.Internal, Message: "internal"})
 	err := c.try(b)
 	var retry *sink.Retry
 	if !errors.As(err, &retry) || !strings.Contains(err.Error(), "internal") || c.rest.Len() != 9 {
@@ -161,12 +127,26 @@ func TestStreamGoesOnBehindARefusal(t *testing.T) {
 	}
 }
 
-// numbers makes a table with a column that refuses what is no number, and opens it.
-func (c *client) numbers(f *bqfake.Server) {
+// numeric is a column that the table has as NUMERIC, so that it refuses what is none.
+const numeric = "columns: {message: message, n: {from: attr.n, type: string}}\nrest: drop\n"
+
+// numbers makes a table with that column, and opens it.
+func (c *client) numbers(f *bqfake.Server, more string) {
 	c.s.Close()
-	c.p = newPlace(f.REST(), f.GRPC())
-	c.p.make(c, "message STRING, n NUMERIC")
-	c.open(twos + "columns: {message: message, n: {from: attr.n, type: string}}\nrest: drop\n")
+	c.p = numberPlace(c, f)
+	c.open(more + numeric)
+}
+
+func numberPlace(t testing.TB, f *bqfake.Server) *place {
+	p := newPlace(f.REST(), f.GRPC())
+	p.make(t, "message STRING, n NUMERIC")
+	return p
+}
+
+// config is a program's configuration with that table, of which records are called name.
+func (p *place) config(dir, name, batch string) []byte {
+	keys := strings.ReplaceAll(strings.TrimSpace("class: bigquery\nbatch: "+batch+"\n"+numeric+p.keys()), "\n", "\n    ")
+	return fmt.Appendf(nil, "version: 1\nservice: %s\nspool: {dir: %s}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    %s\n", name, dir, keys)
 }
 
 // numberedBad are records of which some are bad.
@@ -196,9 +176,8 @@ func TestBadRowsOfOneOfSeveralAppends(t *testing.T) {
 		{[]int{6, 7, 8, 9}, 6, []int{0, 1}},
 		{[]int{14}, 14, []int{0}},
 	} {
-		f := fake(t)
-		cl := newClient(t, f, twos)
-		cl.numbers(f)
+		f, cl := fakeClient(t, twos)
+		cl.numbers(f, twos)
 		b := sinktest.Batch("warehouse", cl.run.Part(numberedBad(15, c.bad...)...))
 		err := cl.try(b)
 		var reject *sink.Reject
@@ -224,9 +203,8 @@ func TestBadRowsOfOneOfSeveralAppends(t *testing.T) {
 // have no answer, is asked once more, with one append at a time.
 func TestServerHangsUpAfterARefusal(t *testing.T) {
 	for _, bad := range []int{0, 1, 7, 14} {
-		f := fake(t)
-		c := newClient(t, f, twos)
-		c.numbers(f)
+		f, c := fakeClient(t, twos)
+		c.numbers(f, twos)
 		f.HangsUp = true
 		b := sinktest.Batch("warehouse", c.run.Part(numberedBad(15, bad)...))
 		var reject *sink.Reject
@@ -246,14 +224,11 @@ func TestServerHangsUpAfterARefusal(t *testing.T) {
 // When BigQuery has forgotten the stream the table says how many appends are in.
 func TestStreamIsForgottenWithAPartIn(t *testing.T) {
 	for at := range 8 {
-		f := fake(t)
-		c := newClient(t, f, twos)
+		f, c := fakeClient(t, twos)
 		c.send(c.batch("a"))
-		atAppend(f, at, saying(bqfake.ErrLost))
+		atAppend(f, at, bqfake.ErrLost)
 		b := c.batch(numbered(0, 15)...)
-		if c.try(b) == nil {
-			t.Fatal("the answer was not lost")
-		}
+		c.fail(b)
 		c.reopen(twos)
 		f.ForgetStreams()
 		c.send(b)
@@ -265,18 +240,15 @@ func TestStreamIsForgottenWithAPartIn(t *testing.T) {
 // which of the others are in.
 func TestPartialBatchWithAPartIn(t *testing.T) {
 	for _, gone := range []int{5, 8, 10, 15} {
-		f := fake(t)
-		c := newClient(t, f, twos)
-		atAppend(f, 3, saying(bqfake.ErrLost)) // 8 are in
+		f, c := fakeClient(t, twos)
+		atAppend(f, 3, bqfake.ErrLost) // 8 are in
 		var records []sinktest.Record
 		for _, m := range numbered(0, 15) {
 			records = append(records, sinktest.Log(m))
 		}
 		part := c.run.Part(records...)
 		whole := sinktest.Batch("warehouse", part)
-		if c.try(whole) == nil {
-			t.Fatal("the answer was not lost")
-		}
+		c.fail(whole)
 		c.reopen(twos)
 		var without []int
 		for i := range gone {
@@ -289,43 +261,12 @@ func TestPartialBatchWithAPartIn(t *testing.T) {
 	}
 }
 
-// Rows of somebody else, between the edges of a batch's appends, are not taken for its
-// own.
-func TestTwoCopiesAndSeveralAppends(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, twos)
-	c.send(c.batch("a"))
-	other := *c
-	other.open(twos)
-	b := c.batch(numbered(0, 15)...)
-	once(f, bqfake.ErrBroken)
-	if c.try(b) == nil {
-		t.Fatal("nothing went wrong")
-	}
-	other.send(c.batch("x", "y", "z"))
-	var fenced *sink.Fenced
-	err := c.try(b)
-	for range 3 {
-		if errors.As(err, &fenced) {
-			break
-		}
-		err = c.try(b)
-	}
-	if fenced == nil {
-		t.Errorf("got %v", err)
-	}
-	c.want("a", "x", "y", "z")
-}
-
 // A journal of before a batch had several appends is understood: its batch is in, or not.
 func TestMarkWithoutEdges(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, twos)
+	f, c := fakeClient(t, twos)
 	b := c.batch(numbered(0, 5)...)
-	atAppend(f, 2, saying(bqfake.ErrLost))
-	if c.try(b) == nil {
-		t.Fatal("the answer was not lost")
-	}
+	atAppend(f, 2, bqfake.ErrLost)
+	c.fail(b)
 	var m mark
 	if err := json.Unmarshal(c.mark, &m); err != nil || !slices.Equal(m.Edges, []int64{2, 4}) {
 		t.Fatalf("the mark %s, %v", c.mark, err)
@@ -340,12 +281,11 @@ func TestMarkWithoutEdges(t *testing.T) {
 // An answer that does not come in the middle of a batch is given up; what is in stays,
 // and the next appends have fewer rows, until answers come quickly.
 func TestLateAnswerOfOneOfSeveral(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, twos)
+	f, c := fakeClient(t, twos)
 	st := c.s.(*store)
 	st.pace.first = 50 * time.Millisecond
 	hold := make(chan struct{})
-	atAppend(f, 3, func() error { <-hold; return bqfake.ErrBroken })
+	onAppend(f, 3, func() error { <-hold; return bqfake.ErrBroken })
 	b := c.batch(numbered(0, 15)...)
 	var late *lateError
 	if err := c.try(b); !errors.As(err, &late) || st.pace.most != 1 || st.pace.late != 1 {
@@ -403,8 +343,7 @@ func TestSeveralAppendsDelivered(t *testing.T) {
 func severalDelivered(t *testing.T, seed uint64, hangsUp bool) {
 	f := fake(t)
 	f.HangsUp = hangsUp
-	p := newPlace(f.REST(), f.GRPC())
-	p.make(t, "message STRING, n NUMERIC")
+	p := numberPlace(t, f)
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 0))
 	odds := 40
@@ -418,13 +357,10 @@ func severalDelivered(t *testing.T, seed uint64, hangsUp bool) {
 		return nil
 	}
 	dir := t.TempDir()
-	yaml := "version: 1\nservice: several\nspool: {dir: " + dir + "}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    class: bigquery\n" +
-		"    batch: {records: 64, age: 20ms}\n    columns: {message: message, n: {from: attr.n, type: string}}\n    rest: drop\n    " +
-		strings.ReplaceAll(strings.TrimSpace(p.keys()), "\n", "\n    ") + "\n"
 	var good, bad []string
 	n := 0
 	for life := range 4 {
-		logs, err := girok.OpenBytes("several", []byte(yaml), Kind)
+		logs, err := girok.OpenBytes("several", p.config(dir, "several", "{records: 64, age: 20ms}"), Kind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -480,14 +416,10 @@ func severalDelivered(t *testing.T, seed uint64, hangsUp bool) {
 // rows of one append only: nothing is set aside, and all of it goes in once that is mended.
 func TestEveryRowIsRefused(t *testing.T) {
 	f := fake(t)
-	p := newPlace(f.REST(), f.GRPC())
-	p.make(t, "message STRING, n NUMERIC")
+	p := numberPlace(t, f)
 	dir := t.TempDir()
-	yaml := "version: 1\nservice: table\nspool: {dir: " + dir + "}\nroot: {level: INFO, handlers: [warehouse]}\nhandlers:\n  warehouse:\n    class: bigquery\n" +
-		"    batch: {records: 256, age: 50ms}\n    columns: {message: message, n: {from: attr.n, type: string}}\n    rest: drop\n    " +
-		strings.ReplaceAll(strings.TrimSpace(p.keys()), "\n", "\n    ") + "\n"
 	log := func(lives bool) (state spool.State) {
-		logs, err := girok.OpenBytes("table", []byte(yaml), Kind)
+		logs, err := girok.OpenBytes("table", p.config(dir, "table", "{records: 256, age: 50ms}"), Kind)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,6 +57,13 @@ type client struct {
 
 	partly *sink.Batch // a batch of which a part is in
 	rest   *sink.Batch // what is not
+}
+
+// fakeClient is one of a fake of its own.
+func fakeClient(t *testing.T, more string) (*bqfake.Server, *client) {
+	t.Helper()
+	f := fake(t)
+	return f, newClient(t, f, more)
 }
 
 func newClient(t *testing.T, f *bqfake.Server, more string) *client {
@@ -157,19 +165,57 @@ func streamOf(t testing.TB, m sink.Mark) string {
 	return mk.Stream
 }
 
-// once makes OnAppend say something once.
-func once(f *bqfake.Server, err error) {
-	var mu sync.Mutex
-	said := false
-	f.OnAppend = func(string, int64) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if said {
-			return nil
-		}
-		said = true
-		return err
+// fail tries a batch, with which something has to go wrong.
+func (c *client) fail(b *sink.Batch) {
+	c.Helper()
+	if c.try(b) == nil {
+		c.Fatal("nothing went wrong")
 	}
+}
+
+// fenced tries a batch until it is told that somebody else writes.
+func (c *client) fenced(b *sink.Batch) {
+	c.Helper()
+	var err error
+	var fenced *sink.Fenced
+	for range 4 {
+		if err = c.try(b); errors.As(err, &fenced) {
+			return
+		}
+	}
+	c.Errorf("got %v", err)
+}
+
+// goesOn has the second batch of three go wrong, and be sent again, by another process
+// after a kill: each row is in once, in order.
+func (c *client) goesOn(first, second []string, more string, killed bool, wrong func()) {
+	c.Helper()
+	c.send(c.batch(first...))
+	wrong()
+	b := c.batch(second...)
+	c.fail(b)
+	if killed {
+		c.reopen(more)
+	}
+	c.send(b)
+	c.send(c.batch("end"))
+	c.want(slices.Concat(first, second, []string{"end"})...)
+}
+
+// onAppend asks at the n-th append from now on, counted from 0, what becomes of it.
+func onAppend(f *bqfake.Server, n int, say func() error) {
+	var count atomic.Int64
+	f.OnAppend = func(string, int64) error {
+		if count.Add(1) == int64(n)+1 {
+			return say()
+		}
+		return nil
+	}
+}
+
+// atAppend has the n-th append fail so.
+func atAppend(f *bqfake.Server, n int, err error) {
+	onAppend(f, n, func() error { return err })
 }
 
 // Whatever becomes of an answer, by whoever the batch is sent again, it is in once.
@@ -180,20 +226,8 @@ func TestAnswersThatAreLost(t *testing.T) {
 	} {
 		for _, killed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%.20v, killed %v", say, killed), func(t *testing.T) {
-				f := fake(t)
-				c := newClient(t, f, "")
-				c.send(c.batch("a", "b"))
-				once(f, say)
-				b := c.batch("c", "d", "e")
-				if err := c.try(b); err == nil {
-					t.Fatal("nothing went wrong")
-				}
-				if killed {
-					c.reopen("")
-				}
-				c.send(b)
-				c.send(c.batch("f"))
-				c.want("a", "b", "c", "d", "e", "f")
+				f, c := fakeClient(t, "")
+				c.goesOn([]string{"a", "b"}, []string{"c", "d", "e"}, "", killed, func() { atAppend(f, 0, say) })
 			})
 		}
 	}
@@ -201,14 +235,11 @@ func TestAnswersThatAreLost(t *testing.T) {
 
 // A server that crashes and comes back knows its streams.
 func TestServerCrashes(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "")
+	f, c := fakeClient(t, "")
 	c.send(c.batch("a"))
 	f.Stop()
 	b := c.batch("b")
-	if err := c.try(b); err == nil {
-		t.Fatal("nobody was there")
-	}
+	c.fail(b)
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -223,15 +254,12 @@ func TestServerCrashes(t *testing.T) {
 // a new one.
 func TestStreamIsFinalized(t *testing.T) {
 	for _, lost := range []bool{false, true} {
-		f := fake(t)
-		c := newClient(t, f, "")
+		f, c := fakeClient(t, "")
 		c.send(c.batch("a"))
 		b := c.batch("b", "c")
 		if lost {
-			once(f, bqfake.ErrLost)
-			if c.try(b) == nil {
-				t.Fatal("the answer was not lost")
-			}
+			atAppend(f, 0, bqfake.ErrLost)
+			c.fail(b)
 		}
 		f.FinalizeAll()
 		before := streamOf(t, c.last)
@@ -247,15 +275,12 @@ func TestStreamIsFinalized(t *testing.T) {
 // When BigQuery has forgotten the stream the table is asked.
 func TestStreamIsForgotten(t *testing.T) {
 	for _, lost := range []bool{false, true} {
-		f := fake(t)
-		c := newClient(t, f, "")
+		f, c := fakeClient(t, "")
 		c.send(c.batch("a"))
 		b := c.batch("b", "c")
 		if lost {
-			once(f, bqfake.ErrLost)
-			if c.try(b) == nil {
-				t.Fatal("the answer was not lost")
-			}
+			atAppend(f, 0, bqfake.ErrLost)
+			c.fail(b)
 			c.reopen("")
 		}
 		f.ForgetStreams()
@@ -271,10 +296,8 @@ func TestStreamIsForgottenAndNobodyCanTell(t *testing.T) {
 	const columns = "columns: {message: message}\nrest: drop\n"
 	c := newClient(t, f, columns)
 	b := c.batch("a")
-	once(f, bqfake.ErrLost)
-	if c.try(b) == nil {
-		t.Fatal("the answer was not lost")
-	}
+	atAppend(f, 0, bqfake.ErrLost)
+	c.fail(b)
 	f.ForgetStreams()
 	var refused *sink.Refused
 	for range 3 {
@@ -290,8 +313,7 @@ func TestStreamIsForgottenAndNobodyCanTell(t *testing.T) {
 
 // Two copies of one spool: the second to write is stopped, and nothing is doubled.
 func TestTwoCopiesOfOneSpool(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "")
+	_, c := fakeClient(t, "")
 	c.send(c.batch("a"))
 	other := *c
 	other.open("")
@@ -304,40 +326,34 @@ func TestTwoCopiesOfOneSpool(t *testing.T) {
 }
 
 // The same after an answer that was lost: rows of somebody else are not taken for the
-// batch's own.
+// batch's own, nor when they are between the edges of its appends.
 func TestTwoCopiesAndALostAnswer(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "")
-	c.send(c.batch("a"))
-	other := *c
-	other.open("")
-	b := c.batch("b", "c")
-	once(f, bqfake.ErrBroken)
-	if c.try(b) == nil {
-		t.Fatal("nothing went wrong")
+	for _, c := range []struct {
+		more         string
+		mine, others []string
+	}{
+		{"", []string{"b", "c"}, []string{"x"}},
+		{twos, numbered(0, 15), []string{"x", "y", "z"}},
+	} {
+		t.Run(fmt.Sprint(len(c.mine), " rows"), func(t *testing.T) {
+			f, one := fakeClient(t, c.more)
+			one.send(one.batch("a"))
+			other := *one
+			other.open(c.more)
+			b := one.batch(c.mine...)
+			atAppend(f, 0, bqfake.ErrBroken)
+			one.fail(b)
+			other.send(one.batch(c.others...))
+			one.fenced(b)
+			one.want(append([]string{"a"}, c.others...)...)
+		})
 	}
-	other.send(c.batch("x"))
-	var fenced *sink.Fenced
-	err := c.try(b)
-	for range 3 {
-		if errors.As(err, &fenced) {
-			break
-		}
-		err = c.try(b)
-	}
-	if fenced == nil {
-		t.Errorf("got %v", err)
-	}
-	c.want("a", "x")
 }
 
 // Bad rows are named by the server; nothing of their append is in.
 func TestBadRows(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "columns: {message: message, n: {from: attr.n, type: string}}\n")
-	c.s.Close()
-	c.p.retype(f, "n", "NUMERIC")
-	c.open("columns: {message: message, n: {from: attr.n, type: string}}\n")
+	f, c := fakeClient(t, "")
+	c.numbers(f, "")
 	part := c.run.Part(sinktest.Log("a", slog.String("n", "1.5")), sinktest.Log("b", slog.String("n", "no number")), sinktest.Log("c"))
 	err := c.try(sinktest.Batch("warehouse", part))
 	var reject *sink.Reject
@@ -356,9 +372,8 @@ func TestRefusals(t *testing.T) {
 		codes.PermissionDenied: "BigQuery Data Editor",
 		codes.Unauthenticated:  "mend key_file",
 	} {
-		f := fake(t)
-		c := newClient(t, f, "")
-		once(f, status.Error(code, "no"))
+		f, c := fakeClient(t, "")
+		atAppend(f, 0, status.Error(code, "no"))
 		b := c.batch("a")
 		var refused *sink.Refused
 		if err := c.try(b); !errors.As(err, &refused) || !strings.Contains(refused.Remedy, want) {
@@ -371,8 +386,7 @@ func TestRefusals(t *testing.T) {
 
 // An answer that never comes is not waited for for ever.
 func TestCancelled(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "")
+	f, c := fakeClient(t, "")
 	hold := make(chan struct{})
 	defer close(hold)
 	f.OnAppend = func(string, int64) error { <-hold; return nil }

@@ -64,21 +64,10 @@ func TestModesAndAnswersThatAreLost(t *testing.T) {
 		for _, say := range []error{bqfake.ErrLost, bqfake.ErrBroken, errors.New("goes down")} {
 			for _, killed := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, %.20v, killed %v", mode, say, killed), func(t *testing.T) {
-					f := fake(t)
-					c := newClient(t, f, "mode: "+mode+"\n")
-					c.send(c.batch("a", "b"))
-					onceLoad(f, say)
-					b := c.batch("c", "d", "e")
-					if err := c.try(b); err == nil {
-						t.Fatal("nothing went wrong")
-					}
-					if killed {
-						c.reopen("mode: " + mode + "\n")
-					}
-					c.send(b)
-					c.send(c.batch("f"))
-					c.want("a", "b", "c", "d", "e", "f")
-					if want := 3; mode == "load" && f.Jobs != want {
+					mode := "mode: " + mode + "\n"
+					f, c := fakeClient(t, mode)
+					c.goesOn([]string{"a", "b"}, []string{"c", "d", "e"}, mode, killed, func() { onceLoad(f, say) })
+					if want := 3; mode == "mode: load\n" && f.Jobs != want {
 						t.Errorf("%d jobs, want %d", f.Jobs, want)
 					}
 				})
@@ -91,8 +80,7 @@ func TestModesAndAnswersThatAreLost(t *testing.T) {
 // process that has only the journal.
 func TestJobFails(t *testing.T) {
 	for _, killed := range []bool{false, true} {
-		f := fake(t)
-		c := newClient(t, f, "mode: load\n")
+		f, c := fakeClient(t, "mode: load\n")
 		b := c.batch("a", "b")
 		var names []string
 		for _, reason := range []string{"backendError", "internalError"} {
@@ -136,13 +124,10 @@ func TestWhyJobsFail(t *testing.T) {
 
 // A job that is under way is waited for, and not begun again by the next process.
 func TestJobIsRunning(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "mode: load\n")
+	f, c := fakeClient(t, "mode: load\n")
 	onceLoad(f, bqfake.ErrLost)
 	b := c.batch("a", "b")
-	if c.try(b) == nil {
-		t.Fatal("the answer was not lost")
-	}
+	c.fail(b)
 	c.reopen("mode: load\n")
 	f.RunningFor = 2
 	c.send(b)
@@ -155,13 +140,8 @@ func TestJobIsRunning(t *testing.T) {
 // Rows that only the server refuses: a job does not say which, insertAll does.
 func TestBadRowsOfModes(t *testing.T) {
 	for mode, rows := range map[string][]sink.RowError{"load": nil, "insert_all": {{Index: 1, Reason: "field n: invalid NUMERIC value"}}} {
-		const columns = "columns: {message: message, n: {from: attr.n, type: string}}\nrest: drop\n"
-		f := fake(t)
-		c := newClient(t, f, columns+"mode: "+mode+"\n")
-		c.s.Close()
-		c.p = newPlace(f.REST(), f.GRPC())
-		c.p.make(t, "message STRING, n NUMERIC")
-		c.open(columns + "mode: " + mode + "\n")
+		f, c := fakeClient(t, "mode: "+mode+"\n")
+		c.numbers(f, "mode: "+mode+"\n")
 		part := c.run.Part(sinktest.Log("a", slog.String("n", "1.5")), sinktest.Log("b", slog.String("n", "no number")), sinktest.Log("c"))
 		err := c.try(sinktest.Batch("warehouse", part))
 		var reject *sink.Reject
@@ -180,18 +160,15 @@ func TestModeChanges(t *testing.T) {
 	for _, from := range []string{"stream", "load"} {
 		for _, to := range []string{"stream", "load", "insert_all"} {
 			for _, say := range []error{bqfake.ErrLost, bqfake.ErrBroken} {
-				f := fake(t)
-				c := newClient(t, f, "mode: "+from+"\n")
+				f, c := fakeClient(t, "mode: "+from+"\n")
 				c.send(c.batch("a"))
 				if from == "load" {
 					onceLoad(f, say)
 				} else {
-					once(f, say)
+					atAppend(f, 0, say)
 				}
 				b := c.batch("b", "c")
-				if c.try(b) == nil {
-					t.Fatal("nothing went wrong")
-				}
+				c.fail(b)
 				c.reopen("mode: " + to + "\n")
 				c.send(b)
 				c.send(c.batch("d"))
@@ -205,9 +182,8 @@ func TestModeChanges(t *testing.T) {
 
 // The free tier takes no streaming: what helps is said.
 func TestFreeTier(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "")
-	once(f, status.Error(codes.PermissionDenied, "Streaming insert is not allowed in the free tier"))
+	f, c := fakeClient(t, "")
+	atAppend(f, 0, status.Error(codes.PermissionDenied, "Streaming insert is not allowed in the free tier"))
 	var refused *sink.Refused
 	if err := c.try(c.batch("a")); !errors.As(err, &refused) || !strings.Contains(refused.Remedy, "use mode: load") {
 		t.Errorf("got %v", err)

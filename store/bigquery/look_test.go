@@ -80,8 +80,7 @@ func (p *place) make(t testing.TB, columns string) {
 
 // TestLocalTimeIsNoTimestamp: a wall clock's number is not that of a moment.
 func TestLocalTimeIsNoTimestamp(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "columns: {message: message}\n")
+	f, c := fakeClient(t, "columns: {message: message}\n")
 	c.s.Close()
 	c.p = newPlace(f.REST(), f.GRPC())
 	c.p.make(t, "message STRING, at TIMESTAMP")
@@ -108,8 +107,7 @@ func TestLookWithoutRight(t *testing.T) {
 // TestAddKeepsColumns: what a column has that girok knows nothing of is there after
 // another one was added.
 func TestAddKeepsColumns(t *testing.T) {
-	f := fake(t)
-	c := newClient(t, f, "columns: {message: message}\nrest: drop\nnew_columns: add\n")
+	f, c := fakeClient(t, "columns: {message: message}\nrest: drop\nnew_columns: add\n")
 	path := "datasets/" + c.p.dataset + "/tables/logs"
 	column := map[string]any{"name": "message", "type": "STRING", "maxLength": "10", "defaultValueExpression": "'x'", "policyTags": map[string]any{"names": []any{"tag"}}}
 	if code := c.p.call(t, http.MethodPatch, path, map[string]any{"schema": map[string]any{"fields": []any{column}}}, nil); code != http.StatusOK {

@@ -4,14 +4,10 @@ package killtest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/girok/girok/deliver"
@@ -199,17 +195,7 @@ func giveBack(t *testing.T, dir string, b *base, good map[int]bool, bad map[int]
 		if err != nil {
 			t.Fatal(err)
 		}
-		exe, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), "GIROK_REPLAY="+string(text), "GIROK_CRASH="+aim)
-		out, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if aim != "" && (!errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL) || aim == "" && err != nil {
-			t.Fatalf("%s: %v\n%s", aim, err, out)
-		}
+		plays(t, aim != "", "GIROK_REPLAY="+string(text), "GIROK_CRASH="+aim)
 		if aim != crash.ReplayMade.String() {
 			for k := range letters[:some] {
 				in[numberOf(t, &letters[k])] = true

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -93,6 +95,27 @@ func TestMain(m *testing.M) {
 	pgtest.StopShared()
 	bqtest.StopShared()
 	os.Exit(code)
+}
+
+// plays runs this program for a part that the environment gives it, up to its end: that
+// by SIGKILL, or a good one.
+func plays(t testing.TB, killed bool, env ...string) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if killed != wasKilled(err) || !killed && err != nil {
+		t.Fatalf("%v: killed is to be %v, and it is %v\n%s", env, killed, err, out)
+	}
+}
+
+func wasKilled(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
 }
 
 // child is one life: config, marks, number of lives, own number, folder of the runs,

@@ -5,7 +5,6 @@ package killtest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -269,8 +267,7 @@ func (a *arena) child(exe string, out io.Writer, life int, aim string, part ...s
 
 // ended looks how a child ended by itself: in its window, or not.
 func (a *arena) ended(aim string, err error, out []byte) {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL && aim != "" {
+	if wasKilled(err) && aim != "" {
 		window, _, _ := strings.Cut(aim, ":")
 		a.hits[window]++
 		return

@@ -5,22 +5,18 @@ package killtest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/deliver"
 	"github.com/girok/girok/internal/crash"
-	"github.com/girok/girok/internal/pgtest"
 	"github.com/girok/girok/sink/files"
 	"github.com/girok/girok/spool"
 	"github.com/girok/girok/store/duckdb"
@@ -170,17 +166,7 @@ func (e elsewhere) redirect(aim string) {
 	if err != nil {
 		e.Fatal(err)
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		e.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "GIROK_REDIRECT="+string(spec), "GIROK_CRASH="+aim)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if aim != "" && (!errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL) || aim == "" && err != nil {
-		e.Fatalf("%s: %v\n%s", aim, err, out)
-	}
+	plays(e, aim != "", "GIROK_REDIRECT="+string(spec), "GIROK_CRASH="+aim)
 }
 
 // redirectSpec is what that process gives to whom.
@@ -224,28 +210,13 @@ func redirectAll(service string, cfg spool.RunConfig) error {
 // and what it left is given to another table. The database is asked what it has, so
 // each row is in one of the two tables, once.
 func TestRedirectAfterALostAnswer(t *testing.T) {
-	places := map[string]string{"sqlite": "path: kill.db"}
-	if duckdb.Built {
-		places["duckdb"] = "path: kill.db"
-	}
-	if _, err := pgtest.Find(); err == nil {
-		places["postgres"] = ""
-	} else {
-		t.Log("without PostgreSQL: ", err)
-	}
-	for class, place := range places {
+	lines := strings.SplitAfter(before, "\n")
+	alone := strings.Replace(strings.Join(slices.Delete(lines, 4, 5), ""), "first, second", "first", 1)
+	for _, class := range classes(t) {
 		for answer := 1; answer <= 3; answer++ {
 			t.Run(fmt.Sprint(class, "/", answer), func(t *testing.T) {
-				r := &restart{T: t, dir: t.TempDir(), class: class}
-				if class == "postgres" {
-					r.server = pgtest.Shared(t)
-					r.database = fmt.Sprint("redirect_", answer)
-					r.server.Run(t, "postgres", "create database "+r.database)
-					place = fmt.Sprintf("host: 127.0.0.1, port: %d, user: %s, password: %s, database: %s, sslmode: disable", r.server.Port, pgtest.User, pgtest.Password, r.database)
-				}
-				lines := strings.SplitAfter(before, "\n")
-				alone := strings.Replace(strings.Join(slices.Delete(lines, 4, 5), ""), "first, second", "first", 1)
-				config := strings.NewReplacer("CLASS", class, "PLACE", place).Replace(alone)
+				r := newRestart(t, class, fmt.Sprint("redirect_", answer))
+				config := r.with(alone)
 				r.dies(config, answer)
 				config = changes["table"].change(config)
 				c, err := girok.Check(r.write(config), files.Kind, sqlite.Kind, duckdb.Kind, postgres.Kind)
@@ -260,12 +231,8 @@ func TestRedirectAfterALostAnswer(t *testing.T) {
 				for n := range 2 * logged {
 					want[fmt.Sprint("a or c", n)]++
 				}
-				r.countOf("a or c", append(r.rows("a"), r.rows("c")...), want)
-				for what, n := range want {
-					if n != 0 {
-						t.Errorf("%s is missing", what)
-					}
-				}
+				r.count("a or c", append(r.rows("a"), r.rows("c")...), want)
+				r.nothingIsMissing(want)
 				for _, row := range r.rows("a") {
 					if n, err := strconv.Atoi(row[0]); err != nil || n >= logged {
 						t.Errorf("row %v is in the old table", row)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -69,26 +68,11 @@ const logged = 100
 // and the next start has other columns, another table, another order of handlers.
 // Each record is there once, where it was meant to go when it was logged.
 func TestRestartedOtherwise(t *testing.T) {
-	places := map[string]string{"sqlite": "path: kill.db", "files": "path: lake"}
-	if duckdb.Built {
-		places["duckdb"] = "path: kill.db"
-	}
-	if _, err := pgtest.Find(); err == nil {
-		places["postgres"] = ""
-	} else {
-		t.Log("without PostgreSQL: ", err)
-	}
-	for class, place := range places {
+	for _, class := range append(classes(t), "files") {
 		for name, c := range changes {
 			t.Run(class+"/"+name, func(t *testing.T) {
-				r := &restart{T: t, dir: t.TempDir(), class: class}
-				if class == "postgres" {
-					r.server = pgtest.Shared(t)
-					r.database = "restart_" + name
-					r.server.Run(t, "postgres", "create database "+r.database)
-					place = fmt.Sprintf("host: 127.0.0.1, port: %d, user: %s, password: %s, database: %s, sslmode: disable", r.server.Port, pgtest.User, pgtest.Password, r.database)
-				}
-				config := strings.NewReplacer("CLASS", class, "PLACE", place).Replace(before)
+				r := newRestart(t, class, "restart_"+name)
+				config := r.with(before)
 				r.dies(config, c.answer)
 				r.follows(c.change(config))
 				r.check(c.table)
@@ -97,11 +81,44 @@ func TestRestartedOtherwise(t *testing.T) {
 	}
 }
 
+// classes are those of stores that can say what they have.
+func classes(t *testing.T) []string {
+	list := []string{"sqlite"}
+	if duckdb.Built {
+		list = append(list, "duckdb")
+	}
+	if _, err := pgtest.Find(); err != nil {
+		t.Log("without PostgreSQL: ", err)
+		return list
+	}
+	return append(list, "postgres")
+}
+
 type restart struct {
 	*testing.T
 	dir, class string
+	place      string // keys of a handler
 	server     *pgtest.Server
 	database   string
+}
+
+// newRestart has a folder of its own, and a database of its own where there is a server.
+func newRestart(t *testing.T, class, database string) *restart {
+	r := &restart{T: t, dir: t.TempDir(), class: class, place: "path: kill.db"}
+	switch class {
+	case "files":
+		r.place = "path: lake"
+	case "postgres":
+		r.server, r.database = pgtest.Shared(t), database
+		r.server.Run(t, "postgres", "create database "+database)
+		r.place = fmt.Sprintf("host: 127.0.0.1, port: %d, user: %s, password: %s, database: %s, sslmode: disable", r.server.Port, pgtest.User, pgtest.Password, database)
+	}
+	return r
+}
+
+// with is a configuration with the class and place of the store.
+func (r *restart) with(config string) string {
+	return strings.NewReplacer("CLASS", r.class, "PLACE", r.place).Replace(config)
 }
 
 func (r *restart) write(config string) string {
@@ -116,17 +133,7 @@ func (r *restart) write(config string) string {
 // batches, before the last one's answer is known.
 func (r *restart) dies(config string, answer int) {
 	r.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		r.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "GIROK_RESTART="+r.write(config), fmt.Sprint("GIROK_RESTART_ANSWER=", answer))
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		r.Fatalf("it was to be killed: %v\n%s", err, out)
-	}
+	plays(r, true, "GIROK_RESTART="+r.write(config), fmt.Sprint("GIROK_RESTART_ANSWER=", answer))
 }
 
 // losesAnswer is the process that dies.
@@ -216,9 +223,14 @@ func (r *restart) check(moved string) {
 		}
 	}
 	for _, table := range slices.Compact([]string{"a", moved}) {
-		r.count(table, want)
+		r.count(table, r.rows(table), want)
 	}
-	r.count("b", want)
+	r.count("b", r.rows("b"), want)
+	r.nothingIsMissing(want)
+}
+
+func (r *restart) nothingIsMissing(want map[string]int) {
+	r.Helper()
 	for what, n := range want {
 		if n != 0 {
 			r.Errorf("%s is missing", what)
@@ -226,14 +238,8 @@ func (r *restart) check(moved string) {
 	}
 }
 
-// count takes what is in a table off what is wanted.
-func (r *restart) count(table string, want map[string]int) {
-	r.Helper()
-	r.countOf(table, r.rows(table), want)
-}
-
-// countOf is count for rows of some tables.
-func (r *restart) countOf(table string, rows [][]string, want map[string]int) {
+// count takes rows off what is wanted of their table.
+func (r *restart) count(table string, rows [][]string, want map[string]int) {
 	r.Helper()
 	ids := map[string]bool{}
 	for _, row := range rows {
