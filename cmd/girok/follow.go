@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +16,15 @@ import (
 
 // follower reads the records of services' runs, those that are there and those
 // that come, in the order of their times as far as they are there. A run is read
-// once, from its beginning to its end, so nothing comes twice.
+// once, from its beginning to its end, so nothing comes twice. For one goroutine.
 type follower struct {
 	dirs     []string // of services
 	problems io.Writer
 	runs     []*followed
-	met      map[string]bool // paths of runs
+	met      map[string]bool      // paths of runs
+	unborn   map[string]time.Time // folders that are no runs so far, and since when
+
+	after func(time.Duration) <-chan time.Time // time.After, but for tests
 }
 
 // followed is one run, and the record that comes next of it.
@@ -35,6 +37,9 @@ type followed struct {
 	items []item // of a frame: the rest of them
 	idle  bool   // it had nothing more when it was asked last
 	done  bool
+
+	hush  func() // ends that its writer is heard; nil: it never was
+	rings bool   // its writer tells when records come
 }
 
 // item is one record.
@@ -46,7 +51,7 @@ type item struct {
 }
 
 func newFollower(dirs []string, problems io.Writer) *follower {
-	return &follower{dirs: dirs, problems: problems, met: map[string]bool{}}
+	return &follower{dirs: dirs, problems: problems, met: map[string]bool{}, after: time.After}
 }
 
 // look finds runs that were not there before, and lets those that are there be
@@ -55,6 +60,7 @@ func (f *follower) look() error {
 	for _, r := range f.runs {
 		r.idle = false
 	}
+	unborn := map[string]time.Time{}
 	var errs error
 	for _, dir := range f.dirs {
 		entries, err := os.ReadDir(filepath.Join(dir, "runs"))
@@ -68,6 +74,10 @@ func (f *follower) look() error {
 			}
 			r, err := spool.Look(path)
 			if errors.Is(err, fs.ErrNotExist) {
+				unborn[path] = time.Now()
+				if since, ok := f.unborn[path]; ok {
+					unborn[path] = since
+				}
 				continue
 			}
 			f.met[path] = true
@@ -78,6 +88,7 @@ func (f *follower) look() error {
 			f.runs = append(f.runs, &followed{run: r, count: r.Counters(), rd: r.Reader(0), until: r.End()})
 		}
 	}
+	f.unborn = unborn
 	return errs
 }
 
@@ -130,8 +141,7 @@ func (f *follower) fill(r *followed) {
 				f.gone(r, r.rd.FramesEnd(), end)
 			}
 		}
-		r.done = true
-		r.rd.Close()
+		r.close()
 		return
 	}
 }
@@ -155,27 +165,11 @@ func (r *followed) take(ref spool.Ref) {
 	}
 }
 
-// pollEvery is how often runs are looked for and read while nothing comes: a
-// program that is shorter may be over unseen.
-const pollEvery = 10 * time.Millisecond
-
-// follow calls do with each record until ctx ends or do returns false.
-func (f *follower) follow(ctx context.Context, do func(*item) bool) error {
-	t := time.NewTicker(pollEvery)
-	defer t.Stop()
-	for {
-		if err := f.look(); err != nil {
-			return err
-		}
-		for it := f.next(false); it != nil; it = f.next(false) {
-			if ctx.Err() != nil || !do(it) {
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
+// close ends the reading of a run.
+func (r *followed) close() {
+	r.done = true
+	r.rd.Close()
+	if r.hush != nil {
+		r.hush()
 	}
 }
