@@ -3,6 +3,7 @@ package girok
 import (
 	"errors"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,9 @@ func TestStatsOfABacklog(t *testing.T) {
 	const n = 10_000
 	for range n {
 		logs.Logger("x").Info("m", "long", strings.Repeat("x", 300))
+	}
+	for len(logs.Stats().Handlers) == 0 {
+		runtime.Gosched() // delivery has not met the run
 	}
 	if w := logs.Stats().Handlers[0].Waiting; w.Records < n*9/10 || w.Records > n*11/10 || w.Bytes < n*300 {
 		t.Errorf("%+v of %d", w, n)

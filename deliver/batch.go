@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/girok/girok/config"
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/sink"
 	"github.com/girok/girok/spool"
@@ -64,6 +65,20 @@ func (b *builder) full() bool {
 	return b.cut || len(b.items) >= b.limits.Records || len(b.data) >= int(b.limits.Bytes)
 }
 
+// crowds reports whether the open batch holds back as much of the spool as it may: also
+// of what is for other handlers, since that goes with the rest.
+func (b *builder) crowds() bool {
+	var held, share uint64
+	for i := range b.moves {
+		m := &b.moves[i]
+		held += m.c.reader.Position() - m.lo
+		if s := m.c.run.Share(); s > 0 && (share == 0 || s < share) {
+			share = s
+		}
+	}
+	return share > 0 && held >= share
+}
+
 // left is how long the open batch may still wait for more.
 func (b *builder) left() time.Duration {
 	return time.Until(b.first.Add(time.Duration(b.limits.Age)))
@@ -78,6 +93,9 @@ func (b *builder) add(c *cursor, ref *spool.Ref, index uint32, payload []byte, s
 	if m == nil {
 		b.moves = append(b.moves, move{c: c, from: c.stored, lo: ref.Position})
 		m = &b.moves[len(b.moves)-1]
+		if share := c.run.Share(); share > 0 {
+			b.limits.Bytes = min(b.limits.Bytes, config.Size(share))
+		}
 	}
 	m.to = record.Place{Position: ref.Next}
 	b.offsets = append(b.offsets, len(b.data))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/girok/girok/record"
 	"github.com/girok/girok/spool"
@@ -23,11 +24,14 @@ func (l *lane) fill(ctx context.Context, g []*cursor) bool {
 			}
 		}
 		left := max(l.b.left(), l.doubts(g))
-		if l.b.len() == 0 || left <= 0 || hurry {
+		if l.b.len() == 0 || left <= 0 || hurry || l.b.crowds() {
 			return true
 		}
 		if hurry = l.hurry(g); hurry {
 			continue // once more: what was there when somebody asked goes in one batch
+		}
+		if slices.ContainsFunc(g, func(c *cursor) bool { return !c.run.Own() && !c.ended }) {
+			left = min(left, foreignRest) // nobody rings while a batch is open
 		}
 		l.rest(ctx, left)
 		if ctx.Err() != nil {

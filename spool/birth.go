@@ -101,6 +101,7 @@ func (s *Spool) fillRun(w *Writer) error {
 	}
 	w.run.count.onFault(s.pageFault)
 	w.run.count.SetControl(s.opts.Control)
+	w.run.count.setLimit(s.limit.Load())
 	if canRing {
 		w.run.count.raise(bellOffset, bellQuiet)
 	}
@@ -210,6 +211,7 @@ func (w *Writer) abort() {
 func (s *Spool) memoryRun(cfg RunConfig) *Writer {
 	w := s.newWriter(cfg, minSegment)
 	w.run.count = memoryCounters()
+	w.run.count.setLimit(memoryLimit)
 	if err := w.first(minSegment); err != nil {
 		panic("spool: memory: " + err.Error()) // make does not fail
 	}

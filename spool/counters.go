@@ -49,6 +49,7 @@ const (
 	slotTextStart   = 72
 	slotTextSize    = 32
 	committedOffset = 16
+	limitOffset     = 24
 	freeingOffset   = 40
 	controlOffset   = 64
 	controlSize     = 128
@@ -151,6 +152,11 @@ func openCounters(id record.RunID, dir string) *Counters {
 // setFreeing announces that segments which end at or below pos are about to go;
 // 0: none.
 func (c *Counters) setFreeing(pos uint64) { c.store(freeingOffset, pos) }
+
+// setLimit says what the segments of the service may take, in bytes.
+func (c *Counters) setLimit(n int64) {
+	c.change(limitOffset, func(w *atomic.Uint64) { w.Store(c.encode(limitOffset, uint64(n))) })
+}
 
 // Committed is the position below which every frame is committed.
 func (c *Counters) Committed() uint64 { return c.grown(committedOffset) }

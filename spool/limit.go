@@ -15,6 +15,11 @@ func (s *Spool) segmentSize() uint64 {
 	return size &^ 4095
 }
 
+// Share is how many bytes of the run an open batch may hold back: an eighth of what the
+// service may have, so that what is being collected does not go to make room. 0: its
+// writer has not said what that is.
+func (r *Run) Share() uint64 { return r.Counters().load(limitOffset) / 8 }
+
 // over reports whether a segment of n bytes more would exceed the limit. Two
 // segments of the own run are always allowed.
 func (s *Spool) over(own *Run, n int64) bool {
@@ -76,6 +81,7 @@ func (s *Spool) account() {
 			s.limit.Store(max(limit, 4*fullSegment, s.room.floor+2*fullSegment))
 		}
 	}
+	s.Writer().run.count.setLimit(s.limit.Load())
 }
 
 // Limit is the most that the service's segments may take, in bytes.
