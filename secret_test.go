@@ -124,14 +124,15 @@ func TestSecretOfTheProgram(t *testing.T) {
 		}
 		return "second", nil
 	}
+	name := fmt.Sprintf("test.vault.%d", time.Now().UnixNano()) // it is there as long as the program
 	path := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, vaulted, "${secret:test.vault}"), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, vaulted, "${secret:"+name+"}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(path, v.kind()); err == nil || !strings.Contains(err.Error(), "config.yaml:3:") || !strings.Contains(err.Error(), "this program has no secret test.vault") {
+	if _, err := Open(path, v.kind()); err == nil || !strings.Contains(err.Error(), "config.yaml:3:") || !strings.Contains(err.Error(), "this program has no secret "+name) {
 		t.Errorf("without it: %v", err)
 	}
-	logs, err := Open(path, v.kind(), Secret("test.vault", reveal))
+	logs, err := Open(path, v.kind(), Secret(name, reveal))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestSecretOfTheProgram(t *testing.T) {
 		t.Fatalf("%v %v", stored, err)
 	}
 	b, err := os.ReadFile(stored[0])
-	if err != nil || !strings.Contains(string(b), "${secret:test.vault}") || strings.Contains(string(b), "first") {
+	if err != nil || !strings.Contains(string(b), "${secret:"+name+"}") || strings.Contains(string(b), "first") {
 		t.Errorf("the run keeps %s %v", b, err)
 	}
 	if err := logs.Reload(); err != nil { // another secret, the same configuration

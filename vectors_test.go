@@ -42,7 +42,11 @@ func TestVectors(t *testing.T) {
 	for l := range record.Level(100) { // names that another test has given
 		if name, ok := record.AddedName(l); ok {
 			t.Cleanup(func() { record.AddLevelName(l, name) })
-			record.AddLevelName(l, fmt.Sprint("Level ", int(l)))
+			before, known := map[record.Level]string{0: "NOTSET", record.Debug: "DEBUG", record.Info: "INFO", record.Warning: "WARNING", record.Error: "ERROR", record.Critical: "CRITICAL"}[l]
+			if !known {
+				before = fmt.Sprint("Level ", int(l))
+			}
+			record.AddLevelName(l, before)
 		}
 	}
 	if os.Getenv("GIROK_VECTORS") == "" {
