@@ -1,14 +1,22 @@
 package spool
 
+import (
+	"os"
+	"path/filepath"
+)
+
 // End is the position after the run's last frame. It is exact for the own run
 // and for a dead one; that of another process's living run is as old as the
-// last tick of its background.
+// last tick of its background, if it has one.
 func (r *Run) End() uint64 {
 	if r.writer != nil {
 		return r.writer.Tail()
 	}
 	end := r.Counters().Committed()
 	if r.Alive() {
+		if end == 0 {
+			end = r.grown()
+		}
 		return end
 	}
 	rd := r.Reader(end)
@@ -22,6 +30,22 @@ func (r *Run) End() uint64 {
 			return max(end, rd.FramesEnd())
 		}
 	}
+}
+
+// grown is how far the files have grown of a writer that does not say how far it is,
+// as Python's: without a mapping the last one is as long as what was written to it. 0
+// for one that was made whole before.
+func (r *Run) grown() uint64 {
+	list, err := r.segments()
+	if err != nil || len(list) == 0 {
+		return 0
+	}
+	last := list[len(list)-1]
+	st, err := os.Stat(filepath.Join(r.path, last.name))
+	if err != nil || uint64(st.Size()) >= last.size {
+		return 0
+	}
+	return last.base + uint64(st.Size())
 }
 
 // Waiting is how many bytes of frames handler bit has not passed; end is the

@@ -53,6 +53,9 @@ func TestBellOfPython(t *testing.T) {
 	if got := readAll(t, r); len(got.refs) != 1 {
 		t.Fatalf("%d records at the start, want 1", len(got.refs))
 	}
+	if end := run.End(); end != r.FramesEnd() || run.Waiting(0, end) != end-headerSize {
+		t.Errorf("it ends at %d, want %d; %d bytes wait", end, r.FramesEnd(), run.Waiting(0, end))
+	}
 	for n := range 5 {
 		if n == 3 {
 			must(t, os.Truncate(filepath.Join(run.path, countersFile), 0))
