@@ -48,16 +48,22 @@ type letters struct {
 	target  string
 	spool   *spool.Spool
 	log     *slog.Logger
-	held    int64       // bytes
-	open    []sink.Item // tries that are not settled
-	reason  string      // of the last of them
+	held    int64  // bytes of those that count: nobody could drop the others
+	open    []try  // that are not settled
+	reason  string // of the last of them
+}
+
+type try struct {
+	sink.Item
+	bytes int64
 }
 
 const (
 	letterSuffix = ".json"
 	trySuffix    = ".try"
 	newSuffix    = ".new"
-	// letterShare is the part of the spool's limit that letters may take: a tenth.
+	// letterShare is the part of the spool's limit that letters may take: a tenth. Those
+	// of one batch go beyond it: they count together, or none does.
 	letterShare = 10
 )
 
@@ -91,7 +97,7 @@ func (l *letters) measure() {
 	entries, _ := os.ReadDir(l.dir)
 	l.held = 0
 	for _, e := range entries {
-		if st, err := e.Info(); err == nil {
+		if st, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), letterSuffix) {
 			l.held += st.Size()
 		}
 	}
@@ -104,12 +110,12 @@ func letterName(run record.RunID, at record.Place) string {
 // try writes a letter that does not count yet. durable: it is on the disk before
 // the batch goes on without its record.
 func (l *letters) try(it sink.Item, reason string, durable bool) error {
-	if slices.ContainsFunc(l.open, func(o sink.Item) bool { return o.Origin.Run == it.Origin.Run && o.Place == it.Place }) {
+	if slices.ContainsFunc(l.open, func(o try) bool { return o.Origin.Run == it.Origin.Run && o.Place == it.Place }) {
 		return nil // an earlier try wrote it
 	}
 	if l.dir == "" {
 		l.log.Error("a record is lost: its destination refuses it, and there is no folder for dead letters", "handler", l.handler, "reason", reason)
-		l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
+		l.open = append(l.open, try{Item: sink.Item{Origin: it.Origin, Place: it.Place}})
 		return nil
 	}
 	limit := l.spool.Limit() / letterShare
@@ -144,9 +150,8 @@ func (l *letters) try(it sink.Item, reason string, durable bool) error {
 			return err
 		}
 	}
-	l.held += int64(len(b))
 	l.reason = reason
-	l.open = append(l.open, sink.Item{Origin: it.Origin, Place: it.Place})
+	l.open = append(l.open, try{sink.Item{Origin: it.Origin, Place: it.Place}, int64(len(b))})
 	return nil
 }
 
@@ -189,6 +194,7 @@ func (l *letters) settle(moves []sink.Move) (settled map[record.RunID]int, err e
 			continue
 		}
 		settled[it.Origin.Run]++
+		l.held += it.bytes
 		n++
 	}
 	l.open = keep
@@ -216,7 +222,7 @@ func (l *letters) keepTries(e *entry) {
 	keep := l.open[:0]
 	for _, it := range l.open {
 		switch {
-		case e != nil && e.out(&it) != nil:
+		case e != nil && e.out(&it.Item) != nil:
 			keep = append(keep, it)
 		case l.dir != "":
 			os.Remove(filepath.Join(l.dir, letterName(it.Origin.Run, it.Place)+trySuffix))
@@ -256,7 +262,10 @@ func (l *letters) resume(run record.RunID, next record.Place) error {
 			err = errors.Join(err, os.Remove(path+trySuffix))
 		}
 	}
-	l.tell(n)
+	if n > 0 {
+		l.measure()
+		l.tell(n)
+	}
 	return err
 }
 
