@@ -21,7 +21,12 @@ Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
 # The kinds whose keys are known, with those that hold a secret.
 KINDS: Dict[str, Tuple[str, ...]] = {
     "sqlite": (), "duckdb": (), "files": (), "file": (), "postgres": ("dsn", "password"), "bigquery": (),
+    "logging.handlers.HTTPHandler": ("credentials",), "logging.handlers.SMTPHandler": ("credentials",),
+    "logging.handlers.SysLogHandler": (), "logging.handlers.SocketHandler": (), "logging.handlers.DatagramHandler": (),
 }
+# Keys of girok's that no class of Python has.
+_OWN_KEYS = ("accepts", "spooled")
+_OWN_KEYS_OF_LOGGING = ("batch", "compress", "max_age")
 # Of a kind that is not known, those that may hold one.
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential|dsn|auth|ur[il]$", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
@@ -167,9 +172,9 @@ def _class_of(spec: Mapping[str, Any]) -> str:
 
 
 def _is_girok(spec: Mapping[str, Any]) -> bool:
-    """Whether a handler is one that only girok has, or a file that is written from the spool."""
+    """Whether a handler is one that only girok has, or Python's with spooled: true."""
     named = _class_of(spec)
-    if named in ("file", "logging.FileHandler"):
+    if named in ("file", "logging.FileHandler") or "." in named and named in KINDS:
         return spec.get("spooled") is True
     return bool(named) and "." not in named and "://" not in named and named != "console"
 
@@ -179,13 +184,15 @@ def _python_handler(spec: Any) -> Any:
     if not isinstance(spec, Mapping):
         return spec
     known = {"console": "logging.StreamHandler", "file": "logging.FileHandler"}.get(_class_of(spec))
-    spec = {k: v for k, v in spec.items() if k not in ("accepts", "spooled")}
+    spec = {k: v for k, v in spec.items() if k not in _OWN_KEYS}
     if known:
         spec.pop("()", None)
         spec["class"] = known
-        if known == "logging.StreamHandler":
-            spec.pop("mode", None)
-    return spec
+    named = _class_of(spec)
+    own: Tuple[str, ...] = _OWN_KEYS_OF_LOGGING if named.startswith("logging.") else ()
+    if named == "logging.StreamHandler":
+        own = ("mode",)
+    return {k: v for k, v in spec.items() if k not in own}
 
 
 def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, file: Optional[str]) -> Writer:
@@ -223,11 +230,12 @@ def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any]
         if k == "()":
             keys["class"] = v
         elif k in KINDS[named] if named in KINDS else _LOOKS_SECRET.search(str(k)) and not str(k).endswith("_file"):
-            keys[k] = _secret(v, "handlers.%s.%s" % (name, k), ("handlers", name, str(k)), folder, file)
+            keys[k] = _secrets(v, "handlers.%s.%s" % (name, k), ("handlers", name, str(k)), folder, file)
         else:
             keys[str(k)] = _stored(v, "handlers.%s.%s" % (name, k))
     if named == "file":
         keys["filename"] = os.path.abspath(str(keys.get("filename", "")))
+    if named == "file" or "." in named:
         shape = keys.pop("formatter", None)
         if shape is not None:
             known = _mapping(raw, "formatters")
@@ -270,6 +278,13 @@ def _expanded(text: str, path: str) -> str:
         return value
 
     return _REFERENCE.sub(one, text) if "${" in text else text
+
+
+def _secrets(v: Any, path: str, way: Tuple[str, ...], folder: str, file: Optional[str]) -> Any:
+    """_secret for a text, or for each of a list, as a user and a password."""
+    if isinstance(v, (list, tuple)):
+        return [_secret(x, "%s[%d]" % (path, i), (*way, str(i)), folder, file) for i, x in enumerate(v)]
+    return v if v is None else _secret(v, path, way, folder, file)
 
 
 def _secret(v: Any, path: str, way: Tuple[str, ...], folder: str, file: Optional[str]) -> str:

@@ -59,9 +59,9 @@ class Configuring(unittest.TestCase):
             sections = re.split(r"^## ", f.read(), flags=re.MULTILINE)
         known = dict.fromkeys(KINDS, ())
         for s in sections:
-            m = re.match(r"handlers\.&lt;name>, class: (\w+)(?:, spooled: true)?\n", s)
+            m = re.match(r"handlers\.&lt;name>, class: ([\w.]+)(?:, spooled: true)?\n", s)
             if m and m.group(1) in KINDS:
-                known[m.group(1)] = tuple(re.findall(r"^\| `(\w+)` \| a secret", s, re.MULTILINE))
+                known[m.group(1)] = tuple(re.findall(r"^\| `(\w+)` \| a (?:list of values, each a )?secret", s, re.MULTILINE))
         self.assertEqual(known, KINDS)
 
     def test_python_keeps_its_own(self) -> None:
@@ -82,6 +82,8 @@ class Configuring(unittest.TestCase):
                     "c": {"class": "console", "stream": out, "formatter": "j", "mode": "drop"},
                     "f": {"class": "file", "filename": os.path.join(d, "f.log"), "formatter": "s"},
                     "mine": {"()": Mine, "colour": "red", "size": 3},
+                    "s": {"class": "logging.StreamHandler", "stream": out, "mode": "drop", "level": "CRITICAL"},
+                    "r": {"class": "logging.handlers.RotatingFileHandler", "filename": os.path.join(d, "r.log"), "compress": "gzip", "max_age": "7d"},
                     "w": {"class": "sqlite", "path": "cfg://extra.path", "table": "t", "filters": ["odd"], "level": "WARNING"},
                 },
                 "extra": {"path": "x.db"},

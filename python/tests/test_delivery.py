@@ -1,7 +1,11 @@
 """What a process wrote is delivered, once, whatever became of it."""
+import http.server
 import os
 import signal
+import threading
 import unittest
+from typing import List
+from urllib.parse import parse_qs
 
 from .support import child, deliver, folder, needs_program, rows, runs, write
 
@@ -58,6 +62,42 @@ except ZeroDivisionError:
     log.exception("failed")
 """
 
+NETWORK = """
+version: 1
+service: shop
+formatters:
+  line: {format: "%%(levelname)s %%(message)s"}
+handlers:
+  web: {class: logging.handlers.HTTPHandler, host: "127.0.0.1:%d", url: /log, method: POST, credentials: [kim, hunter2], spooled: true, batch: {age: 10ms}}
+  mail: {class: logging.handlers.SMTPHandler, mailhost: [127.0.0.1, 1], fromaddr: a@b, toaddrs: [c@d], subject: s, level: CRITICAL, formatter: line, spooled: true}
+root: {level: INFO, handlers: [web, mail]}
+spool: {dir: spool}
+"""
+
+SENT = """
+import logging, os, signal
+import girok
+girok.dictConfig("config.yaml")
+for n in range(3):
+    logging.getLogger("shop").info("sent %d", n)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """Takes what an HTTPHandler sends."""
+
+    got: List[str] = []
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        Web.got.append("%s %s" % (form["msg"][0], self.headers["Authorization"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
 
 @needs_program
 class Delivery(unittest.TestCase):
@@ -86,6 +126,23 @@ class Delivery(unittest.TestCase):
                 lines = f.read().splitlines()
             self.assertEqual(lines[:2], ["ERROR shop pay paid kim", "ERROR shop <module> failed"])
             self.assertEqual((lines[2], lines[-1]), ("Traceback (most recent call last):", "ZeroDivisionError: division by zero"))
+
+    def test_a_spooled_handler_of_a_network(self) -> None:
+        server = http.server.HTTPServer(("127.0.0.1", 0), Web)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with folder() as d:
+            write(os.path.join(d, "config.yaml"), NETWORK % server.server_port)
+            done = child(SENT, d)
+            self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+            spool = os.path.join(d, "spool")
+            for place, _, files in os.walk(spool):
+                for name in files:
+                    with open(os.path.join(place, name), "rb") as f:
+                        self.assertNotIn(b"hunter2", f.read(), name)
+            deliver(spool, "shop")
+            self.assertEqual(Web.got, ["sent %d Basic a2ltOmh1bnRlcjI=" % n for n in range(3)])
+        server.shutdown()
+        server.server_close()
 
 
 if __name__ == "__main__":
