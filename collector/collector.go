@@ -14,6 +14,7 @@ import (
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/config"
+	"github.com/girok/girok/metrics"
 	"github.com/girok/girok/source"
 	"github.com/girok/girok/source/stdin"
 )
@@ -65,9 +66,6 @@ type collector struct {
 // lies in the spool, of dead runs too, and returns what came of it. The error is
 // that of the configuration or of a source.
 func Run(ctx context.Context, opts Options) (*Summary, error) {
-	if opts.Spool != "" {
-		return runSpool(ctx, opts)
-	}
 	var listener net.Listener
 	if opts.Metrics != "" {
 		var err error
@@ -75,6 +73,9 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 			return nil, err
 		}
 		defer listener.Close()
+	}
+	if opts.Spool != "" {
+		return runSpool(ctx, opts, listener)
 	}
 	options := append(slices.Clone(opts.Kinds), girok.Deliver())
 	if opts.With != "" {
@@ -87,8 +88,7 @@ func Run(ctx context.Context, opts Options) (*Summary, error) {
 	c := &collector{opts: opts, logs: logs, out: newStatus(opts.Stderr)}
 	logs.ReloadOn(syscall.SIGHUP)
 	if listener != nil {
-		defer serveMetrics(listener, logs)()
-		c.out.say("metrics at http://" + listener.Addr().String() + "/metrics")
+		defer serveMetrics(listener, metrics.Handler(logs), c.out)()
 	}
 	begun := time.Now()
 	err = c.read(ctx)

@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/girok/girok"
-	"github.com/girok/girok/metrics"
 )
 
 // Times that a client of the metrics may take: a slow one is hung up on.
@@ -33,12 +30,13 @@ func listenMetrics(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveMetrics answers until the function that it returns is called, which does
-// not wait for a client.
-func serveMetrics(l net.Listener, logs *girok.Logs) (stop func()) {
+// serveMetrics answers, and says where, until the function that it returns is called,
+// which does not wait for a client.
+func serveMetrics(l net.Listener, numbers http.Handler, out *status) (stop func()) {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", metrics.Handler(logs))
+	mux.Handle("/metrics", numbers)
 	s := &http.Server{Handler: mux, ReadTimeout: metricsRead, WriteTimeout: metricsWrite, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	go func() { _ = s.Serve(l) }() // ends with Close; a client's trouble is the client's
+	out.say("metrics at http://" + l.Addr().String() + "/metrics")
 	return func() { _ = s.Close() }
 }

@@ -5,24 +5,59 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/internal/rights"
+	"github.com/girok/girok/metrics"
 )
 
 // lookForServices is how often services are looked for that have come.
 const lookForServices = 2 * time.Second
 
+// services are those that are delivered for.
+type services struct {
+	mu   sync.Mutex // of what changes the map, and of who reads it elsewhere
+	open map[string]*girok.Logs
+}
+
+func (s *services) add(name string, logs *girok.Logs) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[name] = logs
+}
+
+// stats may be called at any time.
+func (s *services) stats() map[string]girok.Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[string]girok.Stats{}
+	for name, logs := range s.open {
+		all[name] = logs.Stats()
+	}
+	return all
+}
+
+func (s *services) close() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopDrain)
+	defer cancel()
+	for _, logs := range s.open {
+		err = errors.Join(err, logs.Shutdown(ctx))
+	}
+	return err
+}
+
 // runSpool delivers what the programs of a spool write, until ctx ends. Each
 // service is opened by itself: what it needs to know stands in its runs.
-func runSpool(ctx context.Context, opts Options) (*Summary, error) {
+func runSpool(ctx context.Context, opts Options, listener net.Listener) (*Summary, error) {
 	dir, err := filepath.Abs(opts.Spool)
 	if err != nil {
 		return nil, err
@@ -31,13 +66,16 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	open := map[string]*girok.Logs{}
+	all := services{open: map[string]*girok.Logs{}}
+	if listener != nil {
+		defer serveMetrics(listener, metrics.Services(all.stats), out)()
+	}
 	begun := time.Now()
 	out.say("delivering what programs write to " + dir + ", until it is stopped")
 	said := ""
 	for {
 		missing, err := missingIn(dir, opts.Service)
-		if err != nil && len(open) == 0 {
+		if err != nil && len(all.open) == 0 {
 			return nil, err
 		}
 		if missing != "" && missing != said {
@@ -45,14 +83,14 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 		}
 		said = missing
 		for _, service := range servicesIn(dir, opts.Service) {
-			if open[service] != nil {
+			if all.open[service] != nil {
 				continue
 			}
 			logs, err := girok.OpenBytes("--spool", configOf(dir, service), append(slices.Clone(opts.Kinds), girok.Deliver())...)
 			if err != nil {
-				return nil, errors.Join(err, closeAll(open))
+				return nil, errors.Join(err, all.close())
 			}
-			open[service] = logs
+			all.add(service, logs)
 			out.say("service " + service)
 		}
 		select {
@@ -66,11 +104,11 @@ func runSpool(ctx context.Context, opts Options) (*Summary, error) {
 		}
 	}
 	s := &Summary{}
-	for _, logs := range open {
+	for _, logs := range all.open {
 		s.Handlers = append(s.Handlers, logs.Stats().Handlers...)
 		s.Left = append(s.Left, logs.Backlog()...)
 	}
-	err = closeAll(open)
+	err = all.close()
 	s.Took = time.Since(begun)
 	return s, err
 }
@@ -87,8 +125,8 @@ func missingIn(dir, service string) (string, error) {
 		return "", nil
 	}
 	there := "there is none so far"
-	if all := servicesIn(dir, ""); len(all) > 0 {
-		there = "there is " + strings.Join(all, ", ")
+	if names := servicesIn(dir, ""); len(names) > 0 {
+		there = "there is " + strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("waiting for the service %s; in %s %s", service, dir, there), nil
 }
@@ -101,15 +139,6 @@ func configOf(dir, service string) []byte {
 		shared = fmt.Sprintf(", group: %d", g)
 	}
 	return fmt.Appendf(nil, "version: 1\nservice: %q\nspool: {dir: %q%s}\n", service, dir, shared)
-}
-
-func closeAll(open map[string]*girok.Logs) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopDrain)
-	defer cancel()
-	for _, logs := range open {
-		err = errors.Join(err, logs.Shutdown(ctx))
-	}
-	return err
 }
 
 // servicesIn lists the services of a spool: the folders with runs.

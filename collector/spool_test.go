@@ -36,10 +36,10 @@ root: {level: INFO, handlers: [f]}
 	}
 	write("first").Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	var said bytes.Buffer
+	said := &told{}
 	done := make(chan error, 1)
 	go func() {
-		_, err := Run(ctx, Options{Spool: filepath.Join(dir, "spool"), Stderr: &said})
+		_, err := Run(ctx, Options{Spool: filepath.Join(dir, "spool"), Stderr: said, Metrics: "0"})
 		done <- err
 	}()
 	second := write("second")
@@ -52,6 +52,14 @@ root: {level: INFO, handlers: [f]}
 			t.Fatalf("%d and %d lines", lines("first"), lines("second"))
 		}
 	}
+	for _, service := range []string{"first", "second"} { // counted when the answer is there, after the lines
+		want := fmt.Sprintf("girok_handler_records_total{service=%q,handler=\"f\",target=\"\"} 50\n", service)
+		for end := time.Now().Add(20 * time.Second); !strings.Contains(fetch(t, said.String()), want); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("want %sin %s", want, fetch(t, said.String()))
+			}
+		}
+	}
 	second.Close()
 	cancel()
 	if err := <-done; err != nil {
@@ -60,7 +68,7 @@ root: {level: INFO, handlers: [f]}
 	if lines("first") != 50 || lines("second") != 50 || !strings.Contains(said.String(), "service second") {
 		t.Errorf("%d and %d lines; said %s", lines("first"), lines("second"), said.String())
 	}
-	if _, err := Run(ctx, Options{Spool: filepath.Join(dir, "first.log"), Stderr: &said}); err == nil {
+	if _, err := Run(ctx, Options{Spool: filepath.Join(dir, "first.log"), Stderr: said}); err == nil {
 		t.Error("a spool that is a file")
 	}
 }

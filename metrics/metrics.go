@@ -8,7 +8,9 @@ package metrics
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +25,17 @@ const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 // that reads slowly holds nothing but its connection: give the server a
 // WriteTimeout.
 func Handler(logs *girok.Logs) http.Handler {
+	return answering(func(w io.Writer) { _, _ = Write(w, logs.Stats()) })
+}
+
+// Services is Handler for a process that delivers for several services. services is
+// called for each request; each sample has the name of its service as its first label.
+func Services(services func() map[string]girok.Stats) http.Handler {
+	return answering(func(w io.Writer) { _, _ = WriteServices(w, services()) })
+}
+
+// answering answers with what write writes to a buffer, which takes everything.
+func answering(write func(io.Writer)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -30,7 +43,7 @@ func Handler(logs *girok.Logs) http.Handler {
 			return
 		}
 		var b bytes.Buffer
-		_, _ = Write(&b, logs.Stats()) // a buffer takes everything
+		write(&b)
 		w.Header().Set("Content-Type", ContentType)
 		w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 		_, _ = w.Write(b.Bytes()) // a client that has gone has nobody to tell
@@ -39,16 +52,42 @@ func Handler(logs *girok.Logs) http.Handler {
 
 // Write writes the numbers as text. Families that have no sample are left out.
 func Write(w io.Writer, s girok.Stats) (int64, error) {
+	return write(w, []part{{stats: s}})
+}
+
+// WriteServices is Write for several services by their names, each sample with the
+// label service.
+func WriteServices(w io.Writer, services map[string]girok.Stats) (int64, error) {
+	var parts []part
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		parts = append(parts, part{labels: []string{"service", name}, stats: services[name]})
+	}
+	return write(w, parts)
+}
+
+// part is the numbers of one service, and a label that they all have, if any.
+type part struct {
+	labels []string
+	stats  girok.Stats
+}
+
+func write(w io.Writer, parts []part) (int64, error) {
 	var b bytes.Buffer
 	for _, f := range families {
 		begun := false
-		f.samples(&s, func(v float64, labels ...string) {
-			if !begun {
-				begun = true
-				b.WriteString("# HELP " + f.name + " " + helpEscapes.Replace(f.help) + "\n# TYPE " + f.name + " " + f.kind + "\n")
-			}
-			sample(&b, &f, v, labels)
-		})
+		for i := range parts {
+			f.samples(&parts[i].stats, func(v float64, values ...string) {
+				if !begun {
+					begun = true
+					b.WriteString("# HELP " + f.name + " " + helpEscapes.Replace(f.help) + "\n# TYPE " + f.name + " " + f.kind + "\n")
+				}
+				labels := slices.Clip(parts[i].labels)
+				for k, value := range values {
+					labels = append(labels, f.labels[k], value)
+				}
+				sample(&b, f.name, labels, v)
+			})
+		}
 	}
 	return b.WriteTo(w)
 }
@@ -58,11 +97,12 @@ var (
 	labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 )
 
-func sample(b *bytes.Buffer, f *family, v float64, labels []string) {
-	b.WriteString(f.name)
-	for i, value := range labels {
+// sample writes one line. labels are names and values in turns.
+func sample(b *bytes.Buffer, name string, labels []string, v float64) {
+	b.WriteString(name)
+	for i := 0; i < len(labels); i += 2 {
 		b.WriteByte("{,"[min(i, 1)])
-		b.WriteString(f.labels[i] + `="` + labelEscapes.Replace(strings.ToValidUTF8(value, "\ufffd")) + `"`)
+		b.WriteString(labels[i] + `="` + labelEscapes.Replace(strings.ToValidUTF8(labels[i+1], "\ufffd")) + `"`)
 	}
 	if len(labels) > 0 {
 		b.WriteByte('}')

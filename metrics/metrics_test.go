@@ -92,6 +92,34 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// Several services share a family: its comments stand once, and each sample says whose
+// it is.
+func TestServices(t *testing.T) {
+	other := girok.Stats{Direct: []girok.DirectStats{{Handler: "console", Written: 3}}}
+	var b bytes.Buffer
+	if _, err := WriteServices(&b, map[string]girok.Stats{"shop": full(), `a"b`: other, "none": {}}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := parse(b.String())
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, b.String())
+	}
+	want := map[string]float64{
+		`girok_direct_records_total{service="shop",handler="console"}`: 5,
+		`girok_direct_records_total{service="a\"b",handler="console"}`: 3,
+		`girok_spool_runs{service="shop"}`:                             3,
+	}
+	for sample, v := range want {
+		family, labels, _ := strings.Cut(sample, "{")
+		if got, ok := p.samples[family]["{"+labels]; !ok || got != v {
+			t.Errorf("%s is %v %v, want %v", sample, got, ok, v)
+		}
+	}
+	if n := strings.Count(b.String(), "# TYPE girok_direct_records_total "); n != 1 {
+		t.Errorf("the type stands %d times", n)
+	}
+}
+
 // The parser must refuse what Prometheus would.
 func TestParserIsStrict(t *testing.T) {
 	const head = "# HELP a_total x\n# TYPE a_total counter\n"

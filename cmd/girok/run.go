@@ -31,6 +31,7 @@ examples:
   girok run --stay < /dev/null       # deliver for programs that write the same spool
   girok run --spool /var/spool/girok # for programs that only write, without their files
   girok run --metrics 9464           # and http://127.0.0.1:9464/metrics for Prometheus
+  girok run --spool /var/spool/girok --metrics 9464   # each number with its service
 
 exit codes: 0 all is delivered; 1 a mistake, or records were lost; 3 records wait in
 the spool, or went to the dead letters`,
@@ -52,8 +53,6 @@ the spool, or went to the dead letters`,
 				return p.misused("run", "want -c or --spool: with --spool each program's own configuration counts")
 			case *spool == "" && *service != "":
 				return p.misused("run", "--service wants --spool: without it the configuration names the service")
-			case *spool != "" && *metrics != "":
-				return p.misused("run", "--metrics is not served beside --spool: want one of them")
 			}
 			return p.run(ctx, collector.Options{ConfigPath: p.configPath(*path), Drain: *drain, Stay: *stay, Metrics: *metrics, Spool: *spool, Service: *service})
 		}
