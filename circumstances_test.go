@@ -143,6 +143,38 @@ func TestSpoolPlace(t *testing.T) {
 	}
 }
 
+// Where no place can be written, one of them is looked at again and again.
+func TestSpoolPlaceComesLater(t *testing.T) {
+	noSpool(t)
+	var b box
+	path := writeConfig(t, boxed)
+	here := filepath.Dir(path)
+	taken := filepath.Join(here, "spool")
+	t.Setenv("XDG_STATE_HOME", taken)
+	if err := os.WriteFile(taken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stderr := catchStderr(t)
+	logs, err := Open(path, b.kind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer logs.Close()
+	s := logs.spool.Load()
+	if !s.Degraded() || s.Dir() != filepath.Join(taken, "shop") {
+		t.Errorf("degraded %v, in %q", s.Degraded(), s.Dir())
+	}
+	wantParts(t, stderr(), "records stay in memory", taken)
+	if err := os.Remove(taken); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); s.Degraded(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it can be written, and is not used")
+		}
+	}
+}
+
 // No spool without a handler that needs one.
 func TestNoSpoolFolder(t *testing.T) {
 	noSpool(t)

@@ -193,8 +193,10 @@ func rowsWith(opts []Option) (*spool.RunConfig, error) {
 }
 
 // spoolDir is where the spool lies: as configured, or the first place that can
-// be written.
-func (b *blueprint) spoolDir() string { return b.spoolPlace(writable) }
+// be written. If none can, it is the first: the spool is looked for there again.
+func (b *blueprint) spoolDir() string {
+	return cmp.Or(b.spoolPlace(writable), b.spoolPlace(func(string) bool { return true }))
+}
 
 func stateHome() string {
 	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
