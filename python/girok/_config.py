@@ -10,7 +10,7 @@ import sys
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import quote
 
-from ._format import formatter
+from ._format import ABSENT, formatter
 from ._handler import Handler
 from ._record import Encoder, Redactor
 from ._spool import Writer
@@ -142,6 +142,7 @@ def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
             handlers[name] = spec
         else:
             handlers[name] = _python_handler(spec)
+            _has_formatter(name, spec, raw)
     out = dict(raw, handlers=handlers)
     out["formatters"] = {n: formatter(f) for n, f in _mapping(raw, "formatters").items()}
     if spooled:
@@ -149,6 +150,15 @@ def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
         for bit, s in enumerate(spooled):
             handlers[s["name"]] = {"()": _maker(writer, bit), **{k: v for k, v in s["spec"].items() if k in ("level", "filters")}}
     logging.config.dictConfig(out)
+
+
+def _has_formatter(name: Any, spec: Any, raw: Mapping[str, Any]) -> None:
+    """Raises for a handler that writes in the call and names a formatter that only who delivers has."""
+    named = spec.get("formatter") if isinstance(spec, Mapping) else None
+    shape = _mapping(raw, "formatters").get(named) if isinstance(named, str) else None
+    kind = shape.get("class") if isinstance(shape, Mapping) else None
+    if kind in ABSENT:
+        raise ValueError("handlers.%s.formatter: class: %s is for spooled files here; want class: json, logfmt or console, or a format" % (name, kind))
 
 
 def json_like(raw: Mapping[str, Any]) -> Dict[str, Any]:

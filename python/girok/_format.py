@@ -1,13 +1,16 @@
-"""girok's own formatter `json` for handlers that write in the call."""
+"""girok's own formatters for handlers that write in the call: json, logfmt and console."""
 from __future__ import annotations
 
 import datetime
+import json
 import logging
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from ._record import STANDARD, Encoder
 
-_OWN = ("json", "logfmt", "console", "ecs", "gcp")
+
+def _extras(record: logging.LogRecord) -> Dict[str, Any]:
+    return {k: v for k, v in record.__dict__.items() if k not in STANDARD}
 
 
 class JSONFormatter(logging.Formatter):
@@ -24,7 +27,7 @@ class JSONFormatter(logging.Formatter):
         out: Dict[str, Any] = {"time": time.isoformat(timespec="microseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage()}
         if self._source:
             out["source"] = {"function": record.funcName, "file": record.pathname, "line": record.lineno}
-        out.update((k, v) for k, v in record.__dict__.items() if k not in STANDARD)
+        out.update(_extras(record))
         if record.exc_info:
             out["error"] = self.formatException(record.exc_info)
         if record.stack_info:
@@ -32,20 +35,73 @@ class JSONFormatter(logging.Formatter):
         return self._encoder.json(out)
 
 
-def formatter(spec: Any) -> Any:
-    """A formatter's section as logging.config understands it."""
-    if not isinstance(spec, Mapping) or spec.get("class") not in _OWN:
-        return spec
-    if spec["class"] != "json":
-        # It may belong to spooled handlers alone: then nobody asks for it.
-        return {"()": _Absent, "kind": spec["class"]}
-    return {"()": JSONFormatter, "source": spec.get("source") is True}
+class LogfmtFormatter(logging.Formatter):
+    """Pairs key=value: time, level, logger, msg, what came as extra, error and stack."""
 
-
-class _Absent(logging.Formatter):
-    def __init__(self, kind: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._kind = kind
+        self._encoder = Encoder()
 
     def format(self, record: logging.LogRecord) -> str:
-        raise NotImplementedError(self._kind)
+        """The line of a record."""
+        time = datetime.datetime.fromtimestamp(record.created).astimezone()
+        out = {"time": time.isoformat(timespec="milliseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage(), **_extras(record)}
+        if record.exc_info:
+            out["error"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            out["stack"] = record.stack_info
+        return self._pairs(out)
+
+    def _pairs(self, members: Mapping[Any, Any]) -> str:
+        return " ".join("%s=%s" % (_bare(k), _bare(self._text(v))) for k, v in _flat("", members))
+
+    def _text(self, v: Any) -> str:
+        text = v if isinstance(v, str) else self._encoder.json(v)
+        return str(json.loads(text)) if not isinstance(v, str) and text.startswith('"') else text
+
+
+class ConsoleFormatter(LogfmtFormatter):
+    """A line for people: time of day, level, logger, message and pairs; error and stack below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record, and those that follow it."""
+        time = datetime.datetime.fromtimestamp(record.created)
+        message = record.getMessage()
+        if not message.isprintable():  # it must not move the cursor, nor look like another record
+            message = json.dumps(message, ensure_ascii=False)[1:-1]
+        head = "%s %-5s %s: %s" % (time.strftime("%H:%M:%S.") + "%03d" % record.msecs, record.levelname, record.name, message)
+        extras = self._pairs(_extras(record))
+        below = [self.formatException(record.exc_info)] if record.exc_info else []
+        below += [record.stack_info] if record.stack_info else []
+        lines = [("%-60s  %s" % (head, extras)) if extras else head]
+        return "\n".join(lines + ["    " + line for text in below for line in text.splitlines()])
+
+
+def _flat(before: str, members: Mapping[Any, Any]) -> Iterator[Tuple[str, Any]]:
+    """The members, and those of mappings in them as outer.inner."""
+    for k, v in members.items():
+        if isinstance(v, dict) and v and before.count(".") < 20:
+            yield from _flat("%s%s." % (before, k), v)
+        else:
+            yield before + str(k), v
+
+
+def _bare(text: str) -> str:
+    """The text, in quotes if it would not be one word without them."""
+    if text and text.isprintable() and not any(c in text for c in ' ="\\'):
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+_OWN = {"json": JSONFormatter, "logfmt": LogfmtFormatter, "console": ConsoleFormatter}
+ABSENT = ("ecs", "gcp")  # who delivers has them, for spooled files
+
+
+def formatter(spec: Any) -> Any:
+    """A formatter's section as logging.config understands it."""
+    kind = spec.get("class") if isinstance(spec, Mapping) else None
+    if kind in ABSENT:
+        return {}  # it belongs to spooled handlers alone, so nobody asks for it
+    if not isinstance(kind, str) or kind not in _OWN:
+        return spec
+    return {"()": JSONFormatter, "source": spec.get("source") is True} if kind == "json" else {"()": _OWN[kind]}

@@ -1,5 +1,6 @@
 """What becomes of a config.yaml."""
 import builtins
+import decimal
 import io
 import json
 import logging
@@ -101,6 +102,28 @@ class Configuring(unittest.TestCase):
             self.assertEqual(handlers_of(d, "shop")["w"]["keys"]["path"], "x.db")
             self.assertEqual([type(h).__name__ for h in log.handlers].count("Handler"), 1)
 
+    def test_lines_of_girok(self) -> None:
+        out = {"l": io.StringIO(), "c": io.StringIO()}
+        girok.dictConfig({
+            "version": 1, "disable_existing_loggers": False,
+            "formatters": {"l": {"class": "logfmt"}, "c": {"class": "console"}, "unused": {"class": "gcp"}},
+            "handlers": {name: {"class": "console", "stream": out[name], "formatter": name} for name in out},
+            "loggers": {"shop": {"level": "INFO", "handlers": ["l", "c"], "propagate": False}},
+        })
+        log = logging.getLogger("shop")
+        log.info("placed %s\n", "it", extra={"user": "kim lee", "n": 3, "req": {"method": "GET", "d": decimal.Decimal("1.20")}, "none": None})
+        try:
+            raise ValueError("no")
+        except ValueError:
+            log.exception("failed")
+        lines = out["l"].getvalue().splitlines()
+        self.assertRegex(lines[0], r'^time=\S+T\S+ level=INFO logger=shop msg="placed it\\n" user="kim lee" n=3 req.method=GET req.d=1.20 none=null$')
+        self.assertRegex(lines[1], r'^time=\S+ level=ERROR logger=shop msg=failed error="Traceback .*\\nValueError: no"$')
+        lines = out["c"].getvalue().splitlines()
+        self.assertRegex(lines[0], r'^\d\d:\d\d:\d\d\.\d{3} INFO  shop: placed it\\n {2,}user="kim lee" n=3 req.method=GET req.d=1.20 none=null$')
+        self.assertRegex(lines[1], r"^\S+ ERROR shop: failed$")
+        self.assertEqual((lines[2], lines[-1]), ("    Traceback (most recent call last):", "    ValueError: no"))
+
     def test_mistakes(self) -> None:
         for config, said in (
             ({"version": 1, "handlers": []}, "handlers: want a mapping"),
@@ -110,6 +133,7 @@ class Configuring(unittest.TestCase):
             ({"version": 1, "handlers": {"w": {"class": "file", "spooled": True, "filename": "x", "formatter": "no"}}}, "there is no formatter 'no'"),
             ({"version": 1, "handlers": {"w": {"class": "sqlite"}}, "redact": {"keys": ["a"], "with": "hide"}}, "redact.with: want mask"),
             ({"version": 1, "handlers": {"w": {"class": "no.such.Handler"}}}, "Unable to configure handler 'w'"),
+            ({"version": 1, "formatters": {"e": {"class": "ecs"}}, "handlers": {"c": {"class": "console", "formatter": "e"}}}, "handlers.c.formatter: class: ecs is for spooled files"),
             ({"version": 2}, "Unsupported version"),
         ):
             with self.subTest(said), self.assertRaisesRegex(ValueError, said):
