@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import quote
 
 from ._format import ABSENT, formatter
-from ._handler import Handler
+from ._handler import File, Handler
 from ._record import Encoder, Redactor
 from ._spool import Writer
 
@@ -193,14 +193,13 @@ def _python_handler(spec: Any) -> Any:
     """A handler of girok's that is Python's by another name."""
     if not isinstance(spec, Mapping):
         return spec
-    known = {"console": "logging.StreamHandler", "file": "logging.FileHandler"}.get(_class_of(spec))
-    spec = {k: v for k, v in spec.items() if k not in _OWN_KEYS}
-    if known:
-        spec.pop("()", None)
-        spec["class"] = known
     named = _class_of(spec)
+    spec = {k: v for k, v in spec.items() if k not in _OWN_KEYS}
+    if named in ("console", "file"):
+        spec.pop("class", None)
+        spec["()"] = logging.StreamHandler if named == "console" else File
     own: Tuple[str, ...] = _OWN_KEYS_OF_LOGGING if named.startswith("logging.") else ()
-    if named == "logging.StreamHandler":
+    if named in ("console", "logging.StreamHandler"):
         own = ("mode",)
     return {k: v for k, v in spec.items() if k not in own}
 

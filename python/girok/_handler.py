@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from io import TextIOWrapper
 
 from ._spool import Writer
 
@@ -28,3 +30,11 @@ class Handler(logging.Handler):
         """Ends the run."""
         self._writer.close()
         super().close()
+
+
+class File(logging.FileHandler):
+    """class: file, which makes the folder that it lies in."""
+
+    def _open(self) -> TextIOWrapper:
+        os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
+        return super()._open()

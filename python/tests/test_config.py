@@ -81,7 +81,7 @@ class Configuring(unittest.TestCase):
                 "filters": {"odd": {"()": lambda: lambda r: r.n % 2 == 1}},
                 "handlers": {
                     "c": {"class": "console", "stream": out, "formatter": "j", "mode": "drop"},
-                    "f": {"class": "file", "filename": os.path.join(d, "f.log"), "formatter": "s"},
+                    "f": {"class": "file", "filename": os.path.join(d, "made", "f.log"), "formatter": "s"},
                     "mine": {"()": Mine, "colour": "red", "size": 3},
                     "s": {"class": "logging.StreamHandler", "stream": out, "mode": "drop", "level": "CRITICAL"},
                     "r": {"class": "logging.handlers.RotatingFileHandler", "filename": os.path.join(d, "r.log"), "compress": "gzip", "max_age": "7d"},
@@ -97,7 +97,7 @@ class Configuring(unittest.TestCase):
             self.assertEqual(made, [("red", 3)])
             lines = [json.loads(line) for line in out.getvalue().splitlines()]
             self.assertEqual([(r["msg"], r["n"], r["t"]) for r in lines], [("m", n, [1, None]) for n in range(4)])
-            with open(os.path.join(d, "f.log"), encoding="utf-8") as f:
+            with open(os.path.join(d, "made", "f.log"), encoding="utf-8") as f:
                 self.assertEqual(f.read(), "INFO m\n" + "WARNING m\n" * 3)
             self.assertEqual(handlers_of(d, "shop")["w"]["keys"]["path"], "x.db")
             self.assertEqual([type(h).__name__ for h in log.handlers].count("Handler"), 1)
