@@ -1,6 +1,9 @@
 package girok
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,6 +142,39 @@ func TestSpoolPlace(t *testing.T) {
 			if runs, _ := filepath.Glob(filepath.Join(want, "runs", "*")); len(runs) != 1 {
 				t.Errorf("runs %q", runs)
 			}
+		})
+	}
+}
+
+// What is in memory only when the program ends is counted and told: of a program that
+// leaves delivery to others, and of one whose destination is down.
+func TestMemoryIsGoneAtTheEnd(t *testing.T) {
+	for _, only := range []bool{true, false} {
+		t.Run(fmt.Sprintf("write only=%v", only), func(t *testing.T) {
+			noSpool(t)
+			b := box{err: errors.New("down")}
+			path := writeConfig(t, boxed+"spool: {dir: config.yaml}\n")
+			options := []Option{b.kind()}
+			if only {
+				options = append(options, WriteOnly())
+			}
+			stderr := catchStderr(t)
+			logs, err := Open(path, options...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				logs.Logger("x").Info("it goes")
+			}
+			short, cancel := context.WithCancel(context.Background())
+			cancel()
+			if err := logs.Shutdown(short); err != nil {
+				t.Error(err)
+			}
+			if n := logs.Lost(); n != 5 {
+				t.Errorf("%d records are lost, want 5", n)
+			}
+			wantParts(t, stderr(), "records stay in memory", "records are lost", "they were in memory only, and the program ends", "so_far=5")
 		})
 	}
 }

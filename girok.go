@@ -429,6 +429,7 @@ func (l *Logs) Shutdown(ctx context.Context) error {
 			if d := l.deliver.Load(); d != nil {
 				d.Close(ctx)
 			}
+			s.LoseMemory()
 			s.Release()
 		}
 		l.closeErr = l.blue.Load().closeDirect()

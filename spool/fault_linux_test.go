@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,45 @@ func TestFilesCutOffAtAnyTime(t *testing.T) {
 
 // A full disk is a clean error, counted; the program goes on, and records are
 // stored again when there is room.
+// On a file system that can't allocate, the spool has its space all the same.
+func TestDiskWithoutFallocate(t *testing.T) {
+	root := t.TempDir()
+	image, dir := filepath.Join(root, "image"), filepath.Join(root, "disk")
+	must(t, os.WriteFile(image, nil, 0o600), os.Truncate(image, 64<<20), os.Mkdir(dir, 0o700))
+	for _, args := range [][]string{{"mkfs.ext2", "-q", "-F", image}, {"mount", "-o", "loop", image, dir}} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("NOT TESTED, needs root, mkfs.ext2 and a loop device: a disk without fallocate: %v %s", err, out)
+		}
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	f, err := os.Create(filepath.Join(dir, "try"))
+	must(t, err)
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, 1); err != unix.EOPNOTSUPP {
+		t.Skip("NOT TESTED, this kernel allocates on ext2: ", err)
+	}
+	f.Close()
+	s, ev := openSpool(t, Options{Dir: dir, MaxBytes: 32 << 20})
+	if s.Degraded() {
+		t.Fatalf("records stay in memory: %v", ev.list)
+	}
+	for i := range 100 {
+		mustAppend(t, s.Writer(), payload(2, 0, i, big))
+	}
+	files, err := filepath.Glob(filepath.Join(s.Writer().Run().Path(), "*.seg"))
+	must(t, err)
+	for _, name := range files {
+		var st unix.Stat_t
+		if must(t, unix.Stat(name, &st)); st.Blocks*512 < st.Size {
+			t.Errorf("%s has room for %d of %d bytes", name, st.Blocks*512, st.Size)
+		}
+	}
+	s.Seal()
+	r := s.Writer().Run().Reader(0)
+	defer r.Close()
+	got := readAll(t, r)
+	got.inOrder(t, 0, 100)
+}
+
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=20m,mode=700"); err != nil {

@@ -322,6 +322,25 @@ func (s *Spool) Seal() {
 	s.Writer().finish()
 }
 
+// LoseMemory counts and tells what goes with the process: records of the own runs in
+// memory that some handler has not taken. It is for the end, after Seal.
+func (s *Spool) LoseMemory() {
+	for _, r := range s.Own() {
+		if r.path != "" {
+			continue
+		}
+		lost, n := countLosses(r.Reader(0))
+		for _, l := range lost {
+			r.count.Slot(l.Bit).addLost(l.N, l.First, l.Last)
+		}
+		if n > 0 {
+			s.lost(errInMemory, n)
+		}
+	}
+}
+
+var errInMemory = errors.New("spool: they were in memory only, and the program ends")
+
 // Release lets the own run go after Seal: whoever delivers may remove it.
 func (s *Spool) Release() {
 	s.mu.Lock()

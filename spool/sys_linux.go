@@ -29,11 +29,25 @@ func createFile(path string, size int64) (*os.File, error) {
 
 func allocate(f *os.File, size int64) error {
 	for {
-		err := unix.Fallocate(int(f.Fd()), 0, 0, size)
-		if err != unix.EINTR {
+		switch err := unix.Fallocate(int(f.Fd()), 0, 0, size); err {
+		case unix.EINTR:
+		case unix.EOPNOTSUPP, unix.ENOSYS: // ext2, ext3, FAT: what is written has its space
+			return writeZeros(f, size)
+		default:
 			return err
 		}
 	}
+}
+
+func writeZeros(f *os.File, size int64) error {
+	zeros := make([]byte, min(size, 256<<10))
+	for at := int64(0); at < size; {
+		n, err := f.WriteAt(zeros[:min(size-at, int64(len(zeros)))], at)
+		if at += int64(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // syncData puts a file's bytes on the disk; how long it is is known already.
