@@ -21,8 +21,8 @@ func (l *lane) unread(c *cursor) {
 		l.dest.d.opts.Log.Info("a run can be read again", "handler", l.handler, "run", c.run.ID.String())
 	case err != nil && (told == nil || *told != err.Error()):
 		text := err.Error()
-		c.unread.Store(&text)
 		c.slot().SetState(spool.Retrying, reasonFirst(err))
+		c.unread.Store(&text)
 		l.dest.d.opts.Log.Error("a run can't be read just now: its records wait; trying again", "handler", l.handler, "run", c.run.ID.String(), "error", text)
 	}
 }
