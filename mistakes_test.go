@@ -1,6 +1,7 @@
 package girok
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,6 +140,33 @@ func TestMistake(t *testing.T) {
 		if got := strings.ReplaceAll(err.Error(), path+":", ""); !strings.Contains(got, tt.want) {
 			t.Errorf("%q: got %s, want %s", tt.text, got, tt.want)
 		}
+	}
+}
+
+// A frame has a bit for each of 64 spooled handlers.
+func TestOneHandlerTooMany(t *testing.T) {
+	noSpool(t)
+	var b box
+	open := func(n int) (*Logs, string, error) {
+		text, names := "version: 1\nhandlers:\n", []string{}
+		for i := range n {
+			names = append(names, fmt.Sprintf("h%02d", i))
+			text += "  " + names[i] + ": {class: box}\n"
+		}
+		path := writeConfig(t, text+"root: {handlers: ["+strings.Join(names, ", ")+"]}\n")
+		logs, err := Open(path, b.kind())
+		return logs, path, err
+	}
+	if _, path, err := open(65); err == nil || !strings.Contains(err.Error(), path+":67:3: handlers.h64: a program can have 64 spooled handlers; this is one more") {
+		t.Errorf("65 handlers: %v", err)
+	}
+	logs, _, err := open(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs.Logger("x").Error("to all")
+	if err := logs.Close(); err != nil || len(b.got()) != 64 {
+		t.Errorf("64 handlers got %d records; %v", len(b.got()), err)
 	}
 }
 

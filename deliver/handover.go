@@ -107,7 +107,7 @@ func (dest *destination) handOver() {
 		if closing {
 			return
 		}
-		d.opts.Log.Info("another process delivers from now on", "destination", dest.endpoint, "by", dest.holder())
+		d.opts.Log.Info("another process has asked for a destination, and delivers from now on", "destination", dest.endpoint)
 		d.Look()
 	}()
 }
