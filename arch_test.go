@@ -29,7 +29,7 @@ var road = []struct {
 	{"sink/table sink/console sink/file sink/null sink/memory sink/queue sink/syslog sink/http sink/smtp sink/socket", "what needs no client library; they don't know each other"},
 	{"sink/files", "rows in files: has the columns of sink/table, as the stores do"},
 	{"sink/python", "the list of Python's handlers that write to a network: apart, so that only who asks for them links TLS"},
-	{"encodings", "encodings of files that need tables: apart, so that only who asks for them links those"},
+	{"encodings zstd", "encodings of files that need tables, and a way to compress: apart, so that only who asks for them links those"},
 	{"internal/control", "lets another process ask a running program; knows answers, not where they come from"},
 	{"deliver", "spool to sink; knows the contract and no sink"},
 	{"source", "the contract of sources"},
@@ -48,6 +48,8 @@ var allowedModules = map[string]string{
 	"golang.org/x/sys":   "mappings and locks",
 	"go.yaml.in/yaml/v4": "YAML with positions",
 	"golang.org/x/text":  "tables of encodings, in the package encodings alone",
+
+	"github.com/klauspost/compress": "zstd, in the package zstd alone",
 }
 
 func rank(pkg string) int {

@@ -68,7 +68,7 @@ type handlerPlan struct {
 func read(doc *config.Document, opts []Option) (*blueprint, error) {
 	b := &blueprint{doc: doc, opts: opts, now: clockOf(opts), keys: defaultKeys(), handlers: map[string]*handlerPlan{}}
 	var ps config.Problems
-	decode("top", doc.Root, &ps, &b.keys)
+	config.Decode(doc.Root, &ps, &b.keys)
 	ps = b.ignoredKeys(ps, func(path string) bool { return !strings.Contains(path, ".") })
 	for _, section := range []string{"formatters", "filters", "handlers", "loggers"} {
 		if n := doc.Root.Get(section); n.Kind() == config.Null {
@@ -169,7 +169,7 @@ func (b *blueprint) filters(ps *config.Problems) {
 			continue
 		}
 		start := len(*ps)
-		decode("filter", n, ps, &k)
+		config.Decode(n, ps, &k)
 		if n.Get("()") == nil {
 			*ps = append((*ps)[:start], b.ignoredKeys((*ps)[start:], everywhere)...)
 		}
@@ -242,7 +242,7 @@ func (b *blueprint) logger(name string, n *config.Node, ps *config.Problems) {
 	}
 	var k loggerKeys
 	start := len(*ps)
-	decode("logger", n, ps, &k)
+	config.Decode(n, ps, &k)
 	*ps = append((*ps)[:start], b.ignoredKeys((*ps)[start:], everywhere)...)
 	l := tree.LoggerConfig{Name: name, Level: levelOf(k.Level, ps), Propagate: k.Propagate == nil || bool(*k.Propagate)}
 	if name == "root" {

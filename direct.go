@@ -153,6 +153,12 @@ func (b *blueprint) direct(h *handlerPlan, d *directKeys, formatters map[string]
 			ps.Add(at.Pos(), at.Path(), "%v", err)
 		}
 	}
+	if k, ok := h.out.(interface{ packs(file.Zstd) error }); ok {
+		if err := k.packs(zstdOf(b.opts)); err != nil {
+			at := h.node.Get("compress")
+			ps.Add(at.Pos(), at.Path(), "%v", err)
+		}
+	}
 	switch out := h.out.(type) {
 	case *fileHandlerKeys:
 		h.tree.Ends = out.Mode == "w"

@@ -163,14 +163,22 @@ type rotatingKeys struct {
 
 // careKeys say what becomes of files that were put aside. They are girok's own.
 type careKeys struct {
-	Compress string          `yaml:"compress" enum:"gzip" doc:"gzip: files that were put aside are compressed, and their names end in .gz"`
+	Compress string          `yaml:"compress" enum:"gzip|zstd" doc:"files that were put aside are compressed, and their names end in .gz or .zst; zstd with zstd.Packing, as in the program girok"`
 	MaxAge   config.Duration `yaml:"max_age" doc:"files that were put aside go when they are so old; they stay if absent"`
+
+	packing *file.Packing
+}
+
+// packs finds the packing.
+func (k *careKeys) packs(zstd file.Zstd) (err error) {
+	k.packing, err = file.NewPacking(k.Compress, zstd)
+	return err
 }
 
 func (k *careKeys) care(h *handlerPlan, report report) file.Care {
 	say := func(msg string, args ...any) { report(msg, append(args, "handler", h.name)...) }
 	return file.Care{
-		Gzip: k.Compress == "gzip", MaxAge: time.Duration(k.MaxAge), Report: say,
+		Packing: k.packing, MaxAge: time.Duration(k.MaxAge), Report: say,
 		Shared: func(pid int) {
 			who := "another program"
 			if pid != 0 {

@@ -94,34 +94,8 @@ func (l *names) FromNode(n *config.Node, ps *config.Problems) {
 // DescribeType implements config.Describer.
 func (names) DescribeType() string { return "a list of texts" }
 
-// laterKeys are Python's keys that mean nothing here so far, by the kind of
-// place where they may stand.
-var laterKeys = map[string][]string{}
-
 // networkClasses are Python's classes that a program gets by an option.
 var networkClasses = []string{"SysLogHandler", "HTTPHandler", "SMTPHandler", "SocketHandler", "DatagramHandler"}
-
-// decode decodes like config.Decode and says of Python's later keys that they
-// are known.
-func decode(place string, n *config.Node, ps *config.Problems, targets ...any) {
-	start := len(*ps)
-	config.Decode(n, ps, targets...)
-	sayLater(place, (*ps)[start:])
-}
-
-func sayLater(place string, ps []config.Problem) {
-	for i := range ps {
-		p := &ps[i]
-		if !strings.HasPrefix(p.Msg, "unknown key") {
-			continue
-		}
-		for _, key := range laterKeys[place] {
-			if p.Path == key || strings.HasSuffix(p.Path, "."+key) {
-				p.Msg, p.Hint = "a key of Python's logging that girok does not have yet", ""
-			}
-		}
-	}
-}
 
 // levelOf reads a level as Python does: a number, or a name in exact case.
 func levelOf(n *config.Node, ps *config.Problems) record.Level {

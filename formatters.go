@@ -27,7 +27,7 @@ func (b *blueprint) formatter(n *config.Node, ps *config.Problems) format.Format
 		return format.Default(b.location)
 	}
 	start := len(*ps)
-	decode("formatter", n, ps, &k)
+	config.Decode(n, ps, &k)
 	*ps = append((*ps)[:start], b.foreignKeys(n, (*ps)[start:])...)
 	f, err := k.New(b.location)
 	if err == nil {

@@ -30,7 +30,7 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 		return
 	}
 	if isFile(h.class) && spooledFile(n) {
-		b.spooled(h, file.Kind, ps)
+		b.spooled(h, file.KindWith(zstdOf(b.opts)), ps)
 		b.spooledFile(h, formatters, ps)
 		return
 	}
@@ -44,17 +44,15 @@ func (b *blueprint) handler(name string, formatters map[string]format.Formatter,
 	if c := classNamed(class); c != nil {
 		h.out = c.keys()
 		start := len(*ps)
-		decode("handler", n, ps, &d, h.out)
+		config.Decode(n, ps, &d, h.out)
 		if isFile(h.class) {
 			saysRotating((*ps)[start:])
 		}
 	} else if isKind {
-		var start = len(*ps)
 		h.out = &network{kind, kind.Decode(n, ps, &d, new(spooledKey))}
-		sayLater("handler", (*ps)[start:])
 	} else if out := b.externalNamed(n, class); out != nil {
 		h.out, h.tree.Caller = out, true
-		decode("handler", n, ps, &d)
+		config.Decode(n, ps, &d)
 	} else if b.writeOnly && (!strings.HasPrefix(class, "logging.") || spooledFile(n)) {
 		b.foreign(h, ps)
 		return
@@ -121,15 +119,17 @@ func (b *blueprint) spooledFile(h *handlerPlan, formatters map[string]format.For
 		}
 		h.tree.Caller = formatters[name.Raw()].NeedsCaller()
 	}
+	if _, err := file.NewPacking(c.Rotate.Compress, zstdOf(b.opts)); err != nil && !b.writeOnly {
+		at := h.node.Get("rotate").Get("compress")
+		ps.Add(at.Pos(), at.Path(), "%v", err)
+	}
 	h.cfg = c
 }
 
 func (b *blueprint) spooled(h *handlerPlan, kind sink.Kind, ps *config.Problems) {
 	var common sink.Common
-	start := len(*ps)
 	h.kind, h.spooled = kind, true
 	h.cfg = kind.Decode(h.node, ps, &common)
-	sayLater("handler", (*ps)[start:])
 	h.tree.Level = levelOf(common.Level, ps)
 	h.tree.Accepts = acceptsOf(h.node, common.Accepts, h.tree.Accepts, ps)
 	h.filter(b.filtersNamed(h.node, common.Filters, ps))

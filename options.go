@@ -11,7 +11,8 @@ import (
 
 // Option is what Open takes beside the path: a sink kind, such as sqlite.Kind, a
 // source kind, such as stdin.Kind, python.Kinds, the handlers of Python's logging that
-// write to a network, or encodings.All, more encodings of files, and encodings.Names.
+// write to a network, or encodings.All, more encodings of files, and encodings.Names, or zstd.Packing,
+// another way to compress them.
 type Option = sink.Option
 
 // kindsOf picks the sink kinds out of options.
@@ -40,7 +41,7 @@ func directKindsOf(opts []Option) (kinds []sink.Direct) {
 // Deliverable are the kinds that a program with these options can deliver to: those of
 // the options, files, and what is behind handlers that otherwise write in the call.
 func Deliverable(opts ...Option) []sink.Kind {
-	kinds := append(kindsOf(opts), file.Kind)
+	kinds := append(kindsOf(opts), file.KindWith(zstdOf(opts)))
 	for _, k := range directKindsOf(opts) {
 		kinds = append(kinds, k.Behind())
 	}
@@ -55,6 +56,16 @@ func encodingsOf(opts []Option) (list []file.Encodings) {
 		}
 	}
 	return list
+}
+
+// zstdOf picks what compresses with zstd out of options; nil if there is none.
+func zstdOf(opts []Option) (zstd file.Zstd) {
+	for _, o := range opts {
+		if z, ok := o.(file.Zstd); ok {
+			zstd = z
+		}
+	}
+	return zstd
 }
 
 // sourceKindsOf picks the source kinds out of options.

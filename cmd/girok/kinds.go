@@ -13,6 +13,7 @@ import (
 	"github.com/girok/girok/store/duckdb"
 	"github.com/girok/girok/store/postgres"
 	"github.com/girok/girok/store/sqlite"
+	"github.com/girok/girok/zstd"
 )
 
 // kinds are the sources and stores that this program has. A new one is a line
@@ -20,6 +21,7 @@ import (
 var kinds = []girok.Option{
 	stdin.Kind,
 	python.Kinds,                   // the handlers of Python's logging that write to a network
+	zstd.Packing,                   // compress: zstd
 	encodings.All, encodings.Names, // cp949 and others for files, and errors: namereplace
 	files.Kind,
 	sqlite.Kind,

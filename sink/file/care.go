@@ -13,9 +13,9 @@ import (
 
 // Care is what becomes of files that were put aside.
 type Care struct {
-	Gzip   bool                          // they are compressed, and their names end in .gz
-	MaxAge time.Duration                 // they go when they are so old; 0: never
-	Report func(msg string, args ...any) // told of what fails; nil: nobody
+	Packing *Packing                      // how they are compressed; nil: they are not
+	MaxAge  time.Duration                 // they go when they are so old; 0: never
+	Report  func(msg string, args ...any) // told of what fails; nil: nobody
 	// Shared is told once that another process puts the file aside too; pid is one
 	// of them, 0 if not known. nil: nobody.
 	Shared func(pid int)
@@ -44,9 +44,6 @@ type carer struct {
 	work    sync.WaitGroup
 }
 
-// gzipped is what a compressed file's name ends in.
-const gzipped = ".gz"
-
 // newCarer makes the one of a handler.
 func newCarer(care Care, h *Handler, asides func() []string) carer {
 	dir, base := filepath.Split(h.o.Path)
@@ -55,7 +52,7 @@ func newCarer(care Care, h *Handler, asides func() []string) carer {
 
 // start begins to look after what was put aside.
 func (c *carer) start() {
-	if !c.care.Gzip && c.care.MaxAge <= 0 {
+	if c.care.Packing == nil && c.care.MaxAge <= 0 {
 		return
 	}
 	c.mu.Lock()
@@ -95,16 +92,17 @@ func (c *carer) stop() {
 
 // tidy removes what is too old and compresses the rest.
 func (c *carer) tidy(ctx context.Context, now time.Time) (err error) {
-	if c.care.Gzip {
+	if c.care.Packing != nil {
 		err = c.sweep()
 	}
 	for _, path := range c.asides() {
-		for _, name := range []string{path, path + gzipped} {
+		for _, suffix := range append([]string{""}, suffixes...) {
+			name := path + suffix
 			if info, serr := os.Stat(name); serr == nil && c.care.MaxAge > 0 && info.ModTime().Before(now.Add(-c.care.MaxAge)) {
 				err = errors.Join(err, remove(name))
 			}
 		}
-		if info, serr := os.Stat(path); serr == nil && c.care.Gzip && info.Mode().IsRegular() {
+		if info, serr := os.Stat(path); serr == nil && c.care.Packing != nil && info.Mode().IsRegular() {
 			err = errors.Join(err, c.pack(ctx, path))
 		}
 		if ctx.Err() != nil {
@@ -133,14 +131,16 @@ func (c *carer) pack(ctx context.Context, path string) error {
 	if err != nil || !info.Mode().IsRegular() || claimed(from) {
 		return err
 	}
-	to, err := takeHalf(filepath.Join(filepath.Dir(path), fmt.Sprintf("%s%d%s", c.half, inodeOf(info), halfPacked)))
+	to, err := takeHalf(filepath.Join(filepath.Dir(path), fmt.Sprintf("%s%d%s%s", c.half, inodeOf(info), c.care.Packing.suffix, halfPacked)))
 	if err != nil || to == nil {
 		return err
 	}
 	defer to.Close()
-	err = compress(ctx, from, to)
+	err = c.care.Packing.compress(ctx, from, to)
 	settled := false
-	if err == nil {
+	if err == errChanged {
+		err = nil // a last line came meanwhile
+	} else if err == nil {
 		c.alone(func() { settled, err = c.settle(to.Name(), info) })
 	}
 	if !settled {
@@ -196,7 +196,10 @@ func (c *carer) settle(half string, of fs.FileInfo) (settled bool, err error) {
 		if info.Size() != of.Size() || writtenByOthers(path) {
 			return false, nil // a last line came meanwhile
 		}
-		if err := os.Rename(half, path+gzipped); err != nil {
+		for _, suffix := range suffixes { // a kill left it beside the file, and now it is packed otherwise
+			err = errors.Join(err, remove(path+suffix))
+		}
+		if err = errors.Join(err, os.Rename(half, path+c.care.Packing.suffix)); err != nil {
 			return false, err
 		}
 		return true, remove(path)

@@ -3,7 +3,6 @@ package file
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,16 +34,12 @@ func allLines(t *testing.T, path string) (lines map[string]int, plain, packed in
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r io.Reader = f
-		if strings.HasSuffix(name, gzipped) {
+		if slices.Contains(suffixes, filepath.Ext(name)) {
 			packed++
-			if r, err = gzip.NewReader(f); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
 		} else {
 			plain++
 		}
-		for s := bufio.NewScanner(r); s.Scan(); {
+		for s := bufio.NewScanner(unpacked(t, name, f)); s.Scan(); {
 			lines[s.Text()]++
 		}
 		f.Close()
@@ -62,15 +58,21 @@ func until(t *testing.T, what string, f func() bool) {
 }
 
 func TestRotatedFilesAreCompressed(t *testing.T) {
+	for _, name := range []string{"gzip", "zstd"} {
+		t.Run(name, func(t *testing.T) { rotatedFilesAreCompressed(t, packingOf(t, name)) })
+	}
+}
+
+func rotatedFilesAreCompressed(t *testing.T, p *Packing) {
 	path := filepath.Join(t.TempDir(), "a")
 	if err := os.WriteFile(path+".2", []byte("old\n"), 0o640); err != nil { // left by a kill
 		t.Fatal(err)
 	}
-	r := NewRotating(Options{Path: path, Format: plain(t)}, RotatingOptions{MaxBytes: 2000, Backups: 5, Care: Care{Gzip: true, Report: func(msg string, args ...any) { t.Error(msg, args) }}})
+	r := NewRotating(Options{Path: path, Format: plain(t)}, RotatingOptions{MaxBytes: 2000, Backups: 5, Care: Care{Packing: p, Report: func(msg string, args ...any) { t.Error(msg, args) }}})
 	if err := r.Open(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "what was there is compressed", func() bool { _, err := os.Stat(path + ".2.gz"); return err == nil && !exists(path+".2") })
+	until(t, "what was there is compressed", func() bool { _, err := os.Stat(path + ".2" + p.suffix); return err == nil && !exists(path+".2") })
 	const lines = 1000 // 100 to a file
 	for i := range lines {
 		if err := r.Handle(message(t, fmt.Sprintf("line %014d", i))); err != nil {
@@ -112,7 +114,7 @@ func TestTimedFilesAreCompressedAndGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := NewTimed(Options{Path: path, Format: plain(t)}, TimedOptions{When: when, Interval: 1, UTC: true, Now: func() time.Time { return now }, Care: Care{Gzip: true, MaxAge: 24 * time.Hour}})
+	h := NewTimed(Options{Path: path, Format: plain(t)}, TimedOptions{When: when, Interval: 1, UTC: true, Now: func() time.Time { return now }, Care: Care{Packing: packingOf(t, "zstd"), MaxAge: 24 * time.Hour}})
 	if err := h.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func TestTimedFilesAreCompressedAndGo(t *testing.T) {
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if exists(filepath.Join(dir, "a.2023-01-01")) || !exists(filepath.Join(dir, "a.2024-01-01.gz")) || !exists(filepath.Join(dir, "a.other")) {
+	if exists(filepath.Join(dir, "a.2023-01-01")) || !exists(filepath.Join(dir, "a.2024-01-01.zst")) || !exists(filepath.Join(dir, "a.other")) {
 		t.Errorf("got %s", folder(t, dir))
 	}
 }
@@ -140,7 +142,7 @@ func TestRotatingChild(t *testing.T) {
 		t.Skip("for the processes of other tests")
 	}
 	r := NewRotating(Options{Path: path, Format: plain(t)}, RotatingOptions{
-		MaxBytes: 8000, Backups: 300, Care: Care{Gzip: true, Shared: func(pid int) { fmt.Println("shared", pid) }},
+		MaxBytes: 8000, Backups: 300, Care: Care{Packing: packingOf(t, []string{"gzip", "zstd"}[os.Getpid()%2]), Shared: func(pid int) { fmt.Println("shared", pid) }},
 	})
 	if err := r.Open(); err != nil {
 		t.Fatal(err)
@@ -196,7 +198,7 @@ func TestRotatingSurvivesKills(t *testing.T) {
 			}
 		}
 	}
-	last := NewRotating(Options{Path: path, Format: plain(t)}, RotatingOptions{MaxBytes: 8000, Backups: 300, Care: Care{Gzip: true}})
+	last := NewRotating(Options{Path: path, Format: plain(t)}, RotatingOptions{MaxBytes: 8000, Backups: 300, Care: Care{Packing: packingOf(t, "zstd")}})
 	if err := last.Open(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,10 +13,15 @@ import (
 
 // Kind is the sink kind file: what the class file is with `spooled: true`. Every
 // program has it.
-var Kind = sink.Define("file", "lines of a file, written from the spool once", sink.File, Config{
-	Spooled: true,
-	Batch:   sink.Limits{Records: 50_000, Bytes: 4 << 20, Age: config.Duration(time.Second)},
-}, openSpooled)
+var Kind = KindWith(nil)
+
+// KindWith is Kind in a program that has zstd; nil: it does not.
+func KindWith(zstd Zstd) sink.Kind {
+	return sink.Define("file", "lines of a file, written from the spool once", sink.File, Config{
+		Spooled: true,
+		Batch:   sink.Limits{Records: 50_000, Bytes: 4 << 20, Age: config.Duration(time.Second)},
+	}, func(_ context.Context, env sink.Env, c Config) (sink.Sink, error) { return openSpooled(zstd, env, c) })
+}
 
 // Config is the keys of a handler with `class: file` and `spooled: true`.
 type Config struct {
@@ -32,7 +38,7 @@ type Rotate struct {
 	Bytes    config.Size `yaml:"bytes" doc:"before it becomes longer than this; one batch may be longer"`
 	Every    string      `yaml:"every" enum:"hour|day" doc:"with the first batch of a new hour or day, by the clock of timezone"`
 	Keep     int         `yaml:"keep" min:"0" doc:"how many files that were put aside stay, the newest; 0: all"`
-	Compress string      `yaml:"compress" enum:"gzip" doc:"gzip: what was put aside is compressed, and its name ends in .gz"`
+	Compress string      `yaml:"compress" enum:"gzip|zstd" doc:"what was put aside is compressed, and its name ends in .gz or .zst; zstd with zstd.Packing, as in the program girok"`
 }
 
 // Validate checks what the tags can't.

@@ -85,7 +85,7 @@ func (o *owned) done(s *Spooled) {
 	if size, err := o.size(); err == nil {
 		o.end = size
 	}
-	o.tidy.start(o.path, s.config.Rotate, s.env.Log)
+	o.tidy.start(o.path, s.config.Rotate, s.packing, s.env.Log)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy = nil

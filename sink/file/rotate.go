@@ -2,12 +2,9 @@ package file
 
 import (
 	"cmp"
-	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -22,7 +19,6 @@ import (
 	"time"
 
 	"github.com/girok/girok/internal/crash"
-	"github.com/girok/girok/internal/disk"
 	"github.com/girok/girok/spool"
 )
 
@@ -89,8 +85,8 @@ func (s *Spooled) syncDir() error {
 type aside struct {
 	path   string
 	label  string
-	n      int // of those with one label: 1, 2, …
-	packed bool
+	n      int    // of those with one label: 1, 2, …
+	packed string // the suffix of a packing; "": not
 }
 
 // nameParts is what the names of files that are put aside begin and end with.
@@ -106,7 +102,7 @@ func nameParts(path string) (stem, ext string) {
 // asides lists the files that were put aside, oldest first.
 func asides(path string) ([]aside, error) {
 	stem, ext := nameParts(path)
-	pattern := regexp.MustCompile(`^` + regexp.QuoteMeta(stem) + `-(\d{4}-\d\d-\d\d(?:T\d\d(?:\d{4})?)?)(?:\.(\d+))?` + regexp.QuoteMeta(ext) + `(\.gz)?$`)
+	pattern := regexp.MustCompile(`^` + regexp.QuoteMeta(stem) + `-(\d{4}-\d\d-\d\d(?:T\d\d(?:\d{4})?)?)(?:\.(\d+))?` + regexp.QuoteMeta(ext) + `(\.gz|\.zst)?$`)
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -115,7 +111,7 @@ func asides(path string) ([]aside, error) {
 	for _, e := range entries {
 		if m := pattern.FindStringSubmatch(e.Name()); m != nil {
 			n, _ := strconv.Atoi(m[2])
-			list = append(list, aside{filepath.Join(filepath.Dir(path), e.Name()), m[1], max(n, 1), m[3] != ""})
+			list = append(list, aside{filepath.Join(filepath.Dir(path), e.Name()), m[1], max(n, 1), m[3]})
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool {
@@ -144,8 +140,10 @@ func nextAside(path, label string, list []aside) (string, error) {
 		}
 		name := filepath.Join(filepath.Dir(path), base)
 		free, err := freeName(name)
-		if free && err == nil {
-			free, err = freeName(name + ".gz")
+		for _, suffix := range suffixes {
+			if free && err == nil {
+				free, err = freeName(name + suffix)
+			}
 		}
 		if free || err != nil {
 			return name, err
@@ -177,10 +175,10 @@ type tidier struct {
 
 // start begins, if something was put aside. The next batch is in the journal now,
 // on the disk: nobody will look into that file any more.
-func (t *tidier) start(path string, r Rotate, log *slog.Logger) {
+func (t *tidier) start(path string, r Rotate, p *Packing, log *slog.Logger) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.fresh.Swap(nil) == nil && t.looked || r.Keep == 0 && r.Compress == "" {
+	if t.fresh.Swap(nil) == nil && t.looked || r.Keep == 0 && p == nil {
 		return
 	}
 	if t.looked, t.again = true, true; t.running {
@@ -190,7 +188,7 @@ func (t *tidier) start(path string, r Rotate, log *slog.Logger) {
 	t.running, t.cancel = true, cancel
 	t.work.Go(func() {
 		for t.more(ctx) {
-			if err := tidy(ctx, path, r, &t.fresh); err != nil && ctx.Err() == nil {
+			if err := tidy(ctx, path, r.Keep, p, &t.fresh); err != nil && ctx.Err() == nil {
 				log.Warn("files that were put aside can't be tidied; trying again with the next", "file", path, "error", err)
 			}
 		}
@@ -214,34 +212,36 @@ func (t *tidier) stop() {
 }
 
 // halfPacked is what the name of a compressed file ends in that is not whole.
-const halfPacked = ".gz.new"
+const halfPacked = ".new"
 
-func tidy(ctx context.Context, path string, r Rotate, fresh *atomic.Pointer[string]) error {
+func tidy(ctx context.Context, path string, keep int, p *Packing, fresh *atomic.Pointer[string]) error {
 	list, err := asides(path)
 	if err != nil {
 		return err
 	}
 	// A file beside its compressed copy: a kill came before it was removed.
+	all := slices.Clone(list)
 	list = slices.DeleteFunc(list, func(a aside) bool {
-		if a.packed || !slices.ContainsFunc(list, func(b aside) bool { return b.path == a.path+".gz" }) {
+		i := slices.IndexFunc(all, func(b aside) bool { return b.packed != "" && b.path == a.path+b.packed })
+		if i < 0 {
 			return false
 		}
-		same, serr := copied(a.path)
+		same, serr := copied(a.path, all[i].packed)
 		if serr == nil && same {
 			serr = remove(a.path)
 		} else if serr == nil {
-			serr = fmt.Errorf("%s.gz is there, and is not its copy: both stay", a.path)
+			serr = fmt.Errorf("%s is there, and is not its copy: both stay", all[i].path)
 		}
 		err = errors.Join(err, serr)
 		return true
 	})
-	if n := len(list) - r.Keep; r.Keep > 0 && n > 0 {
+	if n := len(list) - keep; keep > 0 && n > 0 {
 		for _, a := range list[:n] {
 			err = errors.Join(err, remove(a.path))
 		}
 		list = list[n:]
 	}
-	if r.Compress == "" {
+	if p == nil {
 		return err
 	}
 	stem, _ := nameParts(path)
@@ -250,33 +250,11 @@ func tidy(ctx context.Context, path string, r Rotate, fresh *atomic.Pointer[stri
 		err = errors.Join(err, remove(name))
 	}
 	for _, a := range list {
-		if f := fresh.Load(); !a.packed && err == nil && (f == nil || *f != a.path) {
-			err = pack(ctx, a.path)
+		if f := fresh.Load(); a.packed == "" && err == nil && (f == nil || *f != a.path) {
+			err = p.pack(ctx, a.path)
 		}
 	}
 	return err
-}
-
-// copied reports whether the compressed copy of a file has its length, which stands
-// in the last four bytes of gzip.
-func copied(path string) (bool, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return false, err
-	}
-	z, err := os.Open(path + ".gz")
-	if err != nil {
-		return false, err
-	}
-	defer z.Close()
-	var b [4]byte
-	if n, err := z.Seek(-int64(len(b)), io.SeekEnd); err != nil || n < 0 {
-		return false, nil
-	}
-	if _, err := io.ReadFull(z, b[:]); err != nil {
-		return false, err
-	}
-	return binary.LittleEndian.Uint32(b[:]) == uint32(st.Size()), nil
 }
 
 // globQuote makes a name one that matches only itself.
@@ -293,51 +271,24 @@ func remove(path string) error {
 
 // pack compresses a file: the copy gets its name when it is whole and on the disk,
 // and then the file goes.
-func pack(ctx context.Context, path string) (err error) {
+func (p *Packing) pack(ctx context.Context, path string) (err error) {
 	from, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	half := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+halfPacked)
+	half := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+p.suffix+halfPacked)
 	to, err := os.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(compress(ctx, from, to), to.Close()); err != nil {
+	if err := errors.Join(p.compress(ctx, from, to), to.Close()); err != nil {
 		os.Remove(half)
 		return err
 	}
-	if err := os.Rename(half, path+".gz"); err != nil {
+	if err := os.Rename(half, path+p.suffix); err != nil {
 		return err
 	}
 	crash.At(crash.Packed)
 	return remove(path)
-}
-
-// compress makes a compressed copy of a file, whole and on the disk. It has the mode
-// and the time of the file, for those who look for the day.
-func compress(ctx context.Context, from, to *os.File) error {
-	st, err := from.Stat()
-	if err != nil {
-		return err
-	}
-	z := gzip.NewWriter(to)
-	z.Name, z.ModTime = filepath.Base(from.Name()), st.ModTime()
-	for err == nil {
-		if err = ctx.Err(); err == nil {
-			_, err = io.CopyN(z, from, writeSize)
-		}
-	}
-	if err != io.EOF {
-		return err
-	}
-	if err := errors.Join(z.Close(), to.Chmod(st.Mode().Perm())); err != nil {
-		return err
-	}
-	if err := disk.SyncData(to); err != nil {
-		return err
-	}
-	_ = os.Chtimes(to.Name(), time.Time{}, st.ModTime()) // the copy is as good without
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -179,7 +180,7 @@ func (r *Rotating) learn(size int64) {
 // shift gives each backup the next number.
 func (r *Rotating) shift() error {
 	for i := r.size.Backups - 1; i > 0; i-- {
-		if r.carer.care.Gzip {
+		if r.carer.care.Packing != nil {
 			if err := r.shiftPacked(i); err != nil {
 				return err
 			}
@@ -188,9 +189,11 @@ func (r *Rotating) shift() error {
 			return err
 		}
 	}
-	if r.carer.care.Gzip {
-		if err := remove(r.aside(1) + gzipped); err != nil { // left where there is one backup
-			return err
+	if r.carer.care.Packing != nil {
+		for _, suffix := range suffixes { // left where there is one backup
+			if err := remove(r.aside(1) + suffix); err != nil {
+				return err
+			}
 		}
 	}
 	return replace(r.o.Path, r.aside(1))
@@ -200,13 +203,20 @@ func (r *Rotating) shift() error {
 // copy; both only after a kill, and then the file is the one that is whole.
 func (r *Rotating) shiftPacked(i int) error {
 	from, to := r.aside(i), r.aside(i+1)
-	if !exists(from) && !exists(from+gzipped) {
+	packed := slices.DeleteFunc(slices.Clone(suffixes), func(suffix string) bool { return !exists(from + suffix) })
+	if !exists(from) && len(packed) == 0 {
 		return nil
 	}
-	if err := errors.Join(remove(to), remove(to+gzipped)); err != nil {
-		return err
+	err := remove(to)
+	for _, suffix := range suffixes {
+		err = errors.Join(err, remove(to+suffix))
 	}
-	return replace(from+gzipped, to+gzipped)
+	for _, suffix := range packed {
+		if err == nil {
+			err = replace(from+suffix, to+suffix)
+		}
+	}
+	return err
 }
 
 func exists(path string) bool {

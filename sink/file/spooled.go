@@ -29,12 +29,13 @@ type Spooled struct {
 	format format.Formatter
 	file   *owned
 
-	of    map[*sink.Origin]format.Formatter // formatters that show the process
-	view  record.View
-	lines []byte // of the batch that was prepared
-	crc   uint32 // of lines
-	name  string // its name
-	left  []byte // what of it is still to be written
+	packing *Packing                          // of files that were put aside; nil: none
+	of      map[*sink.Origin]format.Formatter // formatters that show the process
+	view    record.View
+	lines   []byte // of the batch that was prepared
+	crc     uint32 // of lines
+	name    string // its name
+	left    []byte // what of it is still to be written
 }
 
 // mark is what the journal has of a batch.
@@ -53,12 +54,16 @@ type mark struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func openSpooled(_ context.Context, env sink.Env, c Config) (sink.Sink, error) {
+func openSpooled(zstd Zstd, env sink.Env, c Config) (sink.Sink, error) {
 	f, err := c.formatter(env.Location)
 	if err != nil {
 		return nil, &sink.Refused{Err: err, Remedy: "mend the handler's formatter"}
 	}
-	return &Spooled{config: c, env: env, format: format.OfService(f, env.Service), file: own(c.Endpoint(env))}, nil
+	p, err := NewPacking(c.Rotate.Compress, zstd)
+	if err != nil {
+		return nil, &sink.Refused{Err: err, Remedy: "deliver with a program that has it, as girok does"}
+	}
+	return &Spooled{config: c, env: env, packing: p, format: format.OfService(f, env.Service), file: own(c.Endpoint(env))}, nil
 }
 
 // Close implements sink.Sink. What a batch still lacks is left to whoever has the

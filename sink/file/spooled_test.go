@@ -2,7 +2,6 @@ package file
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,8 +54,9 @@ func (p *paper) open() {
 }
 
 func (p *paper) tryOpen(env sink.Env) (*Spooled, error) {
-	c := sinktest.Decode(p, Kind, fmt.Sprintf("filename: %q\nformatter: {format: '%%(message)s'}\n%s", p.path, p.keys))
-	s, err := Kind.Open(context.Background(), env, c)
+	kind := KindWith(testZstd)
+	c := sinktest.Decode(p, kind, fmt.Sprintf("filename: %q\nformatter: {format: '%%(message)s'}\n%s", p.path, p.keys))
+	s, err := kind.Open(context.Background(), env, c)
 	if err != nil {
 		return nil, err
 	}
@@ -446,21 +446,27 @@ func TestRotationDies(t *testing.T) {
 }
 
 func TestCompress(t *testing.T) {
-	p := newPaper(t, "rotate: {bytes: 10B, compress: gzip, keep: 3}\n")
+	for _, name := range []string{"gzip", "zstd"} {
+		t.Run(name, func(t *testing.T) { compressed(t, name) })
+	}
+}
+
+func compressed(t *testing.T, name string) {
+	p, how := newPaper(t, "rotate: {bytes: 10B, compress: "+name+", keep: 3}\n"), packingOf(t, name)
 	dir := filepath.Dir(p.path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	// What kills have left: half a copy, and a file beside its whole copy.
-	p.raw(filepath.Join(dir, ".out-2026-01-01.log.gz.new"), "half")
+	p.raw(filepath.Join(dir, ".out-2026-01-01.log"+how.suffix+".new"), "half")
 	p.raw(filepath.Join(dir, "out-2026-01-02.log"), "whole\n")
-	p.raw(filepath.Join(dir, "out-2026-01-02.log.gz"), packed(t, "whole\n"))
+	p.raw(filepath.Join(dir, "out-2026-01-02.log"+how.suffix), packed(t, how, "whole\n"))
 	p.raw(filepath.Join(dir, "out-today.log"), "somebody else's")
 	p.raw(filepath.Join(dir, "out-2026-01-03.log"), "longer than its copy\n")
-	p.raw(filepath.Join(dir, "out-2026-01-03.log.gz"), packed(t, "no copy\n"))
+	p.raw(filepath.Join(dir, "out-2026-01-03.log"+how.suffix), packed(t, how, "no copy\n"))
 	p.write("line 1")
 	p.s.file.tidy.work.Wait()
-	if got, want := p.names(), []string{"out-2026-01-02.log.gz", "out-2026-01-03.log", "out-2026-01-03.log.gz", "out-today.log", "out.log"}; !slices.Equal(got, want) {
+	if got, want := p.names(), []string{"out-2026-01-02.log" + how.suffix, "out-2026-01-03.log", "out-2026-01-03.log" + how.suffix, "out-today.log", "out.log"}; !slices.Equal(got, want) {
 		t.Fatalf("%q, want %q", got, want)
 	}
 	p.said1("is not its copy: both stay")
@@ -481,11 +487,7 @@ func TestCompress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(a.path, err)
-		}
-		b, err := io.ReadAll(z)
+		b, err := io.ReadAll(unpacked(t, a.path, f))
 		f.Close()
 		if err != nil {
 			t.Fatal(a.path, err)
@@ -495,18 +497,6 @@ func TestCompress(t *testing.T) {
 	if text != "line 2\nline 3\nline 4\n" {
 		t.Errorf("%q in %q", text, p.names())
 	}
-}
-
-func packed(t *testing.T, text string) string {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
 
 // With sync, and where the spool survives a power cut, a batch is on the disk before
@@ -584,13 +574,7 @@ func (p *paper) text() string {
 		if err != nil {
 			p.Fatal(err)
 		}
-		var r io.Reader = f
-		if a.packed {
-			if r, err = gzip.NewReader(f); err != nil {
-				p.Fatal(a.path, err)
-			}
-		}
-		if _, err := io.Copy(&all, r); err != nil {
+		if _, err := io.Copy(&all, unpacked(p, a.path, f)); err != nil {
 			p.Fatal(a.path, err)
 		}
 		f.Close()
@@ -609,7 +593,7 @@ func TestNamesAreTaken(t *testing.T) {
 		{nil, nil, "out-2026-11-25.log"},
 		{[]string{"out-2026-11-25.log"}, nil, "out-2026-11-25.2.log"},
 		{[]string{"out-2026-11-25.2.log.gz"}, nil, "out-2026-11-25.3.log"},
-		{[]string{"out-2026-11-25.4.log.gz"}, []string{"out-2026-11-25.3.log"}, "out-2026-11-25.5.log"},
+		{[]string{"out-2026-11-25.4.log.zst"}, []string{"out-2026-11-25.3.log"}, "out-2026-11-25.5.log"},
 	} {
 		for _, name := range c.there {
 			if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), nil, 0o644); err != nil {
@@ -628,7 +612,7 @@ func TestNamesAreTaken(t *testing.T) {
 }
 
 func TestRotateWhileCompressing(t *testing.T) {
-	p := newPaper(t, "rotate: {bytes: 10B, compress: gzip}\n")
+	p := newPaper(t, "rotate: {bytes: 10B, compress: zstd}\n")
 	var want strings.Builder
 	for i := range 100 {
 		line := fmt.Sprint("line ", i)

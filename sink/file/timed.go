@@ -280,7 +280,9 @@ func (t *Timed) asides() (paths []string) {
 	}
 	for _, e := range entries {
 		if rest, ok := strings.CutPrefix(e.Name(), base+"."); ok {
-			rest = strings.TrimSuffix(rest, gzipped)
+			for _, suffix := range suffixes {
+				rest = strings.TrimSuffix(rest, suffix)
+			}
 			if path := filepath.Join(dir, base+"."+rest); t.when.When.fits.MatchString(rest) && !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
