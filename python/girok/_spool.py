@@ -22,6 +22,7 @@ LEAST_SEGMENT = 1 << 20
 DEFAULT_LIMIT = 1 << 30
 _IEEE = 2  # zlib's checksum is quick, a CRC32C in Python is not
 _PAGE = 8192
+_LIMIT = 24  # in the page: bytes that the segments of the service may take
 _BELL = 192  # in the page: 1 the writer rings, 2 somebody waits for that
 _WORD = struct.Struct("<II")
 _MASK = struct.Struct("<Q")
@@ -48,9 +49,10 @@ def number(n: int, offset: int, run: int) -> bytes:
     return struct.pack("<Q", n | (((n ^ run) + offset) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 48 << 48)
 
 
-def page(run: int) -> bytes:
-    """The counters page of a new run, whose writer rings and knows nothing else to say."""
-    return (b"girokcnt" + struct.pack("<I", 3)).ljust(_BELL, b"\0") + number(1, _BELL, run).ljust(_PAGE - _BELL, b"\0")
+def page(run: int, limit: int) -> bytes:
+    """The counters page of a new run, whose writer rings, and says what the spool may take."""
+    begin = (b"girokcnt" + struct.pack("<I", 3)).ljust(_LIMIT, b"\0") + number(limit, _LIMIT, run)
+    return begin.ljust(_BELL, b"\0") + number(1, _BELL, run).ljust(_PAGE - _BELL, b"\0")
 
 
 def frame(payload: bytes, salt: int, position: int) -> bytes:
@@ -73,7 +75,7 @@ class Run:
     by close, or because the process died.
     """
 
-    def __init__(self, service: str, config: Dict[str, Any], size: int, durable: bool) -> None:
+    def __init__(self, service: str, config: Dict[str, Any], size: int, durable: bool, limit: int) -> None:
         self.id = secrets.randbits(64) | 1
         self.salt = secrets.randbits(64)
         self.size, self.at, self.durable = size, HEADER, durable
@@ -90,7 +92,7 @@ class Run:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             self._page = os.open(os.path.join(self.path, "counters"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            if os.write(self._page, page(self.id)) != _PAGE:
+            if os.write(self._page, page(self.id, limit)) != _PAGE:
                 raise OSError("the disk is full")
             self.file = os.open(os.path.join(self.path, "000001.seg"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             head = header(1, size, 0, self.id, self.salt, time.time_ns()).ljust(HEADER, b"\0")
@@ -245,7 +247,7 @@ class Writer:
         if held + self._size > limit:
             self._drop("%s: %d bytes wait for delivery, and spool.max_bytes is %d; does girok run --spool %s run?" % (self.service, held, limit, os.path.dirname(self.service)))
             return None
-        self._run = Run(self.service, self._config, self._size, self._durable)
+        self._run = Run(self.service, self._config, self._size, self._durable, limit)
         self._again = 0.0
         if self._untold:
             self._gap()
@@ -264,7 +266,7 @@ class Writer:
     def _aside(self, payload: bytes) -> Optional[Tuple[int, int]]:
         """Writes one record into a run of its own."""
         try:
-            run = Run(self.service, self._config, self._size, self._durable)
+            run = Run(self.service, self._config, self._size, self._durable, self._limit())
             os.pwrite(run.file, frame(payload, run.salt, HEADER), HEADER)
             run.at += len(payload)
             run.close()

@@ -57,7 +57,7 @@ class Vectors(unittest.TestCase):
         run, salt = 0x1122334455667788, 0x0123456789ABCDEF
         self.assertEqual(header(1, 8 << 20, 0, run, salt, 1_700_000_000 * 10**9).hex(), VECTORS["header"])
         self.assertEqual(frame(got, salt, 4096).hex(), VECTORS["frame"])
-        counters = page(run)
+        counters = page(run, 1 << 30)
         self.assertEqual((len(counters), counters[:200].hex(), set(counters[200:])), (8192, VECTORS["counters"], {0}))
 
 
