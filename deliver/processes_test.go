@@ -417,8 +417,9 @@ func (m *processes) finish() {
 		}
 		return list
 	}
-	// Twice, for while the folder is listed one run may go for which another tells what it lost.
-	last.await("all dead runs are drained", func() bool { return len(left()) == 1 && len(left()) == 1 })
+	for range 2 { // while the folder is listed one run may go for which another tells what it lost
+		last.await("all dead runs are drained", func() bool { return len(left()) == 1 })
+	}
 	last.end(patience)
 	if list := left(); len(list) != 0 {
 		m.Errorf("runs are left: %v", list)
