@@ -62,6 +62,9 @@ func runSpool(ctx context.Context, opts Options, listener net.Listener) (*Summar
 	if err != nil {
 		return nil, err
 	}
+	if hasRuns(dir) && !hasRuns(filepath.Join(dir, "runs")) { // which would be a service of that name
+		return nil, fmt.Errorf("--spool %s is the folder of one service; want --spool %s --service %s", opts.Spool, filepath.Dir(dir), filepath.Base(dir))
+	}
 	out := newStatus(opts.Stderr)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -149,9 +152,14 @@ func servicesIn(dir, only string) (names []string) {
 		if strings.HasPrefix(name, ".") || only != "" && name != only {
 			continue
 		}
-		if st, err := os.Stat(filepath.Join(dir, name, "runs")); err == nil && st.IsDir() {
+		if hasRuns(filepath.Join(dir, name)) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+func hasRuns(service string) bool {
+	st, err := os.Stat(filepath.Join(service, "runs"))
+	return err == nil && st.IsDir()
 }

@@ -71,6 +71,9 @@ root: {level: INFO, handlers: [f]}
 	if _, err := Run(ctx, Options{Spool: filepath.Join(dir, "first.log"), Stderr: said}); err == nil {
 		t.Error("a spool that is a file")
 	}
+	if _, err := Run(ctx, Options{Spool: filepath.Join(dir, "spool", "first"), Stderr: said}); err == nil || !strings.Contains(err.Error(), "--spool "+filepath.Join(dir, "spool")+" --service first") {
+		t.Errorf("the folder of a service: %v", err)
+	}
 }
 
 // A delivery that begins before its spool is there waits for it, and says so once; one
