@@ -15,6 +15,7 @@ type Backlog struct {
 	State   spool.State
 	Cause   string // why it does not move; "" if it does
 	Tried   bool   // this process has met the cause; else another has
+	Remedy  string // what to do, where it is no destination that refuses; else ""
 }
 
 // Backlog lists what waits for this process, oldest first: in its own run, and
@@ -28,7 +29,7 @@ func (l *Logs) Backlog() (list []Backlog) {
 	for _, b := range d.Backlog() {
 		list = append(list, Backlog{
 			Run: b.Run.ID, Own: b.Run.Own(), Memory: b.Run.Path() == "", Handler: b.Handler, Bytes: b.Bytes,
-			State: b.State, Cause: b.Cause, Tried: b.Tried,
+			State: b.State, Cause: b.Cause, Tried: b.Tried, Remedy: b.Remedy,
 		})
 	}
 	return list

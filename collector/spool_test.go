@@ -76,6 +76,65 @@ root: {level: INFO, handlers: [f]}
 	}
 }
 
+// A program that only writes takes a class as it is, a misspelt one too. Who delivers says
+// where it stands, and what waits is delivered once it is mended there.
+func TestRunSpoolOfAMistake(t *testing.T) {
+	dir := t.TempDir()
+	spool, file := filepath.Join(dir, "spool"), filepath.Join(dir, "out.log")
+	logs, err := girok.OpenBytes("config.yaml", fmt.Appendf(nil, `version: 1
+service: svc
+spool: {dir: %q}
+handlers: {f: {class: flie, spooled: true, filename: %q}}
+root: {level: INFO, handlers: [f]}
+`, spool, file), girok.WriteOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs.Logger("x").Info("m")
+	if err := logs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := filepath.Glob(filepath.Join(spool, "svc", "runs", "*", "config"))
+	if err != nil || len(stored) != 1 {
+		t.Fatal(stored, err)
+	}
+	said := &told{}
+	run := func(until func() bool) *Summary {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		done := make(chan *Summary, 1)
+		go func() {
+			s, err := Run(ctx, Options{Spool: spool, Stderr: said})
+			if err != nil {
+				t.Error(err)
+			}
+			done <- s
+		}()
+		for end := time.Now().Add(20 * time.Second); !until(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("it did not come to that")
+			}
+		}
+		cancel()
+		return <-done
+	}
+	s := run(func() bool { return strings.Contains(said.String(), "service svc") })
+	if len(s.Left) != 1 || !strings.Contains(Left(s.Left[0]), `class "flie" is not in this program); they are safe in the spool: deliver with a program that has it, or mend a mistake of the handler where it stands, in `+stored[0]) {
+		t.Fatalf("left: %+v", s.Left)
+	}
+	b, err := os.ReadFile(stored[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stored[0], bytes.ReplaceAll(b, []byte(`"flie"`), []byte(`"file"`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = run(func() bool { b, _ := os.ReadFile(file); return bytes.Count(b, []byte("\n")) == 1 })
+	if len(s.Left) != 0 {
+		t.Errorf("left: %+v", s.Left)
+	}
+}
+
 // A delivery that begins before its spool is there waits for it, and says so once; one
 // of a service that is not there says which ones are.
 func TestRunSpoolTooEarly(t *testing.T) {

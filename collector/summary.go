@@ -92,6 +92,9 @@ func Left(l girok.Backlog) string {
 	if l.Memory {
 		return text + "; they were in memory only and are gone"
 	}
+	if l.Remedy != "" {
+		return text + "; they are safe in the spool: " + l.Remedy
+	}
 	text += "; they are safe in the spool, and "
 	switch l.State {
 	case spool.Refused:

@@ -20,6 +20,7 @@ func TestLeft(t *testing.T) {
 		{girok.Backlog{State: spool.Delivering, Cause: "pid 7 delivers"}, "wait for h (pid 7 delivers); they are safe in the spool, and " + next},
 		{girok.Backlog{State: spool.Retrying, Cause: "connection refused"}, "(retrying: connection refused); they are safe in the spool, and " + next},
 		{girok.Backlog{State: spool.Refused, Cause: "the table lacks columns:\n  a int\n\n  b text\n"}, "(refused: the table lacks columns: a int; b text); they are safe in the spool, and " + mended + ", or `girok spool redirect` gives them to another place"},
+		{girok.Backlog{State: spool.Refused, Cause: "no such class", Remedy: "mend it"}, "(refused: no such class); they are safe in the spool: mend it"},
 		{girok.Backlog{State: spool.Fenced, Cause: "another owner"}, "(fenced: another owner); they are safe in the spool, and " + mended},
 		{girok.Backlog{State: spool.Refused, Cause: "no", Memory: true}, "(refused: no); they were in memory only and are gone"},
 	} {

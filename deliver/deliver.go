@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -254,14 +255,18 @@ func (d *Deliverer) assign(r *spool.Run) {
 			continue
 		}
 		final, err := d.assignHandler(r, h)
+		remedy := ""
+		if final && err != nil {
+			remedy = unusableRemedy(r)
+		}
 		if err != nil {
 			d.once(h.Name+"\x00"+err.Error(), "records wait: their handler can't be used in this program",
-				"handler", h.Name, "run", r.ID.String(), "error", err)
+				"handler", h.Name, "run", r.ID.String(), "error", err, "remedy", remedy)
 		}
 		d.mu.Lock()
 		d.nobody = slices.DeleteFunc(d.nobody, func(s stranded) bool { return s.run == r && s.bit == h.Bit })
 		if err != nil {
-			d.nobody = append(d.nobody, stranded{&cursor{run: r, bit: h.Bit}, err})
+			d.nobody = append(d.nobody, stranded{&cursor{run: r, bit: h.Bit}, err, remedy})
 		}
 		if err == nil || final {
 			d.met[r.ID] |= 1 << h.Bit
@@ -270,10 +275,18 @@ func (d *Deliverer) assign(r *spool.Run) {
 	}
 }
 
-// stranded is a handler of a run that this program can't deliver for, and why.
+// stranded is a handler of a run that this program can't deliver for, why, and what to
+// do; "" where it may pass.
 type stranded struct {
 	*cursor
-	why error
+	why    error
+	remedy string
+}
+
+// unusableRemedy is what to do about a handler whose keys or class this program does not
+// understand. A program that only writes takes them as they are, mistakes too.
+func unusableRemedy(r *spool.Run) string {
+	return "deliver with a program that has it, or mend a mistake of the handler where it stands, in " + filepath.Join(r.Path(), "config")
 }
 
 func (d *Deliverer) once(key, msg string, args ...any) {

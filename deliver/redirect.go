@@ -81,10 +81,10 @@ func (r *Redirection) Find(run *spool.Run, h *spool.HandlerConfig, to string) (*
 	}
 	s := &Strays{Run: run, Handler: h, To: &r.Config.Handlers[i]}
 	var err error
-	if s.is, err = decodeHandler(run, h, r.options()); err == nil {
-		s.will, err = decodeHandler(&spool.Run{Config: r.Config}, s.To, r.options())
+	if s.is, err = decodeHandler(run, h, r.options()); err != nil {
+		return nil, fmt.Errorf("%w; %s", err, unusableRemedy(run))
 	}
-	if err != nil {
+	if s.will, err = decodeHandler(&spool.Run{Config: r.Config}, s.To, r.options()); err != nil {
 		return nil, err
 	}
 	st, err := openState(r.dir(s), h.Name, s.is.cfg.Target())

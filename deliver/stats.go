@@ -134,6 +134,7 @@ type Backlog struct {
 	State   spool.State
 	Cause   string // why it does not move; "" if it does
 	Tried   bool   // that is what this process has met; else what the run's page says
+	Remedy  string // what to do, where it is no destination that refuses; else ""
 }
 
 // Backlog lists what waits in the own runs and in those whose writers are dead,
@@ -142,7 +143,7 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 	d.scan()
 	d.statsMu.Lock()
 	defer d.statsMu.Unlock()
-	add := func(c *cursor, st spool.State, cause, foreign string) {
+	add := func(c *cursor, st spool.State, cause, foreign, remedy string) {
 		if !c.run.Own() && c.run.Alive() {
 			return
 		}
@@ -161,6 +162,7 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 			b.State, b.Cause = c.slot().State()
 			b.Cause = cmp.Or(b.Cause, foreign)
 		}
+		b.Remedy = remedy
 		list = append(list, b)
 	}
 	for _, l := range d.lanes() {
@@ -170,11 +172,11 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 			foreign = "another process delivers to it: " + l.dest.holder()
 		}
 		for _, c := range l.all() {
-			add(c, st, cause, foreign)
+			add(c, st, cause, foreign, "")
 		}
 	}
 	for _, c := range d.undeliverable() {
-		add(c.cursor, spool.Refused, c.why.Error(), "")
+		add(c.cursor, spool.Refused, c.why.Error(), "", c.remedy)
 	}
 	sort.SliceStable(list, func(i, j int) bool {
 		a, b := list[i].Run, list[j].Run
