@@ -123,7 +123,8 @@ func TestMany(t *testing.T) {
 			took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), len(took))
 	}
 	t.Logf("batches %d, of two at a time %d", m.board.batches.Load(), m.board.clashes.Load())
-	if crash.Enabled && *turns >= 12 && m.ended[crash.HandOver.String()]+m.ended[crash.HandedOn.String()] == 0 {
+	// Chance decides who dies where: in a few turns, nobody may.
+	if crash.Enabled && *turns >= 50 && m.ended[crash.HandOver.String()]+m.ended[crash.HandedOn.String()] == 0 {
 		t.Error("nobody died in a hand-over")
 	}
 }
