@@ -26,6 +26,7 @@ type Formatter interface {
 type stamp struct {
 	unix       int64
 	head, tail []byte // before and after the fraction of the second
+	plain      bool   // asctime's: it stands in JSON as it is
 }
 
 // clock keeps the stamp of the newest second that it was asked for, so that a

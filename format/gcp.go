@@ -99,7 +99,7 @@ func (g *GCP) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 		}
 	}
 	mark := len(dst)
-	if dst, ok = c.AppendMembers(g.begin(dst, c.Head())); !ok {
+	if dst, ok = c.AppendMembers(g.begin(dst, c.Head()), nil); !ok {
 		return dst[:mark], false
 	}
 	return append(dst, '}'), true

@@ -27,6 +27,7 @@ type JSONOptions struct {
 type JSON struct {
 	clock  *clock
 	source bool
+	sites  sites
 }
 
 // NewJSON makes a JSON formatter.
@@ -46,7 +47,7 @@ func (j *JSON) NeedsCaller() bool { return j.source }
 
 // Append implements Formatter.
 func (j *JSON) Append(dst []byte, v *record.View) []byte {
-	dst = j.head(dst, v.Seconds, v.Nanos, v.Flags&record.NoTime != 0, v.Level)
+	dst = appendLevel(j.time(dst, v.Seconds, v.Nanos, v.Flags&record.NoTime != 0), v.Level)
 	if j.source {
 		dst = appendSource(dst, v)
 	}
@@ -62,22 +63,46 @@ func (j *JSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 		return dst, false
 	}
 	t := c.Record.Time
-	dst = j.head(dst, t.Unix(), uint32(t.Nanosecond()), t.IsZero(), c.Level)
-	dst = appendNames(dst, c.Logger, c.Record.Message)
-	dst, ok = c.AppendMembers(dst)
+	dst = j.time(dst, t.Unix(), uint32(t.Nanosecond()), t.IsZero())
+	s := j.sites.of(c)
+	if s == nil {
+		if s = j.learn(c); s == nil {
+			dst = appendNames(appendLevel(dst, c.Level), c.Logger, c.Record.Message)
+			dst, ok = c.AppendMembers(dst, nil)
+			return append(dst, '}'), ok
+		}
+	}
+	dst = record.AppendJSONString(append(dst, s.rest...), c.Record.Message)
+	dst, ok = c.AppendMembers(dst, s.keys)
 	return append(dst, '}'), ok
 }
 
-// head appends the time, unless there is none, and the level.
-func (j *JSON) head(dst []byte, sec int64, nanos uint32, noTime bool, level record.Level) []byte {
-	if noTime {
-		dst = append(dst, `{"level":"`...)
-	} else {
-		s := j.clock.at(sec)
-		dst = append(dst, s.head...)
-		dst = appendFraction(dst, nanos)
-		dst = append(dst, s.tail...)
+// learn remembers a call that was not known; nil if it does not.
+func (j *JSON) learn(c *record.Call) *site {
+	s := j.sites.learns(c, record.LevelNames())
+	if s == nil {
+		return nil
 	}
+	s.rest = appendNames(appendLevel(nil, c.Level), c.Logger, "")
+	s.rest = s.rest[:len(s.rest)-len(`""`)]
+	for i := range s.keys {
+		k := &s.keys[i]
+		k.Text = append(record.AppendJSONString([]byte{','}, k.Name), ':')
+	}
+	j.sites.keep(c, s)
+	return s
+}
+
+// time appends the time, unless there is none, up to the level.
+func (j *JSON) time(dst []byte, sec int64, nanos uint32, none bool) []byte {
+	if none {
+		return append(dst, `{"level":"`...)
+	}
+	s := j.clock.at(sec)
+	return append(appendFraction(append(dst, s.head...), nanos), s.tail...)
+}
+
+func appendLevel(dst []byte, level record.Level) []byte {
 	return append(appendSlogLevel(dst, level.Slog()), '"')
 }
 

@@ -18,6 +18,7 @@ type straight struct {
 	stamp   []byte   // `"timestamp": `; nil for none
 	calls   bool     // no field needs more than a call has
 	special nameSet  // names that attributes may not have
+	sites   sites
 }
 
 // goStraight finds out whether j can.
@@ -135,6 +136,15 @@ func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 		return dst, false
 	}
 	mark, v := len(dst), c.Head()
+	if c.Bound == nil {
+		if t := s.sites.of(c); t != nil {
+			if dst, ok = t.append(dst, j, c, v); ok && len(dst)-mark <= long {
+				return dst, true
+			}
+			dst = dst[:mark]
+		}
+	}
+	names := record.LevelNames()
 	dst = s.begin(dst, j, v)
 	if c.Bound == nil {
 		dst, ok = s.own(dst, j, c, nil)
@@ -148,7 +158,74 @@ func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 	if !ok || len(dst)-mark > long {
 		return dst[:mark], false
 	}
+	if c.Bound == nil {
+		if t := s.sites.learns(c, names); t != nil {
+			s.learn(t, j, v)
+			s.sites.keep(c, t)
+		}
+	}
 	return s.end(dst, j, v), true
+}
+
+// learn makes the text of a call that the straight way was good for.
+func (s *straight) learn(t *site, j *PyJSON, v *record.View) {
+	text := append([]byte(j.prefix), '{')
+	for i := range j.required {
+		p := &j.required[i]
+		text = append(text, s.heads[i]...)
+		switch p.field {
+		case fieldName, fieldLevelName, fieldLevelNo:
+			text = j.plainField(text, p, v)
+		default:
+			t.head = append(t.head, hole{text, p})
+			text = nil
+		}
+	}
+	if len(j.required) > 0 {
+		text = append(text, ", "...)
+	}
+	t.rest = append(text, s.static...)
+	for i := range t.keys {
+		k := &t.keys[i]
+		if i > 0 {
+			k.Text = append(k.Text, ", "...)
+		}
+		k.Text = append(j.layout.string(k.Text, []byte(k.Name)), ": "...)
+	}
+	if len(t.keys) > 0 {
+		t.end = []byte(", ")
+	}
+}
+
+// append appends the line of a call that is known; false if it has other keys this
+// time, or a value that takes a frame.
+func (t *site) append(dst []byte, j *PyJSON, c *record.Call, v *record.View) (_ []byte, ok bool) {
+	front, back := c.Attrs()
+	if len(front)+len(back) != len(t.keys) {
+		return dst, false
+	}
+	for i := range t.head {
+		h := &t.head[i]
+		dst = j.plainField(append(dst, h.text...), h.field, v)
+	}
+	dst = append(dst, t.rest...)
+	if dst, ok = t.values(dst, j, t.keys[:len(front)], front); ok && len(back) > 0 {
+		dst, ok = t.values(dst, j, t.keys[len(front):], back)
+	}
+	return j.straight.end(append(dst, t.end...), j, v), ok
+}
+
+func (t *site) values(dst []byte, j *PyJSON, keys []record.Key, attrs []slog.Attr) (_ []byte, ok bool) {
+	for i := range attrs {
+		a, k := &attrs[i], &keys[i]
+		if a.Key != k.Name {
+			return dst, false
+		}
+		if dst, ok = j.attr(append(dst, k.Text...), &a.Value); !ok {
+			return dst, false
+		}
+	}
+	return dst, true
 }
 
 // own appends the attributes of the call itself, behind those that are bound; false
@@ -207,12 +284,11 @@ func (j *PyJSON) attr(dst []byte, v *slog.Value) ([]byte, bool) {
 	case slog.KindBool:
 		return strconv.AppendBool(dst, record.Bits(v) != 0), true
 	case slog.KindDuration:
-		d, mark := time.Duration(record.Bits(v)), len(dst)
-		dst = append(record.AppendDuration(append(dst, '"'), d), '"')
-		if !record.IsPlain(dst[mark+1 : len(dst)-1]) { // microseconds
-			dst = appendPyString(dst[:mark], d.String(), j.layout.ascii)
+		d := time.Duration(record.Bits(v))
+		if micro := d.Abs(); micro >= time.Microsecond && micro < time.Millisecond {
+			return appendPyString(dst, d.String(), j.layout.ascii), true // µ
 		}
-		return dst, true
+		return append(record.AppendDuration(append(dst, '"'), d), '"'), true
 	}
 	return dst, false
 }
@@ -231,12 +307,10 @@ func (j *PyJSON) plainField(dst []byte, p *piece, v *record.View) []byte {
 			return j.layout.string(dst, v.Logger)
 		}
 	case fieldAscTime:
-		mark := len(dst)
-		dst = append(j.text.appendTime(append(dst, '"'), v), '"')
-		if record.IsPlain(dst[mark+1 : len(dst)-1]) {
-			return dst
+		sec, ms := created(v)
+		if s := j.text.clock.at(sec); s.plain {
+			return append(j.text.appendStamp(append(dst, '"'), s, ms), '"')
 		}
-		dst = dst[:mark]
 	}
 	return j.field(dst, p, v)
 }

@@ -92,7 +92,10 @@ func (o Options) Text() (*Text, error) {
 		t.millis = cmp.Or(o.Millis, ",")
 	}
 	layout := parseLayout(cmp.Or(o.Datefmt, o.TimeFormat, "%Y-%m-%d %H:%M:%S"))
-	t.clock = newClock(o.Location, func(at time.Time) stamp { return stamp{head: layout.append(nil, at)} })
+	t.clock = newClock(o.Location, func(at time.Time) stamp {
+		head := layout.append(nil, at)
+		return stamp{head: head, plain: record.IsPlain(head) && record.IsPlain([]byte(t.millis))}
+	})
 	for i := range t.pieces {
 		p := &t.pieces[i]
 		t.caller = t.caller || p.field.needsCaller()
@@ -257,7 +260,11 @@ func (t *Text) field(dst []byte, p *piece, v *record.View) []byte {
 // appendTime appends asctime.
 func (t *Text) appendTime(dst []byte, v *record.View) []byte {
 	sec, ms := created(v)
-	dst = append(dst, t.clock.at(sec).head...)
+	return t.appendStamp(dst, t.clock.at(sec), ms)
+}
+
+func (t *Text) appendStamp(dst []byte, s *stamp, ms uint32) []byte {
+	dst = append(dst, s.head...)
 	if t.millis != "" {
 		dst = append(append(dst, t.millis...), '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
 	}

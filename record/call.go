@@ -3,7 +3,6 @@ package record
 import (
 	"log/slog"
 	"math"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -63,24 +62,46 @@ func (b *Bound) Attrs() (a Attrs, ok bool) {
 	return Attrs{b: b.bytes}, len(b.open) == 0
 }
 
+// Key is the name of an attribute, and how it stands in a line.
+type Key struct {
+	Name string
+	Text []byte
+}
+
 // AppendMembers appends `,"key":value` for each attribute, bound ones first, the
-// same bytes as Attrs.AppendMembers of a frame. ok is false when that would take
-// a frame: a group is open, or the record is so long that it must be cut.
-func (c *Call) AppendMembers(dst []byte) (_ []byte, ok bool) {
+// same bytes as Attrs.AppendMembers of a frame. keys, of which there may be too few,
+// are those that the log itself is likely to have, with `,"key":` as their text. ok is
+// false when it would take a frame: a group is open, or the record is so long that it
+// must be cut.
+func (c *Call) AppendMembers(dst []byte, keys []Key) (_ []byte, ok bool) {
 	start := len(dst)
 	dst, ok = c.Bound.AppendMembers(dst)
 	if !ok || len(c.Record.Message) > MaxString || len(c.Logger) > math.MaxUint16 {
 		return dst, false
 	}
 	front, back := attrsOf(&c.Record)
-	for i := range front {
-		dst = AppendMember(dst, &front[i])
-	}
-	for i := range back {
-		dst = AppendMember(dst, &back[i])
+	dst = appendMembers(dst, front, keys)
+	if len(back) > 0 {
+		dst = appendMembers(dst, back, keys[min(len(front), len(keys)):])
 	}
 	// A frame of it is at most twice as long: a float of one digit.
 	return dst, len(c.Logger)+len(c.Record.Message)+2*(len(dst)-start) < room
+}
+
+func appendMembers(dst []byte, attrs []slog.Attr, keys []Key) []byte {
+	for i := range attrs {
+		a := &attrs[i]
+		if i < len(keys) && a.Key == keys[i].Name {
+			mark := len(dst)
+			var ok bool
+			if dst, ok = appendValue(append(dst, keys[i].Text...), &a.Value); ok {
+				continue
+			}
+			dst = dst[:mark]
+		}
+		dst = AppendMember(dst, a)
+	}
+	return dst
 }
 
 // AppendMembers appends what is bound, as AppendMembers of a frame does; it is made
@@ -104,36 +125,33 @@ func (b *Bound) AppendMembers(dst []byte) (_ []byte, ok bool) {
 // AppendMember appends `,"key":value` for one attribute, as AppendMembers of a frame
 // does. What is not as most are goes through an encoder.
 func AppendMember(dst []byte, a *slog.Attr) []byte {
-	kind, s := a.Value.Kind(), ""
-	if kind == slog.KindString {
-		s = a.Value.String()
-	}
-	n, k := len(dst), len(a.Key)
-	if k == 0 || k > maxKey || len(s) > MaxString {
-		return appendEncoded(dst, *a)
-	}
-	const number = 32 // and what stands around both
-	dst = slices.Grow(dst, k+len(s)+number)
-	room := dst[n : n+k+4]
-	room[0], room[1], room[k+2], room[k+3] = ',', '"', '"', ':'
-	if copyPlain(room[2:k+2], a.Key) == 0 {
-		dst = dst[:n+k+4]
-	} else {
+	mark := len(dst)
+	if a.Key != "" && len(a.Key) <= maxKey {
 		dst = append(AppendJSONString(append(dst, ','), a.Key), ':')
+		if out, ok := appendValue(dst, &a.Value); ok {
+			return out
+		}
 	}
-	switch kind {
+	return appendEncoded(dst[:mark], *a)
+}
+
+// appendValue appends a value as a member has it; false for one that is not as most
+// are.
+func appendValue(dst []byte, v *slog.Value) (_ []byte, ok bool) {
+	switch v.Kind() {
 	case slog.KindString:
-		return AppendJSONString(dst, s)
+		s := v.String()
+		return AppendJSONString(dst, s), len(s) <= MaxString
 	case slog.KindInt64, slog.KindDuration:
-		return AppendInt(dst, int64(Bits(&a.Value)))
+		return AppendInt(dst, int64(Bits(v))), true
 	case slog.KindUint64:
-		return appendUint(dst, Bits(&a.Value))
+		return appendUint(dst, Bits(v)), true
 	case slog.KindFloat64:
-		return AppendJSONFloat(dst, math.Float64frombits(Bits(&a.Value)))
+		return AppendJSONFloat(dst, math.Float64frombits(Bits(v))), true
 	case slog.KindBool:
-		return strconv.AppendBool(dst, Bits(&a.Value) != 0)
+		return strconv.AppendBool(dst, Bits(v) != 0), true
 	}
-	return appendEncoded(dst[:n], *a)
+	return dst, false
 }
 
 func appendEncoded(dst []byte, a slog.Attr) []byte {

@@ -83,7 +83,7 @@ func TestCallIsTheFrame(t *testing.T) {
 			if tt.logger != "" {
 				c.Logger = tt.logger
 			}
-			got, ok := c.AppendMembers([]byte("before"))
+			got, ok := c.AppendMembers([]byte("before"), nil)
 			if ok != tt.want {
 				t.Errorf("ok is %v", ok)
 			}
@@ -103,7 +103,7 @@ func TestBoundJSONIsShared(t *testing.T) {
 		go func() {
 			c := callOf(b, "m", slog.Int("n", 1))
 			defer c.Release()
-			out, _ := c.AppendMembers(nil)
+			out, _ := c.AppendMembers(nil, nil)
 			done <- out
 		}()
 	}
@@ -141,7 +141,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 	n := testing.AllocsPerRun(200, func() {
 		c := NewCall()
 		c.Bound, c.Record = b, r
-		buf, _ = c.AppendMembers(buf[:0])
+		buf, _ = c.AppendMembers(buf[:0], nil)
 		c.Release()
 	})
 	if n != 0 || !bytes.Contains(buf, []byte(`"f":1.5`)) {

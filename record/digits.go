@@ -64,31 +64,24 @@ func AppendDuration(dst []byte, d time.Duration) []byte {
 	case n < 1e3:
 		return append(appendUint(dst, n), "ns"...)
 	case n < 1e6:
-		return append(appendFixed(dst, n, 3), "µs"...)
+		return append(appendPointed(dst, n/1e3, uint32(n%1e3*1e6)), "µs"...)
 	case n < second:
-		return append(appendFixed(dst, n, 6), "ms"...)
+		return append(appendPointed(dst, n/1e6, uint32(n%1e6*1e3)), "ms"...)
 	case n >= hour:
 		dst = append(appendUint(dst, n/hour), 'h')
 		dst = append(appendUint(dst, n%hour/minute), 'm')
 	case n >= minute:
 		dst = append(appendUint(dst, n/minute), 'm')
 	}
-	return append(appendFixed(dst, n%minute, 9), 's')
+	return append(appendPointed(dst, n%minute/second, uint32(n%second)), 's')
 }
 
-// appendFixed appends n, of which so many digits stand behind the point, without zeros
-// at its end.
-func appendFixed(dst []byte, n uint64, after int) []byte {
-	unit := powers[after]
-	dst = appendUint(dst, n/unit)
-	if n %= unit; n == 0 {
+// appendPointed appends a whole number and, behind a point, a fraction of it in
+// billionths, without zeros at its end.
+func appendPointed(dst []byte, whole uint64, billionths uint32) []byte {
+	dst = appendUint(dst, whole)
+	if billionths == 0 {
 		return dst
 	}
-	point := len(dst)
-	dst = appendUint(dst, n+unit) // for the zeros before them
-	dst[point] = '.'
-	for dst[len(dst)-1] == '0' {
-		dst = dst[:len(dst)-1]
-	}
-	return dst
+	return AppendFraction(append(dst, '.'), billionths)
 }
