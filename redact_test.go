@@ -34,7 +34,7 @@ func logSecrets(log *slog.Logger) {
 	log.Info("error", "password", fmt.Errorf("wrong: %s", hush), "bytes", slog.Group("x", slog.Any("token", []byte(hush))))
 	log.With("password", hush, "k", 1).Info("bound")
 	log.WithGroup("token").With("a", hush).Info("in a group", "b", hush, slog.Group("c", slog.String("d", hush)))
-	log.WithGroup("g").With(slog.Group("password", slog.Int("n", 4711815093))).Info("deeper", "password", hush)
+	log.WithGroup("g").With(slog.Group("password", slog.Int64("n", 4711815093))).Info("deeper", "password", hush)
 	log.Info("cyclic", "c", cyclic())
 }
 

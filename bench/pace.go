@@ -161,4 +161,4 @@ func usage() (u threadRusage) {
 	return u
 }
 
-func (u threadRusage) faults() int64 { return u.Minflt + u.Majflt }
+func (u threadRusage) faults() int64 { return int64(u.Minflt) + int64(u.Majflt) }

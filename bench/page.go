@@ -77,7 +77,7 @@ func machine() string {
 	}
 	var si syscall.Sysinfo_t
 	_ = syscall.Sysinfo(&si)
-	return fmt.Sprintf("%d × %s, %d GiB, Linux %s %s", runtime.NumCPU(), cpu, si.Totalram*uint64(si.Unit)>>30, release, runtime.GOARCH)
+	return fmt.Sprintf("%d × %s, %d GiB, Linux %s %s", runtime.NumCPU(), cpu, uint64(si.Totalram)*uint64(si.Unit)>>30, release, runtime.GOARCH)
 }
 
 const method = `

@@ -19,7 +19,7 @@ func threadUsage() (cpu time.Duration, faults int64) {
 	const thread = 1 // RUSAGE_THREAD
 	var u syscall.Rusage
 	_ = syscall.Getrusage(thread, &u) // fails only for a bad pointer
-	return clock(unix.CLOCK_THREAD_CPUTIME_ID), u.Minflt + u.Majflt
+	return clock(unix.CLOCK_THREAD_CPUTIME_ID), int64(u.Minflt) + int64(u.Majflt)
 }
 
 func clock(id int32) time.Duration {

@@ -22,7 +22,7 @@ var constants = map[string]string{
 	"logging.CRITICAL": "50", "logging.FATAL": "50", "logging.ERROR": "40", "logging.WARNING": "30", "logging.WARN": "30",
 	"logging.INFO": "20", "logging.DEBUG": "10", "logging.NOTSET": "0",
 	"logging.BASIC_FORMAT": "%(levelname)s:%(name)s:%(message)s",
-	"sys.maxsize":          strconv.Itoa(math.MaxInt64),
+	"sys.maxsize":          strconv.FormatInt(math.MaxInt64, 10),
 	"os.devnull":           "/dev/null",
 }
 

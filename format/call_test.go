@@ -102,7 +102,7 @@ func sameAsFrame(t *testing.T, data []byte) {
 	j := NewJSON(JSONOptions{Location: at.Location()})
 	call := record.Call{
 		Level: record.Level(c.n(70) - 10), Logger: []string{"", "shop", "shop.orders", c.text()}[c.n(4)],
-		Record: slog.NewRecord(at, 0, c.text(), 0),
+		Record: slog.NewRecord(at, 0, c.text(), here),
 	}
 	open := false
 	for range c.n(3) {
@@ -115,37 +115,70 @@ func sameAsFrame(t *testing.T, data []byte) {
 	}
 	call.Record.AddAttrs(c.wildAttrs(9)...)
 
-	got, ok := j.AppendCall([]byte("before"), &call)
+	for range 3 { // from one place in the code
+		got, ok := j.AppendCall([]byte("before"), &call)
+		want, length := framed(t, j, &call)
+		switch {
+		case !ok && !open && length < 32<<10:
+			t.Errorf("data %q: a frame is asked for without a reason", data)
+		case ok && open:
+			t.Errorf("data %q: a group is open", data)
+		case ok && !bytes.Equal(want, stacks.ReplaceAll(got, nil)):
+			t.Errorf("data %q\nframe    %.500s\nstraight %.500s", data, want, got)
+		}
+		c.again(&call)
+	}
+}
+
+// framed is the line of a call by a frame, and how long that is.
+func framed(t *testing.T, f Formatter, c *record.Call) (line []byte, length int) {
+	t.Helper()
 	e := record.NewEncoder(nil)
 	defer e.Release()
-	e.Begin(&record.Header{Level: call.Level, Time: at, Logger: call.Logger, Message: call.Record.Message})
-	e.Bound(call.Bound)
-	call.Record.Attrs(func(a slog.Attr) bool { e.Attr(a); return true })
-	payload := e.Finish()
-	if !ok {
-		if !open && len(payload) < 32<<10 {
-			t.Errorf("data %q: a frame is asked for without a reason", data)
-		}
-		return
-	}
+	e.Begin(&record.Header{Level: c.Level, Time: c.Record.Time, Logger: c.Logger, Message: c.Record.Message})
+	e.Bound(c.Bound)
+	c.Record.Attrs(func(a slog.Attr) bool { e.Attr(a); return true })
 	var v record.View
+	payload := e.Finish()
 	if err := v.Parse(payload); err != nil {
 		t.Fatal(err)
 	}
-	want := stacks.ReplaceAll(j.Append([]byte("before"), &v), nil)
-	if got = stacks.ReplaceAll(got, nil); !bytes.Equal(want, got) {
-		t.Errorf("data %q\nframe    %.500s\nstraight %.500s", data, want, got)
+	return stacks.ReplaceAll(f.Append([]byte("before"), &v), nil), len(payload)
+}
+
+// again makes a call another one from the same place in the code: most of it stays
+// mostly.
+func (c *choices) again(call *record.Call) {
+	r := slog.NewRecord(call.Record.Time.Add(time.Second), 0, c.text(), call.Record.PC)
+	switch c.n(8) {
+	case 0:
+		call.Level++
+	case 1:
+		call.Logger += "x"
+	case 2:
+		r.AddAttrs(slog.Int("first", 1))
 	}
-	if open {
-		t.Errorf("data %q: a group is open", data)
-	}
+	skip := c.n(16)
+	call.Record.Attrs(func(a slog.Attr) bool {
+		switch skip--; {
+		case skip == 0 && c.n(2) == 0:
+			return true
+		case skip == 0:
+			a.Key += "x"
+		case c.n(4) == 0:
+			a.Value = c.value(6)
+		}
+		r.AddAttrs(a)
+		return true
+	})
+	call.Record = r
 }
 
 func TestCallIsTheFrame(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	rounds := 20_000
+	rounds := 10_000
 	if testing.Short() {
 		rounds = 1000
 	}
@@ -196,20 +229,20 @@ func TestPythonCallIsTheFrame(t *testing.T) {
 		all = append(all, made(t, keys).(callFormatter))
 	}
 	const never = 5 // of the last ones may do without
-	quick, plain := 0, 0
-	for range 20_000 {
-		data := make([]byte, 20+rng.IntN(200))
+	quick, plain, known := 0, 0, 0
+	for pc := range uintptr(10_000) {
+		data := make([]byte, 20+rng.IntN(250))
 		for i := range data {
 			data[i] = byte(rng.Uint32())
 		}
 		c := &choices{data}
 		which := c.n(len(all))
-		call := record.Call{Level: record.Level(c.n(70) - 10), Logger: []string{"", "shop", c.text()}[c.n(3)], Record: slog.NewRecord(c.time(), 0, c.text(), 0)}
+		call := record.Call{Level: record.Level(c.n(70) - 10), Logger: []string{"", "shop", c.text()}[c.n(3)], Record: slog.NewRecord(c.time(), 0, c.text(), pc)}
 		if c.n(16) == 0 {
 			call.Record.Time = time.Time{}
 		}
 		keys := []string{"user", "order", "a", "score", "이름", "name", "b", "stacked", "errors", "error", "stack", "exc_info", "exc_text", "stack_info", "trace_id", "time", "labels", "url", "host"}
-		known := func(n int) (attrs []slog.Attr) {
+		familiar := func(n int) (attrs []slog.Attr) {
 			for i := range c.n(n) {
 				attrs = append(attrs, slog.Attr{Key: keys[(c.n(len(keys))+i)%len(keys)], Value: c.value(6)})
 			}
@@ -217,46 +250,42 @@ func TestPythonCallIsTheFrame(t *testing.T) {
 		}
 		switch c.n(6) {
 		case 0:
-			call.Bound = call.Bound.With(known(3), nil)
+			call.Bound = call.Bound.With(familiar(3), nil)
 		case 1:
-			call.Bound = call.Bound.With(c.wildAttrs(2), nil).With(known(3), nil)
+			call.Bound = call.Bound.With(c.wildAttrs(2), nil).With(familiar(3), nil)
 		case 2:
-			call.Bound = call.Bound.With(known(3), nil).WithGroup(c.text())
+			call.Bound = call.Bound.With(familiar(3), nil).WithGroup(c.text())
 		}
 		simple := c.n(3) > 0
 		if simple {
-			call.Record.AddAttrs(known(7)...)
+			call.Record.AddAttrs(familiar(7)...)
 		} else {
 			call.Record.AddAttrs(c.wildAttrs(9)...)
 		}
-		got, ok := all[which].AppendCall([]byte("before"), &call)
-		if !ok {
-			if string(got) != "before" {
+		for range 3 { // from one place in the code
+			j, isJSON := all[which].(*PyJSON)
+			isKnown := isJSON && call.Bound == nil && j.straight.sites.of(&call) != nil
+			got, ok := all[which].AppendCall([]byte("before"), &call)
+			switch {
+			case !ok && string(got) != "before":
 				t.Fatalf("data %q: something is left: %s", data, got)
+			case ok && which >= len(all)-never:
+				t.Fatalf("data %q: without a frame: %s", data, got)
+			case ok:
+				if quick++; which >= 4 {
+					plain++
+				}
+				if isKnown {
+					known++
+				}
+				if want, _ := framed(t, all[which], &call); !bytes.Equal(want, stacks.ReplaceAll(got, nil)) {
+					t.Fatalf("data %q, formatter %d\nframe %.500s\ncall  %.500s", data, which, want, got)
+				}
 			}
-			continue
+			c.again(&call)
 		}
-		if quick++; which >= 4 {
-			plain++
-		}
-		if which >= len(all)-never {
-			t.Fatalf("data %q: without a frame: %s", data, got)
-		}
-		e := record.NewEncoder(nil)
-		e.Begin(&record.Header{Level: call.Level, Time: call.Record.Time, Logger: call.Logger, Message: call.Record.Message})
-		e.Bound(call.Bound)
-		call.Record.Attrs(func(a slog.Attr) bool { e.Attr(a); return true })
-		var v record.View
-		if err := v.Parse(e.Finish()); err != nil {
-			t.Fatal(err)
-		}
-		want := stacks.ReplaceAll(all[which].Append([]byte("before"), &v), nil)
-		if got = stacks.ReplaceAll(got, nil); !bytes.Equal(want, got) {
-			t.Fatalf("data %q, formatter %d\nframe %.500s\ncall  %.500s", data, which, want, got)
-		}
-		e.Release()
 	}
-	if quick < 2000 || plain < 1000 {
-		t.Errorf("only %d without a frame, %d of them texts", quick, plain)
+	if quick < 2000 || plain < 1000 || known < 200 {
+		t.Errorf("only %d without a frame, %d of them texts, and %d of known places", quick, plain, known)
 	}
 }

@@ -75,7 +75,7 @@ func TestAppendMembersCut(t *testing.T) {
 	defer e.Release()
 	e.Begin(&Header{})
 	start := len(e.buf)
-	for _, a := range []slog.Attr{slog.String("s", "text"), slog.Bool("t", true), slog.Int("i", 1<<40), slog.Float64("f", 1.5),
+	for _, a := range []slog.Attr{slog.String("s", "text"), slog.Bool("t", true), slog.Int64("i", 1<<40), slog.Float64("f", 1.5),
 		slog.Bool("no", false), slog.Duration("d", time.Hour), slog.String("q\"", "\n"), slog.Group("g", slog.Int("x", 1)), slog.Any("n", nil)} {
 		e.Attr(a)
 	}

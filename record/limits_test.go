@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func TestPayloadNeverTooLong(t *testing.T) {
 				e := NewEncoder(nil)
 				defer e.Release()
 				e.Begin(&Header{Logger: huge, Message: huge, Time: time.Unix(1, 1)})
-				e.Caller(EncodeCaller(Caller{File: huge, Function: huge, Line: 1 << 60}))
+				e.Caller(EncodeCaller(Caller{File: huge, Function: huge, Line: math.MaxInt}))
 				e.Source(huge)
 				e.ID("01HQZZZZZZZZZZZZZZZZZZZZZZ")
 				e.Bound(b)

@@ -43,7 +43,7 @@ func TestPythonReader(t *testing.T) {
 		for _, a := range []slog.Attr{
 			slog.Int("i", -i), slog.Uint64("u", math.MaxUint64), slog.Float64("f", 1.5*float64(i)), slog.Bool("b", i%2 == 0), slog.String("s", "日本\n"),
 			slog.Any("x", []byte{0, 255}), slog.Time("t", time.Unix(-5, 7).In(time.FixedZone("", -3600))), slog.Duration("d", -time.Hour),
-			slog.Group("g", slog.Any("n", nil), slog.Group("h", slog.Int("i", math.MinInt64))), slog.Any("j", map[string]int{"a": 1}), slog.Any("e", errors.New("no")),
+			slog.Group("g", slog.Any("n", nil), slog.Group("h", slog.Int64("i", math.MinInt64))), slog.Any("j", map[string]int{"a": 1}), slog.Any("e", errors.New("no")),
 			slog.Int("i", 2), slog.String("long", strings.Repeat("x", i*100)),
 		} {
 			e.Attr(a)

@@ -151,20 +151,18 @@ func (h *Handler) HandleCall(c *record.Call) (ok bool, err error) {
 // emit ends and encodes a line and writes it. It returns the memory of the line.
 func (h *Handler) emit(line []byte) ([]byte, error) {
 	line = append(line, h.o.End...)
-	if h.o.Encoding == nil {
-		return line, h.write(line)
-	}
-	encoded, err := h.o.Encoding.Line(nil, line)
-	if err != nil {
-		h.failed.Add(1)
-		_ = h.Open() // as in Python, the file is made even so
-		return line, err
-	}
-	return line, h.write(encoded)
+	return line, h.write(line)
 }
 
-func (h *Handler) write(line []byte) error {
-	n, err := 0, error(nil)
+func (h *Handler) write(line []byte) (err error) {
+	if h.o.Encoding != nil {
+		if line, err = h.o.Encoding.Line(nil, line); err != nil {
+			h.failed.Add(1)
+			_ = h.Open() // as in Python, the file is made even so
+			return err
+		}
+	}
+	n := 0
 	if h.ready.Load() {
 		n, err = h.out.write(line)
 	}

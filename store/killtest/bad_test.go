@@ -39,7 +39,7 @@ var sorts = []struct {
 }{
 	{"another type", slog.String("score", "high"), both("column score")},
 	{"too long", slog.String("name", "far too long for it"), map[string]string{"postgres": "too long", "sqlite": "CHECK"}},
-	{"too large", slog.Int("small", 1<<40), map[string]string{"postgres": "small", "sqlite": "CHECK"}},
+	{"too large", slog.Int64("small", 1<<40), map[string]string{"postgres": "small", "sqlite": "CHECK"}},
 	{"against a check", slog.Int("small", 100), map[string]string{"postgres": "check", "sqlite": "CHECK"}},
 	{"missing", slog.Any("score", nil), map[string]string{"postgres": "null", "sqlite": "NOT NULL"}},
 	{"not a number", slog.Any("score", []int{1}), both("column score")},

@@ -301,7 +301,7 @@ func TestSmallIntegers(t *testing.T) {
 	}
 	part := r.Part(sinktest.Log("low", slog.Int("a", -1<<15), slog.Int("b", -1<<31), slog.Int64("c", -1<<63)),
 		sinktest.Log("high", slog.Int("a", 1<<15-1), slog.Int("b", 1<<31-1), slog.Int64("c", 1<<63-1)),
-		sinktest.Log("bad a", slog.Int("a", 1<<15)), sinktest.Log("bad b", slog.Int("b", -1<<31-1)))
+		sinktest.Log("bad a", slog.Int("a", 1<<15)), sinktest.Log("bad b", slog.Int64("b", -1<<31-1)))
 	var reject *sink.Reject
 	if err := s.Write(ctx, sinktest.Batch("warehouse", part)); !errors.As(err, &reject) || len(reject.Rows) != 2 || reject.Rows[0].Index != 2 || reject.Rows[1].Index != 3 {
 		t.Fatalf("want rows 2 and 3 rejected, got %v", err)
