@@ -425,7 +425,7 @@ func (p *played) replay(h, config int) error {
 
 // close ends it in order within so many nanoseconds.
 func (p *played) close(within string) error {
-	n, err := strconv.Atoi(within)
+	n, err := strconv.ParseInt(within, 10, 64)
 	if err != nil {
 		return err
 	}

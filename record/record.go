@@ -71,7 +71,7 @@ func FromSlog(l slog.Level) Level {
 // Slog is the inverse of FromSlog: the smallest slog level that is not below l.
 // Rounding up and not down makes it exact for each of slog's levels.
 func (l Level) Slog() slog.Level {
-	n := (int(l) - 20) * 2
+	n := (int64(l) - 20) * 2
 	if n > 0 {
 		n += 4
 	}
