@@ -123,11 +123,15 @@ func TestMany(t *testing.T) {
 			took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), len(took))
 	}
 	t.Logf("batches %d, of two at a time %d", m.board.batches.Load(), m.board.clashes.Load())
-	// Chance decides who dies where: in a few turns, nobody may.
-	if crash.Enabled && *turns >= 50 && m.ended[crash.HandOver.String()]+m.ended[crash.HandedOn.String()] == 0 {
-		t.Error("nobody died in a hand-over")
+	for i, w := range handOver {
+		if crash.Enabled && m.came > i && m.ended[w.String()] == 0 {
+			t.Errorf("nobody died in the window %v", w)
+		}
 	}
 }
+
+// handOver are the windows of a hand-over: before it is done, and after.
+var handOver = []crash.Window{crash.HandOver, crash.HandedOn}
 
 // fill starts writers until there are as many as there should be. Most of those that
 // deliver die in some window.
@@ -145,13 +149,11 @@ func (m *many) fill() {
 // aim is where the next one is to die.
 func (m *many) aim() string {
 	inBatch := []crash.Window{crash.BatchRead, crash.Sent, crash.Answered, crash.Noted, crash.LetterWritten}
-	switch m.next % 4 {
+	switch n := m.next % 4; n {
 	case 0:
 		return ""
-	case 1:
-		return crash.HandOver.String()
-	case 2:
-		return crash.HandedOn.String()
+	case 1, 2:
+		return handOver[n-1].String()
 	}
 	return fmt.Sprintf("%s:%d", inBatch[m.rng.IntN(len(inBatch))], 20+m.rng.IntN(200))
 }
@@ -325,7 +327,12 @@ func (m *many) killStopped() {
 // replaceHolder has a process come that only delivers: it gets the destination, and
 // when it ends, one of the others does. In turn it is this test and girok run.
 func (m *many) replaceHolder() {
-	m.delivering()
+	p := m.delivering()
+	for crash.Enabled && m.came < len(handOver) && p.aim != handOver[m.came].String() { // the first ones are to die there
+		m.end(p, syscall.SIGKILL)
+		m.fill()
+		p = m.delivering()
+	}
 	since := time.Now()
 	var d *member
 	if m.came++; m.came%2 == 0 {
