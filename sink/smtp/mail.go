@@ -51,11 +51,13 @@ func encodeBody(text []byte) (encoding string, body []byte) {
 	case !long:
 		return "8bit", whole
 	}
-	quoted := quotedPrintable(lines)
-	if based := base64Lines(whole); len(based) < len(quoted) {
-		return "base64", based
+	// As in Python the first ten lines decide, and line ends count on one side only.
+	first := quotedPrintable(lines[:min(10, len(lines))])
+	sniffed := len(bytes.Join(lines[:min(10, len(lines))], []byte("\n"))) + 1
+	if len(first) > base64.StdEncoding.EncodedLen(sniffed)+1 {
+		return "base64", base64Lines(whole)
 	}
-	return "quoted-printable", quoted
+	return "quoted-printable", quotedPrintable(lines)
 }
 
 // splitLines splits at \n, \r\n and \r.
@@ -65,23 +67,45 @@ func splitLines(text []byte) [][]byte {
 	return bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
 }
 
-// quotedPrintable encodes lines so that none is longer than maxLine.
+// quotedPrintable encodes lines so that none is longer than maxLine, broken where
+// Python's email.quoprimime breaks them.
 func quotedPrintable(lines [][]byte) []byte {
-	var out []byte
+	var out, line []byte
 	for _, l := range lines {
-		start := len(out)
-		for i, c := range l {
-			last := i == len(l)-1
-			one := []byte{c}
-			if c > '~' || c < ' ' && c != '\t' || c == '=' || last && (c == ' ' || c == '\t') {
-				one = fmt.Appendf(nil, "=%02X", c)
+		line = line[:0]
+		for _, c := range l {
+			if c > '~' || c < ' ' && c != '\t' || c == '=' {
+				line = fmt.Appendf(line, "=%02X", c)
+			} else {
+				line = append(line, c)
 			}
-			room := maxLine - (len(out) - start) - len(one)
-			if room < 0 || room == 0 && !last {
-				out = append(out, "=\n"...)
-				start = len(out)
+		}
+		last := len(line) - 1 - maxLine // where the last piece may begin
+		start := 0
+		for start <= last {
+			stop := start + maxLine - 1
+			switch { // no escape is broken up
+			case line[stop-2] == '=':
+				stop -= 2
+			case line[stop-1] == '=':
+				stop--
 			}
-			out = append(out, one...)
+			out = append(append(out, line[start:stop]...), "=\n"...)
+			start = stop
+		}
+		rest := line[start:]
+		if n := len(rest) - 1; n >= 0 && (rest[n] == ' ' || rest[n] == '\t') {
+			out = append(out, rest[:n]...)
+			switch room := start - last; {
+			case room >= 3:
+				out = fmt.Appendf(out, "=%02X", rest[n])
+			case room == 2:
+				out = append(out, rest[n], '=', '\n')
+			default:
+				out = fmt.Appendf(out, "=\n=%02X", rest[n])
+			}
+		} else {
+			out = append(out, rest...)
 		}
 		out = append(out, '\n')
 	}
