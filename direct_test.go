@@ -199,6 +199,26 @@ handlers:
 	}
 }
 
+// TestReloadWritesWhatIsHeld: what one handler holds for a file is written before the
+// file ends for another one.
+func TestReloadWritesWhatIsHeld(t *testing.T) {
+	logs := openHere(t, `
+version: 1
+loggers: {x: {handlers: [q]}, y: {level: DEBUG, handlers: [m]}}
+handlers:
+  q: {class: logging.handlers.QueueHandler, handlers: [w]}
+  m: {class: logging.handlers.MemoryHandler, capacity: 9, target: w}
+  w: {class: logging.FileHandler, filename: w, mode: w}
+`)
+	logs.Logger("y").Info("held")
+	if err := logs.ReloadBytes("config.yaml", []byte("version: 1\ndisable_existing_loggers: false")); err != nil {
+		t.Fatal(err)
+	}
+	if w := contentOf(t, "w"); w != "held/" {
+		t.Errorf("w has %q", w)
+	}
+}
+
 // TestReloadKeepsQueue: a queue that a logger keeps over a second configuration goes on
 // to feed its handlers, files are put aside still, and one of mode w is closed for good,
 // as in Python; with the next configuration all of it goes.

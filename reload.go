@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"time"
 
 	"github.com/girok/girok/config"
@@ -129,14 +130,19 @@ func (l *Logs) retire(unused []*handlerPlan) {
 	}
 	for _, h := range all {
 		var err error
-		if lives[h] {
-			l.kept = append(l.kept, h)
-			err = h.endFed()
-		} else {
+		if !lives[h] {
+			h.ended.Store(h.tree.Ends)
 			err = h.retire()
+		} else if l.kept = append(l.kept, h); h.feedsEnding() {
+			err = h.retire() // what it has for them is written before
 		}
 		if err != nil {
 			l.report.Warn("a handler that is not used any more can't be closed", "error", err)
+		}
+	}
+	for _, h := range l.kept {
+		for _, to := range h.feeds {
+			to.ended.Store(to.ended.Load() || to.tree.Ends)
 		}
 	}
 }
@@ -155,16 +161,10 @@ func (h *handlerPlan) live(lives map[*handlerPlan]bool) {
 	}
 }
 
-// endFed lets those that a kept handler feeds end if they do so with their
-// configuration. What a queue has for them is written before.
-func (h *handlerPlan) endFed() (err error) {
-	for _, to := range h.feeds {
-		if to.tree.Ends && !to.ended.Load() {
-			err = errors.Join(err, h.retire())
-			to.ended.Store(true)
-		}
-	}
-	return err
+// feedsEnding reports whether one of those that a kept handler feeds ends now, with
+// its configuration.
+func (h *handlerPlan) feedsEnding() bool {
+	return slices.ContainsFunc(h.feeds, func(to *handlerPlan) bool { return to.tree.Ends && !to.ended.Load() })
 }
 
 // treeConfig is what the loggers are made of.
