@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -9,8 +10,8 @@ import (
 const (
 	// lookBusy is how often runs are looked for and read while records or runs come.
 	lookBusy = 10 * time.Millisecond
-	// lookNear is how often while nobody would tell: where a writer does not ring, or the
-	// folder of the runs can't be watched.
+	// lookNear is how often while nobody would tell: where a writer does not ring, the
+	// folder of the runs can't be watched, or is not there.
 	lookNear = 50 * time.Millisecond
 	// lookFar is how often where all that comes is heard: the lock of a program that was
 	// killed may go a moment after its bell.
@@ -27,6 +28,9 @@ func (f *follower) follow(ctx context.Context, do func(*item) bool) error {
 	defer births.close()
 	defer f.deafen()
 	for busy := true; ; {
+		if err := f.findServices(); err != nil {
+			return err
+		}
 		watched := births.watch(f.dirs) // before they are looked at
 		if err := f.look(); err != nil {
 			return err
@@ -54,6 +58,18 @@ func (f *follower) follow(ctx context.Context, do func(*item) bool) error {
 			busy = false
 		}
 	}
+}
+
+// findServices looks for services that have come. A spool that is not there may come.
+func (f *follower) findServices() (err error) {
+	if f.find == nil {
+		return nil
+	}
+	var none *noSpool
+	if f.dirs, err = f.find(); errors.As(err, &none) && none.mayCome() {
+		return nil
+	}
+	return err
 }
 
 // bell is rung by who has something, from any goroutine, and heard by one.
@@ -88,7 +104,7 @@ func (f *follower) patience(watched bool) time.Duration {
 			return lookBusy
 		}
 	}
-	if !watched || slices.ContainsFunc(f.runs, func(r *followed) bool { return !r.rings }) {
+	if !watched || len(f.dirs) == 0 || slices.ContainsFunc(f.runs, func(r *followed) bool { return !r.rings }) {
 		return lookNear
 	}
 	return lookFar

@@ -18,7 +18,8 @@ import (
 // that come, in the order of their times as far as they are there. A run is read
 // once, from its beginning to its end, so nothing comes twice. For one goroutine.
 type follower struct {
-	dirs     []string // of services
+	dirs     []string                 // of services
+	find     func() ([]string, error) // finds dirs again; nil: they are known
 	problems io.Writer
 	runs     []*followed
 	met      map[string]bool      // paths of runs

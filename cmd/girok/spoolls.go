@@ -82,10 +82,23 @@ func (p *program) services(w place) ([]string, error) {
 		}
 	}
 	if len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
-		err = fmt.Errorf("%s is no folder of a spool: want one that holds runs/, or services that do", dir)
+		err = &noSpool{dir, err}
 	}
 	return found, err
 }
+
+// noSpool says that a folder holds no service of a spool.
+type noSpool struct {
+	dir string
+	err error // of reading it; nil: it is there
+}
+
+func (e *noSpool) Error() string {
+	return e.dir + " is no folder of a spool: want one that holds runs/, or services that do"
+}
+
+// mayCome reports whether a program that logs may make it one.
+func (e *noSpool) mayCome() bool { return e.err == nil || errors.Is(e.err, fs.ErrNotExist) }
 
 // runs lists the runs of the services that are meant. With an error the list is
 // what could be read.

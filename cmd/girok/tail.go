@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"regexp"
@@ -20,7 +21,8 @@ tail shows the records that lie in the spool of a service, of all its programs,
 delivered or not: the last ones, those --since a time, and with -f those that
 come, also of programs that start later or start again. With LOGGER, only those of
 that logger and the loggers below it. It only reads, and holds nobody up: what is
-delivered and removed before it could be read is told on standard error.
+delivered and removed before it could be read is told on standard error. With -f and
+-d a folder that is not there yet is waited for, and so are services that come into it.
 
 Only records that a handler takes through the spool are there.
 
@@ -131,13 +133,23 @@ func (t *tail) line(it *item) ([]byte, bool) {
 }
 
 func (p *program) tail(ctx context.Context, t *tail) error {
-	dirs, err := p.services(t.where)
-	if err != nil {
+	find := func() ([]string, error) { return p.services(t.where) }
+	var none *noSpool
+	dirs, err := find()
+	switch {
+	case errors.As(err, &none) && none.mayCome() && t.follow:
+		fmt.Fprintf(p.stderr, "girok: waiting for a spool in %s: a program that logs makes it\n", t.where.dir)
+	case errors.As(err, &none) && none.mayCome():
+		return fmt.Errorf("%w; a program that logs makes it, and tail -f waits for that", err)
+	case err != nil:
 		return err
 	}
 	out := bufio.NewWriter(p.stdout)
 	defer out.Flush()
 	f := newFollower(dirs, p.stderr)
+	if t.where.dir != "" {
+		f.find = find
+	}
 	if err := f.look(); err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/girok/girok"
 )
 
 // safe is a buffer that one goroutine writes while another reads.
@@ -128,6 +130,43 @@ func TestTailThroughKills(t *testing.T) {
 	}
 	if len(seen) != len(rows) || told.String() != "" {
 		t.Errorf("%d records shown, %d rows; told: %s", len(seen), len(rows), told.String())
+	}
+}
+
+// TestTailOfNoSpool follows a folder that is not there: what programs log there later is
+// shown, of each service that comes.
+func TestTailOfNoSpool(t *testing.T) {
+	dir := t.TempDir()
+	spool := filepath.Join(dir, "spool")
+	var shown, told safe
+	follow := exec.Command(os.Args[0], "tail", "-f", "-d", spool)
+	follow.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
+	follow.Stdout, follow.Stderr = &shown, &told
+	if err := follow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = follow.Process.Kill() }()
+	want := "girok: waiting for a spool in " + spool + ": a program that logs makes it\n"
+	until(t, "that it waits", func() bool { return told.String() == want })
+	for _, service := range []string{"first", "second"} {
+		logs, err := girok.OpenBytes(service, fmt.Appendf(nil, `version: 1
+service: %s
+spool: {dir: %q}
+handlers: {f: {class: file, spooled: true, filename: %q}}
+root: {level: INFO, handlers: [f]}
+`, service, spool, filepath.Join(dir, service+".log")), girok.WriteOnly())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer logs.Close()
+		logs.Logger("x").Info("of the " + service)
+		until(t, "its record", func() bool { return strings.HasSuffix(shown.String(), "of the "+service+"\n") })
+	}
+	if err := follow.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := follow.Wait(); err != nil || told.String() != want || strings.Count(shown.String(), "\n") != 2 {
+		t.Errorf("%v; told %s; shown %s", err, told.String(), shown.String())
 	}
 }
 
