@@ -137,34 +137,39 @@ func (j *PyJSON) AppendCall(dst []byte, c *record.Call) (_ []byte, ok bool) {
 	}
 	mark, v := len(dst), c.Head()
 	if c.Bound == nil {
-		if t := s.sites.of(c); t != nil {
-			if dst, ok = t.append(dst, j, c, v); ok && len(dst)-mark <= long {
-				return dst, true
-			}
-			dst = dst[:mark]
-		}
-	}
-	names := record.LevelNames()
-	dst = s.begin(dst, j, v)
-	if c.Bound == nil {
-		dst, ok = s.own(dst, j, c, nil)
+		dst, ok = s.call(dst, j, c, v)
 	} else {
 		var keys [mostKeys][]byte
 		n := 0
-		if dst, n, ok = s.members(dst, j, bound, &keys); ok {
+		if dst, n, ok = s.members(s.begin(dst, j, v), j, bound, &keys); ok {
 			dst, ok = s.own(dst, j, c, keys[:n])
 		}
 	}
 	if !ok || len(dst)-mark > long {
 		return dst[:mark], false
 	}
-	if c.Bound == nil {
-		if t := s.sites.learns(c, names); t != nil {
-			s.learn(t, j, v)
-			s.sites.keep(c, t)
-		}
-	}
 	return s.end(dst, j, v), true
+}
+
+// call appends the line of a call up to its end; false where it takes the other way.
+func (s *straight) call(dst []byte, j *PyJSON, c *record.Call, v *record.View) (_ []byte, ok bool) {
+	t := s.sites.of(c)
+	if t != nil {
+		mark := len(dst)
+		if dst, ok = t.append(dst, j, c, v); ok {
+			return dst, true
+		}
+		dst = dst[:mark]
+	}
+	names := record.LevelNames()
+	if dst, ok = s.own(s.begin(dst, j, v), j, c, nil); !ok {
+		return dst, false
+	}
+	if t = s.sites.learns(c, names); t != nil {
+		s.learn(t, j, v)
+		s.sites.keep(c, t)
+	}
+	return dst, true
 }
 
 // learn makes the text of a call that the straight way was good for.
@@ -197,8 +202,8 @@ func (s *straight) learn(t *site, j *PyJSON, v *record.View) {
 	}
 }
 
-// append appends the line of a call that is known; false if it has other keys this
-// time, or a value that takes a frame.
+// append appends the line of a call that is known up to its end; false if it has other
+// keys this time, or a value that takes a frame.
 func (t *site) append(dst []byte, j *PyJSON, c *record.Call, v *record.View) (_ []byte, ok bool) {
 	front, back := c.Attrs()
 	if len(front)+len(back) != len(t.keys) {
@@ -208,11 +213,10 @@ func (t *site) append(dst []byte, j *PyJSON, c *record.Call, v *record.View) (_ 
 		h := &t.head[i]
 		dst = j.plainField(append(dst, h.text...), h.field, v)
 	}
-	dst = append(dst, t.rest...)
-	if dst, ok = t.values(dst, j, t.keys[:len(front)], front); ok && len(back) > 0 {
+	if dst, ok = t.values(append(dst, t.rest...), j, t.keys, front); ok && len(back) > 0 {
 		dst, ok = t.values(dst, j, t.keys[len(front):], back)
 	}
-	return j.straight.end(append(dst, t.end...), j, v), ok
+	return append(dst, t.end...), ok
 }
 
 func (t *site) values(dst []byte, j *PyJSON, keys []record.Key, attrs []slog.Attr) (_ []byte, ok bool) {

@@ -39,7 +39,7 @@ type hole struct {
 // each time.
 const mostTimes = 8
 
-// of returns what is known of a call; nil if that is nothing.
+// of returns what is known of a call, whose keys may be others; nil if that is nothing.
 func (s *sites) of(c *record.Call) *site {
 	t := s[place(c)].site.Load()
 	if t == nil || t.pc != c.Record.PC || t.level != c.Level || t.logger != c.Logger || t.names != record.LevelNames() {
@@ -48,17 +48,29 @@ func (s *sites) of(c *record.Call) *site {
 	return t
 }
 
-// place is where a call is kept.
-func place(c *record.Call) uint8 { return uint8(uint64(c.Record.PC) * 0x9E3779B97F4A7C15 >> 56) }
+// place is where a call is kept. Programs that log by a function of their own have
+// many calls in one place of the code, with keys that tell them apart.
+func place(c *record.Call) uint8 {
+	h := uint64(c.Record.PC)
+	front, _ := c.Attrs()
+	if n := len(front); n > 0 {
+		first, last := front[0].Key, front[n-1].Key
+		h += uint64(n) + uint64(len(first))<<8 + uint64(len(last))<<16
+		if first != "" && last != "" {
+			h += uint64(first[0])<<24 + uint64(last[0])<<32
+		}
+	}
+	return uint8(h * 0x9E3779B97F4A7C15 >> 56)
+}
 
 // learns begins what is to be remembered of a call; nil if that is nothing. names are
 // those that levels had before the line was written.
 func (s *sites) learns(c *record.Call, names uint64) *site {
+	front, back := c.Attrs()
 	if c.Record.PC == 0 || s[place(c)].times.Load() >= mostTimes {
 		return nil
 	}
 	t := &site{pc: c.Record.PC, level: c.Level, logger: c.Logger, names: names}
-	front, back := c.Attrs()
 	for _, attrs := range [...][]slog.Attr{front, back} {
 		for i := range attrs {
 			key := attrs[i].Key
