@@ -82,7 +82,9 @@ func (r *Redirection) Find(run *spool.Run, h *spool.HandlerConfig, to string) (*
 	s := &Strays{Run: run, Handler: h, To: &r.Config.Handlers[i]}
 	var err error
 	if s.is, err = decodeHandler(run, h, r.options()); err != nil {
-		return nil, fmt.Errorf("%w; %s", err, unusableRemedy(run))
+		// Only the lock of its place keeps a program that does understand it, a newer
+		// one or one with a class of its own, from delivering the same records.
+		return nil, fmt.Errorf("%v: which place would have to let its records go can't be told; %s, and then give them elsewhere", err, unusableRemedy(run))
 	}
 	if s.will, err = decodeHandler(&spool.Run{Config: r.Config}, s.To, r.options()); err != nil {
 		return nil, err
