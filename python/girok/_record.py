@@ -26,6 +26,7 @@ CUT, CALLER, ID = 2, 16, 64  # flags
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 _HEAD = struct.Struct("<BBHiqIIHH")  # behind the mask
+FIXED = _HEAD.size
 _FLOAT = struct.Struct("<d")
 _LENGTH = struct.Struct("<I")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -379,6 +380,10 @@ def _stir(x: int) -> int:
     return x ^ x >> 31
 
 
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [(a + b).encode() for a in _DIGITS for b in _DIGITS]
+
+
 def id_of(rest: bytes, run: int, position: int) -> bytes:
     """The id of a record that was written without one: a ULID of its time and place."""
     seconds, nanos = struct.unpack_from("<qI", rest, 8)
@@ -386,4 +391,4 @@ def id_of(rest: bytes, run: int, position: int) -> bytes:
     low = _stir(_stir(_stir(run) ^ position))
     high = _stir(_stir(_stir(run ^ (1 << 64) - 1) ^ position)) & 0xFFFF
     n = millis << 80 | high << 64 | low
-    return bytes(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[n >> shift & 31] for shift in range(125, -1, -5))
+    return b"".join([_PAIRS[n >> shift & 1023] for shift in range(120, -1, -10)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import socket
@@ -14,7 +15,7 @@ import weakref
 import zlib
 from typing import Any, Dict, List, Optional, Tuple
 
-from ._record import Encoder, id_of, with_id
+from ._record import FIXED, Encoder, id_of, with_id
 
 HEADER = 4096
 SEGMENT = 8 << 20  # bytes of a run's only segment; a run that is full makes room for the next one
@@ -158,8 +159,26 @@ class Run:
         self.file = self._page = self._lock = -1
 
 
+class _Met:
+    """What became of a record that several handlers may take, one after the other."""
+
+    __slots__ = ("ref", "mask", "lost", "first", "place", "id")
+
+    def __init__(self, ref: Any) -> None:
+        self.ref = ref
+        self.mask = 0  # of the handlers that have it
+        self.lost = False  # to one at least
+        self.first, self.place = b"", (0, 0)  # its fixed fields as the first one took it, and where
+        self.id = b""  # made when a second one takes it
+
+
 class Writer:
     """Appends records to runs of its own: a new one when one is full, and after a fork.
+
+    logging calls one handler after the other, and before the last one it is not
+    known who takes a record, nor what filters make of it. So each handler appends
+    a frame of its own; those after the first are copies, and have the id that the
+    first has by its place.
 
     A write that fails never raises: the record is counted as dropped and told on
     standard error, at most once a minute. Threads may share a writer.
@@ -167,7 +186,7 @@ class Writer:
 
     def __init__(self, spool: str, config: Dict[str, Any], encoder: Encoder, max_bytes: int = 0, durable: bool = False) -> None:
         self.service = os.path.join(spool, config["service"])
-        self.written = self.dropped = 0
+        self.written = self.copies = self.dropped = 0
         self._config, self._encoder = config, encoder
         self._max_bytes, self._durable = max_bytes, durable
         self._size = max(min(SEGMENT, max_bytes // 8 if max_bytes else SEGMENT), LEAST_SEGMENT) & ~4095
@@ -176,36 +195,46 @@ class Writer:
         self._lock = threading.RLock()
         self._busy = False
         self._run: Optional[Run] = None
-        self._last: Tuple[Any, bytes, int, int, int] = (lambda: None, b"", 0, 0, 0)
+        self._met: Dict[int, _Met] = {}  # by the record's address, as long as it lives
         self._again = self._tell = 0.0
         self._untold, self._why = 0, ""
         _writers.add(self)
 
-    def record(self, mask: int, r: Any) -> None:
-        """Appends a log record for the handlers of mask."""
-        if not self._several:
-            self.append(mask, self._encoder.record(r)[0])
-            return
-        known, rest, at, run, position = self._last
-        if known() is r:  # another handler had it: in all of them it has the same id
-            self.append(mask, with_id(rest, at, id_of(rest, run, position)))
-            return
+    def record(self, mask: int, r: logging.LogRecord) -> None:
+        """Appends a log record for the handler of mask, as it is now."""
         rest, at = self._encoder.record(r)
-        place = self.append(mask, rest)
-        if place is not None:
-            self._last = (weakref.ref(r), rest, at, *place)
+        if not self._several:
+            self.append(mask, rest)
+            return
+        met = self._met.get(id(r))
+        if met is None or met.ref() is not r or met.mask & mask:  # who gets it again gets another record
+            met = self._meet(r)
+        elif met.mask:
+            met.id = met.id or id_of(met.first, *met.place)
+            rest = with_id(rest, at, met.id)
+        place = self.append(mask, rest, met)
+        if place is None:
+            return
+        if not met.mask:
+            met.first, met.place = rest[:FIXED], place
+        met.mask |= mask
 
-    def append(self, mask: int, rest: bytes) -> Optional[Tuple[int, int]]:
+    def _meet(self, r: logging.LogRecord) -> _Met:
+        key, every = id(r), self._met
+        met = every[key] = _Met(weakref.ref(r, lambda _: every.pop(key, None)))
+        return met
+
+    def append(self, mask: int, rest: bytes, met: Optional[_Met] = None) -> Optional[Tuple[int, int]]:
         """Appends a payload, and gives the run's id and the position; None if it was dropped."""
         payload = _MASK.pack(mask) + rest
         with self._lock:
             if self._busy:  # a signal handler logs while this thread is in here
-                return self._aside(payload)
+                return self._aside(payload, met)
             self._busy = True
             try:
-                return self._put(payload)
+                return self._put(payload, met)
             except OSError as e:
-                self._drop("%s: %s" % (self.service, e.strerror or e))
+                self._drop("%s: %s" % (self.service, e.strerror or e), met)
                 return None
             except BaseException:  # KeyboardInterrupt and its like: what of the frame is there nobody knows
                 self._end()
@@ -213,11 +242,11 @@ class Writer:
             finally:
                 self._busy = False
 
-    def _put(self, payload: bytes) -> Optional[Tuple[int, int]]:
+    def _put(self, payload: bytes, met: Optional[_Met]) -> Optional[Tuple[int, int]]:
         run = self._run
         need = len(payload) + 15 & ~7
         if run is None or run.at + need > run.size:
-            run = self._next()
+            run = self._next(met)
             if run is None:
                 return None
         at = run.at
@@ -232,20 +261,20 @@ class Writer:
             self._end()
             self._again = time.monotonic() + 1
             raise
-        self.written += 1
+        self._wrote(met)
         run.ring()
         return run.id, at
 
-    def _next(self) -> Optional[Run]:
+    def _next(self, met: Optional[_Met]) -> Optional[Run]:
         """Makes a new run the current one, if there is room and the disk takes it."""
         self._end()
         if time.monotonic() < self._again:
-            self._drop(self._why)
+            self._drop(self._why, met)
             return None
         self._again = time.monotonic() + 1
         held, limit = self._held(), self._limit()
         if held + self._size > limit:
-            self._drop("%s: %d bytes wait for delivery, and spool.max_bytes is %d; does girok run --spool %s run?" % (self.service, held, limit, os.path.dirname(self.service)))
+            self._drop("%s: %d bytes wait for delivery, and spool.max_bytes is %d; does girok run --spool %s run?" % (self.service, held, limit, os.path.dirname(self.service)), met)
             return None
         self._run = Run(self.service, self._config, self._size, self._durable, limit)
         self._again = 0.0
@@ -255,15 +284,13 @@ class Writer:
 
     def _gap(self) -> None:
         """Tells the handlers what they did not get."""
-        import logging
-
         text = "%d records were dropped: %s" % (self._untold, self._why)
         self._untold = 0
         r = logging.LogRecord("girok.gap", logging.WARNING, __file__, 0, text, None, None, "")
-        self._put(_MASK.pack(self._all) + self._encoder.record(r)[0])
+        self._put(_MASK.pack(self._all) + self._encoder.record(r)[0], None)
         self.written -= 1
 
-    def _aside(self, payload: bytes) -> Optional[Tuple[int, int]]:
+    def _aside(self, payload: bytes, met: Optional[_Met]) -> Optional[Tuple[int, int]]:
         """Writes one record into a run of its own."""
         try:
             run = Run(self.service, self._config, self._size, self._durable, self._limit())
@@ -271,9 +298,9 @@ class Writer:
             run.at += len(payload)
             run.close()
         except OSError as e:
-            self._drop("%s: %s" % (self.service, e.strerror or e))
+            self._drop("%s: %s" % (self.service, e.strerror or e), met)
             return None
-        self.written += 1
+        self._wrote(met)
         return run.id, HEADER
 
     def _end(self) -> None:
@@ -281,9 +308,18 @@ class Writer:
         if run is not None:
             run.close()
 
-    def _drop(self, why: str) -> None:
-        self.dropped += 1
-        self._untold += 1
+    def _wrote(self, met: Optional[_Met]) -> None:
+        if met is not None and met.mask:
+            self.copies += 1
+        else:
+            self.written += 1
+
+    def _drop(self, why: str, met: Optional[_Met]) -> None:
+        if met is None or not met.lost:
+            self.dropped += 1
+            self._untold += 1
+        if met is not None:
+            met.lost = True
         self._why = why
         now = time.monotonic()
         if now >= self._tell:
@@ -323,8 +359,8 @@ class Writer:
     def forked(self) -> None:
         """In a child: leaves the run to the parent."""
         self._lock, self._busy = threading.RLock(), False
-        self._last = (lambda: None, b"", 0, 0, 0)
-        self.written = self.dropped = self._untold = 0
+        self._met = {}
+        self.written = self.copies = self.dropped = self._untold = 0
         run, self._run = self._run, None
         if run is not None:
             run.let_go()
@@ -343,6 +379,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def stats() -> Dict[str, int]:
-    """Records that this process wrote to spools, and those that it dropped."""
+    """What became of the records of this process.
+
+    written: those that at least one handler put into a spool. copies: how often a
+    further handler took one of these, which appends it once more. dropped: those
+    that at least one handler lost.
+    """
     every: List[Writer] = list(_writers)
-    return {"written": sum(w.written for w in every), "dropped": sum(w.dropped for w in every)}
+    return {
+        "written": sum(w.written for w in every), "copies": sum(w.copies for w in every), "dropped": sum(w.dropped for w in every),
+    }

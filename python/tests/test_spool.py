@@ -1,17 +1,20 @@
 """Runs on the disk: rolling, faults, forks, signals."""
 import json
 import logging
+import logging.handlers
 import os
+import queue
+import struct
 import sys
 import threading
 import unittest
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from girok import Handler, stats
-from girok._record import Encoder
+from girok._record import Encoder, id_of
 from girok._spool import LEAST_SEGMENT, Writer
 
-from .support import child, folder, runs
+from .support import PATIENCE, child, folder, runs
 from .test_record import read_spool
 
 CONFIG: Dict[str, Any] = {"service": "shop", "handlers": [{"bit": 0, "name": "h", "class": "sqlite", "keys": {}}]}
@@ -194,6 +197,141 @@ print(w.written, w.dropped)
             self.assertEqual((config["format"], config["service"], config["pid"], config["handlers"]), (1, "shop", os.getpid(), CONFIG["handlers"]))
             self.assertTrue(run.endswith("-" + config["id"]))
             w.close()
+
+
+class Acts(logging.Handler):
+    """Does something while a record is on its way from one handler to the next."""
+
+    def __init__(self, act: Callable[[logging.LogRecord], Any]) -> None:
+        super().__init__()
+        self._act = act
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self._act(record)  # without the handler's lock: threads may meet in here
+        return True
+
+
+class NoHash(logging.LogRecord):
+    """What a record factory of the application may give."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+class SeveralHandlers(unittest.TestCase):
+    """Each handler appends a frame of its own; what is one record stays one."""
+
+    def setUp(self) -> None:
+        opened = folder()
+        self.dir = opened.__enter__()
+        self.addCleanup(opened.__exit__, None, None, None)
+        handlers = [{"bit": b, "name": "h%d" % b, "class": "sqlite", "keys": {}} for b in range(3)]
+        self.writer = Writer(self.dir, {"service": "shop", "handlers": handlers}, Encoder(), max_bytes=2 * LEAST_SEGMENT)
+        self.addCleanup(self.writer.close)
+        self.a, self.b, self.c = (Handler(self.writer, b) for b in range(3))
+        self.root, self.log = logging.Logger("root", logging.DEBUG), logging.Logger("shop", logging.DEBUG)
+        self.log.parent = self.root
+
+    def check(self, written: int, copies: int, dropped: int, found: List[Tuple[str, List[int]]]) -> None:
+        """Holds what was counted and what lies in the spool: messages, each with the handlers that have it under one id."""
+        ids: Dict[bytes, Tuple[str, List[int]]] = {}
+        for d in sorted(runs(self.dir, "shop")):
+            for r in read_spool.read_run(os.path.join(self.dir, "shop", "runs", d)):
+                own = id_of(struct.pack("<8xqI", *r["time"]), int(d.rpartition("-")[2], 16), r["position"])
+                bits = ids.setdefault(r["id"].encode() if "id" in r else own, (r["message"], []))[1]
+                bits += [b for b in range(3) if r["mask"] >> b & 1]
+        self.assertEqual(sorted(ids.values()), found)
+        self.assertEqual((self.writer.written, self.writer.copies, self.writer.dropped), (written, copies, dropped))
+        self.assertEqual(self.writer._met, {})  # what is known of a record goes with it
+
+    def test_up_the_tree_as_the_record_is_for_each(self) -> None:
+        def user(r: logging.LogRecord) -> bool:
+            calls.append(r)
+            r.user, r.req["password"] = "kim", "***"
+            return True
+
+        calls: List[logging.LogRecord] = []
+        self.b.addFilter(user)
+        self.c.setLevel(logging.WARNING)
+        for h in (self.a, self.b):
+            self.log.addHandler(h)
+        self.root.addHandler(self.c)
+        for level in (logging.WARNING, logging.INFO):
+            self.log.log(level, "m", extra={"req": {"password": "hunter2"}})
+        self.assertEqual(len(calls), 2)
+        calls.clear()
+        self.check(2, 3, 0, [("m", [0, 1]), ("m", [0, 1, 2])])
+        got = [dict((k, v) for k, _, v in r["attributes"]) for r in read(self.dir)]
+        self.assertEqual(["user" in r for r in got], [False, True, True, False, True])
+        self.assertEqual([r["req"][0][2] for r in got], ["hunter2", "***", "***", "hunter2", "***"])
+
+    def test_records_that_cross(self) -> None:
+        barrier = threading.Barrier(2, timeout=PATIENCE)
+        for h in (self.a, Acts(lambda r: barrier.wait()), self.b):
+            self.log.addHandler(h)
+        threads = [threading.Thread(target=self.log.info, args=(m,)) for m in ("one", "one")]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.check(2, 2, 0, [("one", [0, 1]), ("one", [0, 1])])
+
+    def test_a_handler_that_logs(self) -> None:
+        for h in (self.a, Acts(lambda r: r.msg == "outer" and self.log.info("inner")), self.b):
+            self.log.addHandler(h)
+        self.log.info("outer")
+        self.check(2, 2, 0, [("inner", [0, 1]), ("outer", [0, 1])])
+
+    def test_held_back(self) -> None:
+        memory = logging.handlers.MemoryHandler(100, logging.ERROR, self.b)
+        for h in (self.a, memory):
+            self.log.addHandler(h)
+        for m in ("one", "two"):
+            self.log.info(m)
+        memory.close()
+        self.check(2, 2, 0, [("one", [0, 1]), ("two", [0, 1])])
+
+    def test_behind_a_queue(self) -> None:
+        q: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+        self.log.addHandler(logging.handlers.QueueHandler(q))
+        listener = logging.handlers.QueueListener(q, self.a, self.b)
+        listener.start()
+        self.log.info("one")
+        self.log.info("two")
+        listener.stop()
+        self.check(2, 2, 0, [("one", [0, 1]), ("two", [0, 1])])
+
+    def test_twice_to_one_handler(self) -> None:
+        for log in (self.log, self.root):
+            for h in (self.a, self.b):
+                log.addHandler(h)
+        self.log.info("m")
+        self.check(2, 2, 0, [("m", [0, 1]), ("m", [0, 1])])
+
+    def test_a_record_without_a_hash(self) -> None:
+        for m in ("one", "two"):
+            r = NoHash("shop", logging.INFO, "f.py", 1, m, None, None)
+            self.a.handle(r)
+            self.b.handle(r)
+        del r
+        self.check(2, 2, 0, [("one", [0, 1]), ("two", [0, 1])])
+
+    def test_dropped(self) -> None:
+        def full(is_so: bool) -> None:
+            self.writer.close()
+            self.writer._again, self.writer._why = float("inf") if is_so else 0.0, "a test"
+
+        between: List[bool] = []
+        for h in (self.a, Acts(lambda r: between and full(between.pop())), self.b):
+            self.log.addHandler(h)
+        full(True)
+        self.log.info("by both")
+        full(False)
+        between.append(True)
+        self.log.info("by the second")
+        between.append(False)
+        self.log.info("by the first")
+        self.check(2, 0, 3, [("1 records were dropped: a test", [0, 1, 2]), ("2 records were dropped: a test", [0, 1, 2]), ("by the first", [1]), ("by the second", [0])])
 
 
 if __name__ == "__main__":
