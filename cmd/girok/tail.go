@@ -24,7 +24,8 @@ that logger and the loggers below it. It only reads, and holds nobody up: what i
 delivered and removed before it could be read is told on standard error. With -f and
 -d a folder that is not there yet is waited for, and so are services that come into it.
 
-Only records that a handler takes through the spool are there.
+Only records that a handler takes through the spool are there. One that several
+handlers take is shown once, also where Python's package keeps a copy for each.
 
 examples:
   girok tail -f serving.mask --level WARNING
@@ -69,6 +70,7 @@ type tail struct {
 	last   int
 	follow bool
 	json   bool
+	shown  copies
 }
 
 func (t *tail) set(since, level, grep string) (err error) {
@@ -107,7 +109,8 @@ func sinceTime(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("want --since 10m, or a time as 2026-11-25T20:32:58Z, got %q", s)
 }
 
-// line is a record as it is shown, with its end; false if it is not wanted.
+// line is a record as it is shown, with its end; false if it is not wanted, or was
+// shown already.
 func (t *tail) line(it *item) ([]byte, bool) {
 	var v record.View
 	if err := v.Parse(it.payload); err == nil {
@@ -123,6 +126,9 @@ func (t *tail) line(it *item) ([]byte, bool) {
 	}
 	text := appendText(nil, it.payload)
 	if t.grep != nil && !t.grep.Match(text) {
+		return nil, false
+	}
+	if t.shown.of(it) { // only now: where filters of Python's changed it, a copy may be wanted alone
 		return nil, false
 	}
 	if !t.json {
