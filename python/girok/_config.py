@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from ._format import ABSENT, formatter
 from ._handler import File, Handler
+from ._own import FILES, NETWORK, is_known, of_python, takes_logs
 from ._record import Encoder, Redactor
-from ._spool import Writer
+from ._spool import Writer, tell
 
 MAX_HANDLERS = 64
 Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
@@ -24,9 +25,6 @@ KINDS: Dict[str, Tuple[str, ...]] = {
     "logging.handlers.HTTPHandler": ("credentials",), "logging.handlers.SMTPHandler": ("credentials",),
     "logging.handlers.SysLogHandler": (), "logging.handlers.SocketHandler": (), "logging.handlers.DatagramHandler": (),
 }
-# Keys of girok's that no class of Python has.
-_OWN_KEYS = ("accepts", "spooled")
-_OWN_KEYS_OF_LOGGING = ("batch", "compress", "max_age")
 # Of a kind that is not known, those that may hold one.
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential|dsn|auth|ur[il]$", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
@@ -39,7 +37,8 @@ def dictConfig(config: Config) -> None:
 
     Python's classes are left to logging.config.dictConfig. Each handler of one of
     girok's kinds appends to a run in the spool, which `girok run --spool DIR`
-    delivers; see serve. Raises ValueError for a mistake, as logging.config does.
+    delivers; see serve. Raises ValueError for a mistake, as logging.config does. A key
+    of girok's that has no effect in Python is told on standard error.
     """
     _configure(*_loaded(config))
 
@@ -136,12 +135,15 @@ def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
     walker = logging.config.BaseConfigurator(json_like(raw))  # it resolves cfg://
     handlers: Dict[str, Any] = {}
     spooled: List[Dict[str, Any]] = []
+    notes: Dict[str, str] = {}
     for name, spec in _mapping(raw, "handlers").items():
-        if isinstance(spec, Mapping) and _is_girok(spec):
+        if isinstance(spec, Mapping) and not takes_logs(name, _class_of(spec), spec):
+            handlers[name] = {"class": "logging.NullHandler"}
+        elif isinstance(spec, Mapping) and _is_girok(name, spec):
             spooled.append({"name": str(name), "spec": {k: _resolved(walker, v) for k, v in spec.items()}})
             handlers[name] = spec
         else:
-            handlers[name] = _python_handler(spec)
+            handlers[name] = _python_handler(name, spec, notes)
             _has_formatter(name, spec, raw)
     out = dict(raw, handlers=handlers)
     out["formatters"] = {n: formatter(f) for n, f in _mapping(raw, "formatters").items()}
@@ -150,6 +152,8 @@ def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
         for bit, s in enumerate(spooled):
             handlers[s["name"]] = {"()": _maker(writer, bit), **{k: v for k, v in s["spec"].items() if k in ("level", "filters")}}
     logging.config.dictConfig(out)
+    for place, note in notes.items():
+        tell("%s%s %s" % (file + ": " if file else "", place, note))
 
 
 def _has_formatter(name: Any, spec: Any, raw: Mapping[str, Any]) -> None:
@@ -181,27 +185,33 @@ def _class_of(spec: Mapping[str, Any]) -> str:
     return named if isinstance(named, str) else ""
 
 
-def _is_girok(spec: Mapping[str, Any]) -> bool:
+def _is_girok(name: Any, spec: Mapping[str, Any]) -> bool:
     """Whether a handler is one that only girok has, or Python's with spooled: true."""
-    named = _class_of(spec)
-    if named in ("file", "logging.FileHandler") or "." in named and named in KINDS:
-        return spec.get("spooled") is True
-    return bool(named) and "." not in named and "://" not in named and named != "console"
+    named, spooled = _class_of(spec), spec.get("spooled")
+    if not is_known(named):
+        return False
+    if isinstance(spooled, str):
+        spooled = {"true": True, "false": False}.get(_expanded(spooled, "handlers.%s.spooled" % name), spooled)
+    if spooled is not None and not isinstance(spooled, bool):
+        raise ValueError("handlers.%s.spooled: want true or false, got %r" % (name, spooled))
+    if named in FILES or named in NETWORK:
+        return spooled is True
+    pythons = named == "console" or named.startswith("logging.")
+    if pythons and spooled:
+        raise ValueError("handlers.%s.spooled: class: %s is written in the call; want class: file, or leave the key out" % (name, named))
+    return not pythons
 
 
-def _python_handler(spec: Any) -> Any:
+def _python_handler(name: Any, spec: Any, notes: Dict[str, str]) -> Any:
     """A handler of girok's that is Python's by another name."""
     if not isinstance(spec, Mapping):
         return spec
     named = _class_of(spec)
-    spec = {k: v for k, v in spec.items() if k not in _OWN_KEYS}
+    spec = of_python(name, named, spec, notes)
     if named in ("console", "file"):
         spec.pop("class", None)
         spec["()"] = logging.StreamHandler if named == "console" else File
-    own: Tuple[str, ...] = _OWN_KEYS_OF_LOGGING if named.startswith("logging.") else ()
-    if named in ("console", "logging.StreamHandler"):
-        own = ("mode",)
-    return {k: v for k, v in spec.items() if k not in own}
+    return spec
 
 
 def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, file: Optional[str]) -> Writer:

@@ -62,6 +62,14 @@ def frame(payload: bytes, salt: int, position: int) -> bytes:
     return b"".join((_WORD.pack(len(payload), zlib.crc32(payload) ^ mix), payload, bytes(-len(payload) & 7)))
 
 
+def tell(text: str) -> None:
+    """Says something on standard error, if somebody is there to be told."""
+    try:
+        sys.stderr.write("girok: %s\n" % text)
+    except Exception:
+        pass
+
+
 def _mkdir(path: str) -> None:
     try:
         os.mkdir(path, 0o700)
@@ -324,10 +332,7 @@ class Writer:
         now = time.monotonic()
         if now >= self._tell:
             self._tell = now + 60
-            try:
-                sys.stderr.write("girok: records are dropped, %d so far: %s\n" % (self.dropped, why))
-            except Exception:
-                pass  # nobody is there to be told
+            tell("records are dropped, %d so far: %s" % (self.dropped, why))
 
     def _held(self) -> int:
         held, runs = 0, os.path.join(self.service, "runs")

@@ -30,6 +30,12 @@ class Configuring(unittest.TestCase):
         logging.config.dictConfig({"version": 1})
         self.addCleanup(logging.config.dictConfig, {"version": 1})
 
+    def configured(self, config: Any) -> List[str]:
+        """Configures, and gives what is said of it on standard error."""
+        with mock.patch("sys.stderr", io.StringIO()) as told:
+            girok.dictConfig(config)
+        return [line for line in told.getvalue().splitlines() if line.startswith("girok: ")]
+
     def test_secrets_stay_where_they_are(self) -> None:
         with folder() as d:
             file = write(os.path.join(d, "c#1.json"), json.dumps({
@@ -75,7 +81,7 @@ class Configuring(unittest.TestCase):
                 made.append((colour, size))
 
         with folder() as d:
-            girok.dictConfig({
+            said = self.configured({
                 "version": 1, "disable_existing_loggers": False, "service": "shop",
                 "formatters": {"j": {"class": "json"}, "s": {"format": "%(levelname)s %(message)s"}},
                 "filters": {"odd": {"()": lambda: lambda r: r.n % 2 == 1}},
@@ -91,6 +97,7 @@ class Configuring(unittest.TestCase):
                 "loggers": {"shop": {"level": "INFO", "handlers": ["c", "f", "mine", "w"], "propagate": False}},
                 "spool": {"dir": d},
             })
+            self.assertEqual([line.split(" has no effect in Python: ")[0] for line in said], ["girok: handlers.%s" % k for k in ("c.mode", "s.mode", "r.compress", "r.max_age")])
             log = logging.getLogger("shop")
             for n in range(4):
                 log.log(logging.WARNING if n else logging.INFO, "m", extra={"n": n, "t": (1, None)})
@@ -134,10 +141,71 @@ class Configuring(unittest.TestCase):
             ({"version": 1, "handlers": {"w": {"class": "sqlite"}}, "redact": {"keys": ["a"], "with": "hide"}}, "redact.with: want mask"),
             ({"version": 1, "handlers": {"w": {"class": "no.such.Handler"}}}, "Unable to configure handler 'w'"),
             ({"version": 1, "formatters": {"e": {"class": "ecs"}}, "handlers": {"c": {"class": "console", "formatter": "e"}}}, "handlers.c.formatter: class: ecs is for spooled files"),
+            ({"version": 1, "handlers": {"f": {"class": "file", "filename": "x", "rotate": {"bytes": "1MB"}}}}, r"handlers.f.rotate: class: file, written in the call, puts no file aside; want class: file with spooled: true and rotate, or class: logging.handlers.Rotating"),
+            ({"version": 1, "handlers": {"f": {"class": "logging.FileHandler", "filename": "x", "spooled": False, "max_age": "7d"}}}, "handlers.f.max_age: class: logging.FileHandler, .* puts no file aside"),
+            ({"version": 1, "handlers": {"f": {"class": "logging.handlers.WatchedFileHandler", "filename": "x", "compress": "gzip"}}}, "handlers.f.compress: .* puts no file aside"),
+            ({"version": 1, "handlers": {"f": {"()": "logging.handlers.RotatingFileHandler", "filename": "x", "rotate": {}}}}, "handlers.f.rotate: .* has maxBytes or when"),
+            ({"version": 1, "handlers": {"f": {"class": "file", "filename": "x", "sync": True}}}, "handlers.f.sync: .* only with spooled: true"),
+            ({"version": 1, "handlers": {"h": {"class": "logging.handlers.HTTPHandler", "host": "h", "url": "/", "batch": {"age": "1s"}}}}, "handlers.h.batch: .* only with spooled: true"),
+            ({"version": 1, "handlers": {"c": {"class": "console", "spooled": True}}}, "handlers.c.spooled: class: console is written in the call"),
+            ({"version": 1, "handlers": {"r": {"class": "logging.handlers.RotatingFileHandler", "filename": "x", "spooled": True}}}, "handlers.r.spooled: .* want class: file"),
+            ({"version": 1, "handlers": {"f": {"class": "file", "filename": "x", "spooled": "perhaps"}}}, "handlers.f.spooled: want true or false, got 'perhaps'"),
+            ({"version": 1, "handlers": {"w": {"class": "sqlite", "accepts": ["logs"]}}}, r"handlers.w.accepts: want a list of log, event, row, metric, span, got \['logs'\]"),
             ({"version": 2}, "Unsupported version"),
         ):
             with self.subTest(said), self.assertRaisesRegex(ValueError, said):
                 girok.dictConfig(config)
+
+    def test_without_effect(self) -> None:
+        """What only programs in Go do is said with its place and a remedy, and the file works."""
+        with folder() as d:
+            file = write(os.path.join(d, "c.json"), json.dumps({
+                "version": 1, "disable_existing_loggers": False,
+                "handlers": {
+                    "r": {"class": "logging.handlers.RotatingFileHandler", "filename": os.path.join(d, "r.log"), "maxBytes": 100, "backupCount": 2, "compress": "gzip"},
+                    "t": {"class": "logging.handlers.TimedRotatingFileHandler", "filename": os.path.join(d, "t.log"), "when": "D", "max_age": "7d"},
+                    "n": {"class": "logging.handlers.RotatingFileHandler", "filename": os.path.join(d, "n.log"), "maxBytes": 100, "backupCount": 2},
+                },
+                "root": {"level": "INFO", "handlers": ["r", "t"]},
+            }))
+            remedy = "; want class: file with spooled: true and rotate, which Python and Go have"
+            self.assertEqual(self.configured(file), [
+                "girok: %s: handlers.r.compress has no effect in Python: files that were put aside are not compressed%s" % (file, remedy),
+                "girok: %s: handlers.t.max_age has no effect in Python: files that were put aside go by backupCount, whatever their age%s" % (file, remedy),
+            ])
+            for _ in range(4):
+                logging.info("x" * 60)
+            logging.config.dictConfig({"version": 1})
+            self.assertEqual(sorted(os.listdir(d)), ["c.json", "n.log", "r.log", "r.log.1", "r.log.2", "t.log"])
+
+    def test_accepts(self) -> None:
+        out = {name: io.StringIO() for name in ("events", "none", "some")}
+        with folder() as d:
+            girok.dictConfig({
+                "version": 1, "service": "shop",
+                "handlers": {
+                    "events": {"class": "console", "stream": out["events"], "accepts": ["event"]},
+                    "none": {"class": "console", "stream": out["none"], "accepts": []},
+                    "some": {"class": "logging.StreamHandler", "stream": out["some"], "accepts": ["row", "log"]},
+                    "t": {"class": "sqlite", "path": "x.db", "table": "t", "accepts": ["log"]},
+                    "u": {"class": "sqlite", "path": "x.db", "table": "u", "accepts": ["metric"]},
+                },
+                "root": {"level": "INFO", "handlers": ["events", "none", "some", "t", "u"]}, "spool": {"dir": d},
+            })
+            logging.info("m")
+            self.assertEqual({name: o.getvalue() for name, o in out.items()}, {"events": "", "none": "m\n", "some": "m\n"})
+            self.assertEqual([h["name"] for h in handlers_of(d, "shop")[""]["handlers"]], ["t"])
+
+    def test_spooled_as_a_text(self) -> None:
+        for text, spooled in (("true", True), ("${NO_SUCH:-true}", True), ("false", False)):
+            with self.subTest(text), folder() as d:
+                girok.dictConfig({
+                    "version": 1, "service": "shop", "handlers": {"f": {"class": "file", "filename": os.path.join(d, "f.log"), "spooled": text}},
+                    "root": {"level": "INFO", "handlers": ["f"]}, "spool": {"dir": os.path.join(d, "spool")},
+                })
+                logging.info("m")
+                self.assertEqual(os.path.exists(os.path.join(d, "spool")), spooled)
+                self.assertEqual(os.path.exists(os.path.join(d, "f.log")), not spooled)
 
     def test_extends(self) -> None:
         with folder() as d:
