@@ -202,7 +202,7 @@ func (l *Logs) renewRun(b *blueprint) (retire func(), err error) {
 // other.
 func sameRun(a, b spool.RunConfig) bool {
 	text := func(c spool.RunConfig) []byte {
-		c.Format, c.ID, c.Created, c.PID, c.GapMask = 0, "", time.Time{}, 0, 0
+		c.Format, c.ID, c.Created, c.Began, c.PID, c.GapMask = 0, "", time.Time{}, time.Time{}, 0, 0
 		t, err := json.Marshal(c)
 		if err != nil {
 			return nil

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -487,24 +488,47 @@ func TestKindOf(t *testing.T) {
 }
 
 func TestMendedConfigurationHeals(t *testing.T) {
-	dir, s := t.TempDir(), newStore()
-	p := start(t, dir, 0, one(s), "a!")
-	p.d.Start()
-	p.appendN(1, 40)
-	eventually(t, "paused", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Refused })
-	p.die()
-	q := start(t, dir, 0, one(s), "a")
-	q.n = 1000
-	q.d.Start()
-	q.appendN(1, 10)
-	eventually(t, "the old run goes out with the new columns", func() bool { return s.count() == 50 })
-	q.stop()
-	once(t, s, 50)
-	if l, _ := Letters(p.spool.Dir()); len(l) > 0 {
-		t.Errorf("%d letters", len(l))
+	for _, ahead := range []time.Duration{0, time.Hour} { // the clock was set back by that
+		t.Run(ahead.String(), func(t *testing.T) {
+			dir, s := t.TempDir(), newStore()
+			p := start(t, dir, 0, one(s), "a!")
+			p.d.Start()
+			p.appendN(1, 40)
+			eventually(t, "paused", func() bool { st := p.d.Stats(); return len(st) == 1 && st[0].State == spool.Refused })
+			p.die()
+			redate(t, p.spool.Writer().Run(), ahead)
+			q := start(t, dir, 0, one(s), "a")
+			q.n = 1000
+			q.d.Start()
+			q.appendN(1, 10)
+			eventually(t, "the old run goes out with the new columns", func() bool { return s.count() == 50 })
+			q.stop()
+			once(t, s, 50)
+			if l, _ := Letters(p.spool.Dir()); len(l) > 0 {
+				t.Errorf("%d letters", len(l))
+			}
+			if left := runFolders(t, dir); len(left) > 0 {
+				t.Errorf("runs are left: %v", left)
+			}
+		})
 	}
-	if left := runFolders(t, dir); len(left) > 0 {
-		t.Errorf("runs are left: %v", left)
+}
+
+// redate makes a dead run one that began later by so much.
+func redate(t *testing.T, run *spool.Run, ahead time.Duration) {
+	t.Helper()
+	cfg := run.Config
+	cfg.Created = cfg.Created.Add(ahead)
+	b, err := json.Marshal(&cfg)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(run.Path(), "config"), b, 0o600)
+	}
+	to := filepath.Join(filepath.Dir(run.Path()), cfg.Created.UTC().Format("20060102T150405Z")+"-"+cfg.ID)
+	if err == nil && to != run.Path() {
+		err = os.Rename(run.Path(), to)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

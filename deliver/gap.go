@@ -73,7 +73,7 @@ func makeGap(service string, of *spool.Run, bit int) error {
 	}
 	cfg := of.Config
 	cfg.Handlers = slices.DeleteFunc(slices.Clone(cfg.Handlers), func(h spool.HandlerConfig) bool { return cfg.GapMask&(1<<h.Bit) == 0 })
-	cfg.GapMask = 0 // that this record is lost is not told again
+	cfg.GapMask = 0 // that this record is lost is not told again; and as old as the run, or its configuration would be the newest
 	m, err := spool.Make(service, cfg)
 	if err != nil {
 		return err

@@ -100,6 +100,37 @@ func TestGapIsToldLater(t *testing.T) {
 	}
 }
 
+// A run that tells of what an older one lost has the configuration of that: it must not
+// be taken for the newest, or a mended configuration were not used.
+func TestGapLeavesTheNewestConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	stores := map[string]*store{"a": newStore(), "b": newStore()}
+	dead := startTelling(t, dir, 8<<20, 1, stores, "a!", "b")
+	for range 40 {
+		dead.append(2, strings.Repeat("x", 60_000))
+	}
+	dead.appendN(1, 40)
+	leave(dead)
+	p := startTelling(t, dir, 6<<20, 1, stores, "a", "b")
+	p.n = 1000
+	for range 70 {
+		p.append(2, strings.Repeat("y", 60_000)) // the dead run has to make room
+	}
+	old := dead.spool.Writer().Run()
+	if n, _, _ := old.Counters().Slot(1).Lost(); n == 0 {
+		t.Fatal("nothing was lost")
+	}
+	if err := makeGap(p.spool.Dir(), old, 1); err != nil {
+		t.Fatal(err)
+	}
+	p.appendN(1, 10)
+	p.d.Start()
+	eventually(t, "all is in", func() bool { return stores["a"].count() >= 51 })
+	p.stop()
+	once(t, stores["a"], 51)
+	lettersAre(t, dir, 0)
+}
+
 func countOf(s *store, begin string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

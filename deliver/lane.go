@@ -108,7 +108,7 @@ func (l *lane) wakeUp() {
 // add gives the lane a run.
 func (l *lane) add(c *cursor) {
 	cfg := &c.run.Config
-	c.origin = sink.Origin{Run: c.run.ID, Service: cfg.Service, Version: cfg.Version, Host: cfg.Host, PID: cfg.PID, Started: cfg.Created}
+	c.origin = sink.Origin{Run: c.run.ID, Service: cfg.Service, Version: cfg.Version, Host: cfg.Host, PID: cfg.PID, Started: cfg.Start()}
 	l.mu.Lock()
 	l.fresh = append(l.fresh, c)
 	l.mu.Unlock()

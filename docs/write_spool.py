@@ -8,6 +8,7 @@ HANDLERS is a JSON list as in a run's config: [{"bit": 0, "name": "table", "clas
 It is the plain writer of spool-format.md, and a test reads what it writes. It
 needs nothing but Python's own library, on a system with flock.
 """
+import calendar
 import fcntl
 import json
 import os
@@ -17,7 +18,7 @@ import sys
 import time
 import zlib
 
-HEADER, SIZE = 4096, 8 << 20
+HEADER, SIZE, STAMP = 4096, 8 << 20, "%Y%m%dT%H%M%SZ"
 IEEE = 2  # zlib's checksum is quick, a CRC32C in Python is not
 
 
@@ -36,17 +37,21 @@ def mix(salt, position):
 
 class Run:
     def __init__(self, spool, service, handlers):
-        self.id, now = secrets.randbits(64) | 1, time.time()
-        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-%016x" % self.id
-        self.dir = os.path.join(spool, service, "runs", name)
-        for d in ("runs/" + name, "to", "dead"):
+        self.id, now = secrets.randbits(64) | 1, time.gmtime()
+        for d in ("runs", "to", "dead"):
             os.makedirs(os.path.join(spool, service, d), 0o700, exist_ok=True)
+        runs = os.path.join(spool, service, "runs")
+        newest = max((n[:16] for n in os.listdir(runs) if n[15:17] == "Z-"), default="")
+        if time.strftime(STAMP, now) <= newest < "9999":  # or the clock was set back
+            now = time.gmtime(calendar.timegm(time.strptime(newest, STAMP)) + 1)
+        self.dir = os.path.join(runs, time.strftime(STAMP, now) + "-%016x" % self.id)
+        os.mkdir(self.dir, 0o700)
         self.lock = open(os.path.join(self.dir, "write"), "wb")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.seq = self.base = self.at = 0
         self.segment()
         config = {"format": 1, "id": "%016x" % self.id, "service": service, "pid": os.getpid(), "handlers": handlers}
-        config["created"] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + "Z"
+        config["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", now)
         with open(os.path.join(self.dir, "config.new"), "w") as f:
             json.dump(config, f)
         os.rename(f.name, os.path.join(self.dir, "config"))

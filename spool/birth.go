@@ -33,13 +33,13 @@ func (s *Spool) birth(cfg RunConfig) (*Writer, error) {
 	} else if !d.Trusted && !s.opts.Trust {
 		return nil, fmt.Errorf("%s is on %s, which is %s", s.dir, d.Type, d.Survives)
 	}
-	w := s.newWriter(cfg, s.segmentSize())
+	w := s.newWriter(cfg, s.segmentSize(), runs)
 	w.plain = s.opts.Plain || !mappable
 	w.disk = cfg.Durable
 	if w.disk || s.opts.SyncEvery > 0 {
 		w.syncer = newSyncer(w, s.opts.SyncEvery)
 	}
-	w.run.path = filepath.Join(runs, w.run.Config.Created.UTC().Format(folderTime)+"-"+w.run.Config.ID)
+	w.run.path = filepath.Join(runs, w.run.Config.folder())
 	if err := s.fillRun(w); err != nil {
 		w.abort()
 		return nil, err
@@ -74,10 +74,10 @@ func foldersOf(dir string) []string {
 	return []string{dir, filepath.Join(dir, "runs"), filepath.Join(dir, "to"), filepath.Join(dir, "dead")}
 }
 
-func (s *Spool) newWriter(cfg RunConfig, size uint64) *Writer {
+// newWriter makes the writer of a run that begins in a folder of runs, or in memory.
+func (s *Spool) newWriter(cfg RunConfig, size uint64, runs string) *Writer {
 	run := &Run{ID: record.RunID(random.Uint64()), Config: cfg}
-	run.Config.Format, run.Config.ID = formatVersion, run.ID.String()
-	run.Config.Created, run.Config.PID = time.Now(), os.Getpid()
+	run.Config.begin(run.ID, runs)
 	w := &Writer{run: run, spool: s, size: size, kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	run.writer = w
 	return w
@@ -209,7 +209,7 @@ func (w *Writer) abort() {
 
 // memoryRun is a run without a folder.
 func (s *Spool) memoryRun(cfg RunConfig) *Writer {
-	w := s.newWriter(cfg, minSegment)
+	w := s.newWriter(cfg, minSegment, "")
 	w.run.count = memoryCounters()
 	w.run.count.setLimit(memoryLimit)
 	if err := w.first(minSegment); err != nil {

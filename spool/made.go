@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/girok/girok/internal/random"
 	"github.com/girok/girok/internal/rights"
@@ -30,7 +29,8 @@ type Made struct {
 	n    uint64
 }
 
-// Make begins a run in a service's folder that nobody sees until Publish.
+// Make begins a run in a service's folder that nobody sees until Publish. It is the newest
+// one, unless cfg says when it was created.
 func Make(service string, cfg RunConfig) (*Made, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -40,8 +40,10 @@ func Make(service string, cfg RunConfig) (*Made, error) {
 		return nil, err
 	}
 	m := &Made{ID: record.RunID(random.Uint64()), runs: runs, cfg: cfg}
-	m.cfg.Format, m.cfg.ID, m.cfg.Created, m.cfg.PID = formatVersion, m.ID.String(), time.Now(), os.Getpid()
-	m.name = m.cfg.Created.UTC().Format(folderTime) + "-" + m.cfg.ID
+	if m.cfg.begin(m.ID, runs); !cfg.Created.IsZero() {
+		m.cfg.Created, m.cfg.Began = cfg.Created, cfg.Began
+	}
+	m.name = m.cfg.folder()
 	if err := rights.Mkdir(m.hidden()); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,8 @@ type RunConfig struct {
 	Timezone string          `json:"timezone,omitempty"` // IANA name; empty: local
 	Dir      string          `json:"dir,omitempty"`      // relative paths of handlers are relative to it
 	Durable  bool            `json:"durable,omitempty"`  // durability: disk
-	Created  time.Time       `json:"created"`
+	Created  time.Time       `json:"created"`            // after that of each run that was there
+	Began    time.Time       `json:"began,omitzero"`     // what the clock said, where that is not Created
 	PID      int             `json:"pid"`
 	GapMask  uint64          `json:"gap_mask,omitempty"`
 	Handlers []HandlerConfig `json:"handlers"`
@@ -115,9 +116,6 @@ func openRun(path string) (*Run, error) {
 	r.ID = id
 	return r, nil
 }
-
-// folderTime is how the folder of a run tells when it began, in UTC.
-const folderTime = "20060102T150405Z"
 
 // openListed is openRun for a folder among the runs of a service. It must lie where its
 // writer made it: a copy beside it would be delivered once more.

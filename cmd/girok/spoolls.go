@@ -156,7 +156,7 @@ func (r *runReport) waits() bool {
 func runReportOf(r *spool.Run) runReport {
 	c := &r.Config
 	rep := runReport{
-		Run: r.ID.String(), Service: c.Service, Created: c.Created, Alive: r.Alive(), PID: c.PID, Host: c.Host,
+		Run: r.ID.String(), Service: c.Service, Created: c.Start(), Alive: r.Alive(), PID: c.PID, Host: c.Host,
 		Bytes: r.Held(), Folder: r.Path(), Handlers: []runHandlerReport{},
 	}
 	end := r.End()

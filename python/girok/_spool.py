@@ -1,10 +1,12 @@
 """Runs in a spool, by the plain writer of docs/spool-format.md."""
 from __future__ import annotations
 
+import calendar
 import fcntl
 import json
 import logging
 import os
+import re
 import secrets
 import socket
 import struct
@@ -25,6 +27,9 @@ _IEEE = 2  # zlib's checksum is quick, a CRC32C in Python is not
 _PAGE = 8192
 _LIMIT = 24  # in the page: bytes that the segments of the service may take
 _BELL = 192  # in the page: 1 the writer rings, 2 somebody waits for that
+_STAMP = "%Y%m%dT%H%M%SZ"
+_RUN = re.compile(r"(?:\.made-)?(\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3])[0-5]\d[0-5]\dZ)-[0-9a-f]{16}$")
+_FRACTION = re.compile(r"\.(\d+)")
 _WORD = struct.Struct("<II")
 _MASK = struct.Struct("<Q")
 
@@ -62,6 +67,35 @@ def frame(payload: bytes, salt: int, position: int) -> bytes:
     return b"".join((_WORD.pack(len(payload), zlib.crc32(payload) ^ mix), payload, bytes(-len(payload) & 7)))
 
 
+def born(runs: str, clock: int) -> int:
+    """When a run that begins now is to say that it did, in microseconds: as the clock has
+    it, or after all that are there, where the clock was set back. The newest one's
+    configuration is that of today.
+    """
+    names = [(m.group(1), name) for name in os.listdir(runs) for m in [_RUN.match(name)] if m]
+    now = time.strftime(_STAMP, time.gmtime(clock // 10**6))
+    last = max(names, default=("", ""))[0]
+    if now < last < "9999":
+        # Not by strptime: it has a lock, which the child of a fork may never get.
+        at = tuple(int(last[i:j]) for i, j in ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15)))
+        return (calendar.timegm(at) + 1) * 10**6
+    second = clock - clock % 10**6
+    for begun, name in names:
+        if begun == now:
+            try:
+                with open(os.path.join(runs, name, "config"), encoding="utf-8") as f:
+                    fraction = _FRACTION.search(json.load(f)["created"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # it is being made, or is gone, or nobody can read it
+            digits = fraction.group(1) if fraction else ""
+            clock = max(clock, second + int(digits[:6].ljust(6, "0")) + 1)
+    return clock
+
+
+def _rfc3339(micros: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(micros // 10**6)) + ".%06dZ" % (micros % 10**6)
+
+
 def tell(text: str) -> None:
     """Says something on standard error, if somebody is there to be told."""
     try:
@@ -88,11 +122,12 @@ class Run:
         self.id = secrets.randbits(64) | 1
         self.salt = secrets.randbits(64)
         self.size, self.at, self.durable = size, HEADER, durable
-        now = time.time()
+        clock = time.time_ns() // 1000
         os.makedirs(os.path.dirname(service), 0o700, exist_ok=True)
         for d in (service, *(os.path.join(service, d) for d in ("runs", "to", "dead"))):
             _mkdir(d)
-        self.path = os.path.join(service, "runs", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-%016x" % self.id)
+        at = born(os.path.join(service, "runs"), clock)
+        self.path = os.path.join(service, "runs", time.strftime(_STAMP, time.gmtime(at // 10**6)) + "-%016x" % self.id)
         os.mkdir(self.path, 0o700)
         self._bell = os.path.join(self.path, "write")
         self._quiet = number(1, _BELL, self.id)
@@ -107,8 +142,9 @@ class Run:
             head = header(1, size, 0, self.id, self.salt, time.time_ns()).ljust(HEADER, b"\0")
             if os.write(self.file, head) != HEADER:
                 raise OSError("the disk is full")
-            created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%06dZ" % (now % 1 * 1e6)
-            config = dict(config, format=1, id="%016x" % self.id, pid=os.getpid(), created=created, host=socket.gethostname())
+            config = dict(config, format=1, id="%016x" % self.id, pid=os.getpid(), created=_rfc3339(at), host=socket.gethostname())
+            if at != clock:
+                config["began"] = _rfc3339(clock)
             new = os.path.join(self.path, "config.new")
             with open(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
                 json.dump(config, f)

@@ -14,7 +14,7 @@ from unittest import mock
 
 from girok import Handler, stats
 from girok._record import Encoder, id_of
-from girok._spool import LEAST_SEGMENT, Writer
+from girok._spool import LEAST_SEGMENT, Writer, born
 
 from .support import PATIENCE, child, folder, runs
 from .test_record import read_spool
@@ -213,6 +213,45 @@ print(w.written, w.dropped)
             self.assertEqual((config["format"], config["service"], config["pid"], config["handlers"]), (1, "shop", os.getpid(), CONFIG["handlers"]))
             self.assertTrue(run.endswith("-" + config["id"]))
             w.close()
+
+    def test_the_newest_run_after_the_clock_was_set_back(self) -> None:
+        second = 1_700_000_000 * 10**6
+        now, before, after = "20231114T221320Z", "20231114T221319Z", "20231231T235959Z"
+        for begun, created, hidden, want in (
+            (before, "2023-11-14T22:13:19.999999999Z", "", second + 5),
+            (now, "2023-11-14T22:13:20.000000001Z", "", second + 5),
+            (now, "2023-11-15T07:13:20.000007999+09:00", "", second + 8),
+            (now, "2023-11-14T22:13:20.9999999Z", "", second + 10**6),
+            (now, "2023-11-14T22:13:20Z", "", second + 5),
+            (now, None, "", second + 5),
+            (after, None, "", 1_704_067_200 * 10**6),
+            (after, None, ".made-", 1_704_067_200 * 10**6),
+            (after, None, ".gone-", second + 5),
+            ("99990101T000000Z", None, "", second + 5),
+            ("20239999T000000Z", None, "", second + 5),
+        ):
+            with folder() as d:
+                os.mkdir(os.path.join(d, hidden + begun + "-0123456789abcdef"))
+                if created:
+                    with open(os.path.join(d, begun + "-0123456789abcdef", "config"), "w", encoding="utf-8") as f:
+                        json.dump({"created": created}, f)
+                self.assertEqual(born(d, second + 5), want, (begun, created, hidden))
+
+    def test_runs_in_the_future(self) -> None:
+        with folder() as d:
+            os.makedirs(os.path.join(d, "shop", "runs", "20991231T235958Z-0123456789abcdef"))
+            log, w = logger(d)
+            for n in range(3):
+                log.info("m", extra={"n": n})
+                w.close()
+            names = sorted(runs(d, "shop"))
+            self.assertEqual([n[:17] for n in names], ["20991231T235958Z-", "20991231T235959Z-", "21000101T000000Z-", "21000101T000001Z-"])
+            for name in names[1:]:
+                with open(os.path.join(d, "shop", "runs", name, "config"), encoding="utf-8") as f:
+                    config = json.load(f)
+                self.assertTrue(config["began"] < "2099" < config["created"], config)
+            os.rmdir(os.path.join(d, "shop", "runs", names[0]))
+            self.assertEqual([r["attributes"][0][2] for r in read(d)], [0, 1, 2])
 
 
 class Acts(logging.Handler):
