@@ -82,13 +82,15 @@ type Deliverer struct {
 	done   chan struct{}
 	wg     sync.WaitGroup
 
-	ending  chan struct{}  // closed when Close is called
-	ownGone chan struct{}  // closed when the own runs are delivered and removed
-	ownIDs  []record.RunID // theirs; set before ownGone is closed
-	scanMu  sync.Mutex
-	gaps    sync.Mutex // one lane at a time makes a run that tells of a gap
-	statsMu sync.Mutex
-	past    []Stat // counts of lanes that have ended; guarded by statsMu
+	ending     chan struct{}  // closed when Close is called
+	hasten     chan struct{}  // closed when a Mark is taken
+	ownGone    chan struct{}  // closed when the own runs are delivered and removed
+	ownIDs     []record.RunID // theirs; set before ownGone is closed
+	scanMu     sync.Mutex
+	hastenOnce sync.Once
+	gaps       sync.Mutex // one lane at a time makes a run that tells of a gap
+	statsMu    sync.Mutex
+	past       []Stat // counts of lanes that have ended; guarded by statsMu
 
 	mu      sync.Mutex
 	dests   map[string]*destination // by hash of kind and endpoint
@@ -107,7 +109,7 @@ func New(opts Options) *Deliverer {
 	d := &Deliverer{
 		opts: opts, pace: opts.Pace.orDefaults(), owner: fmt.Sprintf("%016x", random.Uint64()),
 		readable: record.Known,
-		poke:     make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}),
+		poke:     make(chan struct{}, 1), done: make(chan struct{}), ownGone: make(chan struct{}), ending: make(chan struct{}), hasten: make(chan struct{}),
 		dests: map[string]*destination{}, decoded: map[string]decoded{}, met: map[record.RunID]uint64{}, told: map[string]bool{},
 	}
 	d.ctx, d.cancel = context.WithCancel(record.Quiet(context.Background()))

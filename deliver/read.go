@@ -41,9 +41,9 @@ func (l *lane) fill(ctx context.Context, g []*cursor) bool {
 }
 
 // hurry reports whether the open batch must be cut now: somebody waits for a
-// flush, the program ends, or all of g is dead.
+// flush, the program ends or is about to, or all of g is dead.
 func (l *lane) hurry(g []*cursor) bool {
-	if l.dest.d.isClosing() || l.dest.yields() {
+	if l.dest.d.isClosing() || l.dest.d.hastens() || l.dest.yields() {
 		return true
 	}
 	dead := true

@@ -157,7 +157,8 @@ func (l *lane) newest() *cursor {
 }
 
 // wait sleeps between two tries. When the program ends, a destination that
-// refuses is not waited for, and any other is tried once more at once.
+// refuses is not waited for, and any other is tried once more at once; when it is about
+// to end, each is.
 func (l *lane) wait(ctx context.Context, d time.Duration, refused bool) bool {
 	closing := l.dest.d.ending
 	if l.dest.d.isClosing() {
@@ -167,6 +168,13 @@ func (l *lane) wait(ctx context.Context, d time.Duration, refused bool) bool {
 	if closing == nil && refused {
 		l.finishOwn() // nothing will go out before the program ends
 	}
+	hasten := l.dest.d.hasten
+	if l.dest.d.hastens() {
+		hasten = nil
+		if !refused {
+			d = min(d, closingRetry)
+		}
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -175,6 +183,7 @@ func (l *lane) wait(ctx context.Context, d time.Duration, refused bool) bool {
 	case <-l.dest.yield:
 		return false
 	case <-closing:
+	case <-hasten:
 	case <-t.C:
 	}
 	if refused && l.dest.d.isClosing() {
@@ -183,7 +192,7 @@ func (l *lane) wait(ctx context.Context, d time.Duration, refused bool) bool {
 	return ctx.Err() == nil
 }
 
-// closingRetry bounds the wait between tries when the program ends.
+// closingRetry bounds the wait between tries when the program ends, or is about to.
 const closingRetry = 200 * time.Millisecond
 
 // fenced stops the lane for good: somebody else moves the positions, and to take

@@ -135,19 +135,28 @@ type Backlog struct {
 	Cause   string // why it does not move; "" if it does
 	Tried   bool   // that is what this process has met; else what the run's page says
 	Remedy  string // what to do, where it is no destination that refuses; else ""
+	Holder  string // the other process that delivers it; "" if none does, or this one
 }
 
 // Backlog lists what waits in the own runs and in those whose writers are dead,
 // oldest run first.
-func (d *Deliverer) Backlog() (list []Backlog) {
+func (d *Deliverer) Backlog() []Backlog {
+	return d.backlog(false, func(c *cursor) uint64 {
+		if !c.run.Own() && c.run.Alive() {
+			return 0
+		}
+		return c.waiting()
+	})
+}
+
+// backlog lists what waits, which waiting tells of each run and handler; with the
+// process that delivers it, if others says so.
+func (d *Deliverer) backlog(others bool, waiting func(*cursor) uint64) (list []Backlog) {
 	d.scan()
 	d.statsMu.Lock()
 	defer d.statsMu.Unlock()
-	add := func(c *cursor, st spool.State, cause, foreign, remedy string) {
-		if !c.run.Own() && c.run.Alive() {
-			return
-		}
-		n := c.waiting()
+	add := func(c *cursor, st spool.State, cause, foreign, remedy, holder string) {
+		n := waiting(c)
 		if n == 0 {
 			return
 		}
@@ -162,7 +171,7 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 			b.State, b.Cause = c.slot().State()
 			b.Cause = cmp.Or(b.Cause, foreign)
 		}
-		b.Remedy = remedy
+		b.Remedy, b.Holder = remedy, holder
 		list = append(list, b)
 	}
 	for _, l := range d.lanes() {
@@ -171,12 +180,16 @@ func (d *Deliverer) Backlog() (list []Backlog) {
 		if _, waits := l.dest.ownProgress(); waits && !l.dest.holds() {
 			foreign = "another process delivers to it: " + l.dest.holder()
 		}
+		holder := ""
+		if others {
+			holder = l.dest.heldBy()
+		}
 		for _, c := range l.all() {
-			add(c, st, cause, foreign, "")
+			add(c, st, cause, foreign, "", holder)
 		}
 	}
 	for _, c := range d.undeliverable() {
-		add(c.cursor, spool.Refused, c.why.Error(), "", c.remedy)
+		add(c.cursor, spool.Refused, c.why.Error(), "", c.remedy, "")
 	}
 	sort.SliceStable(list, func(i, j int) bool {
 		a, b := list[i].Run, list[j].Run

@@ -32,6 +32,42 @@ func (r *Run) End() uint64 {
 	}
 }
 
+// reachMost is how far Reached looks beyond what a writer has told of.
+const reachMost = 8 << 20
+
+// Reached is where the run ends right now: for the run of another process End, and what
+// its writer has not told of so far, which is some 100 ms old at most.
+func (r *Run) Reached() uint64 {
+	end := r.End()
+	if r.writer != nil || !r.Alive() {
+		return end
+	}
+	from := end
+	if end == 0 { // it has told nothing so far
+		from = r.delivered()
+	}
+	rd := r.Reader(from)
+	defer rd.Close()
+	for rd.Position() < from+reachMost {
+		if _, st := rd.Next(); st != Frame && st != Gap {
+			break
+		}
+	}
+	return max(end, rd.Position())
+}
+
+// delivered is the position below which nothing waits for any handler.
+func (r *Run) delivered() uint64 {
+	at := ^uint64(0)
+	for _, h := range r.Config.Handlers {
+		at = min(at, r.Counters().Slot(h.Bit).Delivered())
+	}
+	if len(r.Config.Handlers) == 0 {
+		return 0
+	}
+	return at
+}
+
 // grown is how far the files have grown of a writer that does not say how far it is,
 // as Python's: without a mapping the last one is as long as what was written to it. 0
 // for one that was made whole before.
