@@ -34,9 +34,12 @@ type Options struct {
 	Kinds  []girok.Option // sink and source kinds
 	Stdin  io.Reader      // nil: there is none
 	Stderr io.Writer      // what is to be told
-	// Drain is how long to wait for delivery when the sources have ended;
-	// whoever stops Run waits at most 5 s.
-	Drain time.Duration
+	// Drain is how long to wait for delivery when the sources have ended, StopDrain
+	// once Run is stopped; 0 of that is 5 s.
+	Drain, StopDrain time.Duration
+	// Hurry, when it is closed, ends the wait for delivery: Run returns with what has
+	// come of it. nil: never.
+	Hurry <-chan struct{}
 	// Metrics is where to serve /metrics: host:port, or a port for this machine
 	// alone; "" is nowhere.
 	Metrics string
@@ -50,8 +53,8 @@ type Options struct {
 	Patience time.Duration
 }
 
-// stopDrain is how long delivery may take once Run is stopped.
-const stopDrain = 5 * time.Second
+// StopDrain is how long delivery may take once Run is stopped, unless Options say it.
+const StopDrain = 5 * time.Second
 
 // collector is a Run while it lasts.
 type collector struct {
@@ -66,6 +69,9 @@ type collector struct {
 // lies in the spool, of dead runs too, and returns what came of it. The error is
 // that of the configuration or of a source.
 func Run(ctx context.Context, opts Options) (*Summary, error) {
+	if opts.StopDrain == 0 {
+		opts.StopDrain = StopDrain
+	}
 	var listener net.Listener
 	if opts.Metrics != "" {
 		var err error
@@ -161,28 +167,26 @@ func (c *collector) watch(done <-chan struct{}) {
 func (c *collector) drain(stopped context.Context) {
 	limit := c.opts.Drain
 	if stopped.Err() != nil {
-		limit = min(limit, stopDrain)
+		limit = min(limit, c.opts.StopDrain)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(stopped), limit)
+	ctx, cancel := c.opts.within(limit)
 	defer cancel()
 	defer context.AfterFunc(stopped, func() { // a stop while it drains
-		time.AfterFunc(stopDrain, cancel)
+		time.AfterFunc(c.opts.StopDrain, cancel)
 	})()
-	var since time.Time // that nothing moves
+	var still standstill
+	told := false
 	moves := progress{moved: time.Now(), told: time.Now()}
 	for {
 		c.hurry(ctx)
 		left := c.logs.Backlog()
 		c.show(left)
-		is, after := stuck(left)
-		switch {
-		case !is:
-			since = time.Time{}
-		case since.IsZero():
-			since = time.Now()
-		}
-		if len(left) == 0 || ctx.Err() != nil || is && time.Since(since) > after {
+		if len(left) == 0 || ctx.Err() != nil || still.over(left) {
 			return
+		}
+		if stopped.Err() != nil && !told {
+			told = true
+			c.out.stopped(left, min(c.opts.Drain, c.opts.StopDrain))
 		}
 		moves.see(waiting(left))
 		if p := c.opts.Patience; p > 0 && time.Since(moves.moved) > p {
@@ -198,9 +202,22 @@ func (c *collector) drain(stopped context.Context) {
 
 // close ends delivery.
 func (c *collector) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeAfter)
+	ctx, cancel := c.opts.within(closeAfter)
 	defer cancel()
 	_ = c.logs.Shutdown(ctx) // what could not be closed was told by its handler
+}
+
+// within is a context for what may take so long, and no longer once there is a hurry.
+func (o *Options) within(limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	go func() {
+		select {
+		case <-o.Hurry:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 const (
@@ -214,6 +231,21 @@ const (
 	// closeAfter is how long closing may take when all is delivered, or won't be.
 	closeAfter = time.Second
 )
+
+// standstill is since when nothing of what is left moves by itself.
+type standstill struct{ since time.Time }
+
+// over reports whether what is left is not waited for any longer.
+func (s *standstill) over(left []girok.Backlog) bool {
+	is, after := stuck(left)
+	switch {
+	case !is:
+		s.since = time.Time{}
+	case s.since.IsZero():
+		s.since = time.Now()
+	}
+	return is && time.Since(s.since) > after
+}
 
 // progress is whether what waits becomes less.
 type progress struct {

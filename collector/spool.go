@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
@@ -46,13 +47,61 @@ func (s *services) stats() map[string]girok.Stats {
 	return all
 }
 
-func (s *services) close() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopDrain)
-	defer cancel()
+// close ends delivery for all at once.
+func (s *services) close(ctx context.Context) error {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var errs error
 	for _, logs := range s.open {
-		err = errors.Join(err, logs.Shutdown(ctx))
+		all.Go(func() {
+			err := logs.Shutdown(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			errs = errors.Join(errs, err)
+		})
 	}
-	return err
+	all.Wait()
+	return errs
+}
+
+// mark marks where the runs of each service end now.
+func (s *services) mark() (marks []*girok.Mark) {
+	for _, service := range slices.Sorted(maps.Keys(s.open)) {
+		marks = append(marks, s.open[service].Mark())
+	}
+	return marks
+}
+
+// summary is what came of delivery, and what still waits of what was there.
+func (s *services) summary(opts *Options, marks []*girok.Mark) *Summary {
+	sum := &Summary{Spool: opts.Spool, Service: opts.Service}
+	for _, service := range slices.Sorted(maps.Keys(s.open)) {
+		stats := s.open[service].Stats()
+		sum.Lost += s.open[service].Lost()
+		sum.Unreadable += stats.Spool.Unreadable
+		for _, h := range stats.Handlers {
+			sum.Lost += h.Earlier
+			sum.Damaged += h.Damaged
+			h.Handler = service + "/" + h.Handler
+			sum.Handlers = append(sum.Handlers, h)
+		}
+	}
+	sum.Left, sum.Elsewhere = leftOf(marks)
+	return sum
+}
+
+// leftOf is what still waits, and what of it another process delivers.
+func leftOf(marks []*girok.Mark) (left, elsewhere []girok.Backlog) {
+	for _, m := range marks {
+		for _, b := range m.Backlog() {
+			if b.Holder != "" {
+				elsewhere = append(elsewhere, b)
+			} else {
+				left = append(left, b)
+			}
+		}
+	}
+	return left, elsewhere
 }
 
 // runSpool delivers what the programs of a spool write, until ctx ends. Each
@@ -69,14 +118,14 @@ func runSpool(ctx context.Context, opts Options, listener net.Listener) (*Summar
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	all := services{open: map[string]*girok.Logs{}}
+	all := &services{open: map[string]*girok.Logs{}}
 	if listener != nil {
 		defer serveMetrics(listener, metrics.Services(all.stats), out)()
 	}
 	begun := time.Now()
 	out.say("delivering what programs write to " + dir + ", until it is stopped")
 	said := ""
-	for {
+	for last := false; ; {
 		missing, err := missingIn(dir, opts.Service)
 		if err != nil && len(all.open) == 0 {
 			return nil, err
@@ -85,35 +134,67 @@ func runSpool(ctx context.Context, opts Options, listener net.Listener) (*Summar
 			out.say(missing)
 		}
 		said = missing
-		for _, service := range servicesIn(dir, opts.Service) {
-			if all.open[service] != nil {
-				continue
-			}
-			logs, err := girok.OpenBytes("--spool", configOf(dir, service), append(slices.Clone(opts.Kinds), girok.Deliver())...)
-			if err != nil {
-				return nil, errors.Join(err, all.close())
-			}
-			all.add(service, logs)
-			out.say("service " + service)
+		if err := all.find(dir, &opts, out); err != nil {
+			closing, cancel := opts.within(closeAfter)
+			defer cancel()
+			return nil, errors.Join(err, all.close(closing))
+		}
+		if last {
+			break
 		}
 		select {
 		case <-ctx.Done():
+			last = true // one look more, for what came just now
 		case <-time.After(lookForServices):
 		case <-hup:
 			out.say("there is no configuration to read again: what a program wrote is delivered as its own says")
 		}
-		if ctx.Err() != nil {
-			break
-		}
 	}
-	s := &Summary{}
-	for _, logs := range all.open {
-		s.Handlers = append(s.Handlers, logs.Stats().Handlers...)
-		s.Left = append(s.Left, logs.Backlog()...)
-	}
-	err = all.close()
+	marks := all.mark()
+	all.drain(&opts, marks, out)
+	closing, cancel := opts.within(closeAfter)
+	defer cancel()
+	err = all.close(closing)
+	out.clear()
+	s := all.summary(&opts, marks)
 	s.Took = time.Since(begun)
 	return s, err
+}
+
+// find begins to deliver for services that have come.
+func (s *services) find(dir string, opts *Options, out *status) error {
+	for _, service := range servicesIn(dir, opts.Service) {
+		if s.open[service] != nil {
+			continue
+		}
+		logs, err := girok.OpenBytes("--spool", configOf(dir, service), append(slices.Clone(opts.Kinds), girok.Deliver())...)
+		if err != nil {
+			return err
+		}
+		s.add(service, logs)
+		out.say("service " + service)
+	}
+	return nil
+}
+
+// drain waits until what there was when marks were taken is delivered, as far as the
+// limit allows. What another process delivers is not waited for.
+func (s *services) drain(opts *Options, marks []*girok.Mark, out *status) {
+	ctx, cancel := opts.within(opts.StopDrain)
+	defer cancel()
+	var still standstill
+	for told := false; ; {
+		left, _ := leftOf(marks)
+		if len(left) == 0 || ctx.Err() != nil || still.over(left) {
+			return
+		}
+		if !told {
+			told = true
+			out.stopped(left, opts.StopDrain)
+		}
+		out.set("waiting " + Bytes(waiting(left)))
+		wait(ctx, 50*time.Millisecond)
+	}
 }
 
 // missingIn says what is waited for; "" if it is there. A folder that is not there is

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/girok/girok"
 )
@@ -37,6 +38,11 @@ func (s *status) set(text string) {
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.out, "\r\x1b[Kgirok: %s", text)
 	s.open = true
+}
+
+// stopped says that what is left is waited for, and for how long.
+func (s *status) stopped(left []girok.Backlog, limit time.Duration) {
+	s.say(fmt.Sprintf("stopped: %s wait for delivery, for %s at most; another signal ends that", Bytes(waiting(left)), limit))
 }
 
 func (s *status) clear() {

@@ -20,7 +20,13 @@ type Summary struct {
 	Damaged    uint64               // bytes of the spool that could not be read any more
 	Unreadable int                  // runs that this program can't read; they stay
 	Left       []girok.Backlog      // what still waits
+	Elsewhere  []girok.Backlog      // what waits too, and another process delivers
 	Took       time.Duration
+
+	// Spool and Service are those of Options. Where there is a Spool no source was read,
+	// each handler's name has its service's and a slash before it, and what waits is of
+	// what there was when Run was stopped.
+	Spool, Service string
 }
 
 // Letters is how many records went to the dead letters.
@@ -51,9 +57,13 @@ func (c *collector) summary(took time.Duration) *Summary {
 // WriteTo writes the summary as lines for the operator.
 func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "girok: read %d lines, %d records to the spool", s.Read, s.Spooled)
-	for _, h := range s.Handlers {
-		fmt.Fprintf(&b, "; %s: delivered %d", h.Handler, h.Records)
+	if s.Spool != "" {
+		b.WriteString("girok: " + s.delivered())
+	} else {
+		fmt.Fprintf(&b, "girok: read %d lines, %d records to the spool", s.Read, s.Spooled)
+		for _, h := range s.Handlers {
+			fmt.Fprintf(&b, "; %s: delivered %d", h.Handler, h.Records)
+		}
 	}
 	fmt.Fprintf(&b, "; dead letters %d, lost %d", s.Letters(), s.Lost)
 	if s.Damaged > 0 {
@@ -63,8 +73,14 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 		fmt.Fprintf(&b, ", not written by a direct handler %d", s.Failed)
 	}
 	fmt.Fprintf(&b, " (%.1f s)\n", s.Took.Seconds())
-	for _, l := range s.Left {
-		b.WriteString("girok: " + Left(l) + "\n")
+	if s.Spool != "" {
+		for _, line := range s.left() {
+			b.WriteString("girok: " + line + "\n")
+		}
+	} else {
+		for _, l := range s.Left {
+			b.WriteString("girok: " + Left(l) + "\n")
+		}
 	}
 	if s.Unreadable > 0 {
 		fmt.Fprintf(&b, "girok: %d runs can't be read by this program; they stay in the spool\n", s.Unreadable)
@@ -75,15 +91,19 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 
 // Waits says what waits of one run, and why.
 func Waits(l girok.Backlog) string {
-	text := fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler)
+	return fmt.Sprintf("%s of run %s wait for %s", Bytes(l.Bytes), l.Run, l.Handler) + why(l)
+}
+
+// why is the reason in parentheses; "" if there is none.
+func why(l girok.Backlog) string {
 	cause := oneLine(l.Cause)
 	switch {
 	case l.State != spool.Delivering:
-		text += fmt.Sprintf(" (%s: %s)", l.State, cause)
+		return fmt.Sprintf(" (%s: %s)", l.State, cause)
 	case cause != "":
-		text += " (" + cause + ")"
+		return " (" + cause + ")"
 	}
-	return text
+	return ""
 }
 
 // Left says what waits of one run, why, and what to do.
@@ -92,17 +112,21 @@ func Left(l girok.Backlog) string {
 	if l.Memory {
 		return text + "; they were in memory only and are gone"
 	}
+	return text + "; they are safe in the spool" + next(l, "`girok run`")
+}
+
+// next goes on with what is to be done about what waits, where command delivers it.
+func next(l girok.Backlog, command string) string {
 	if l.Remedy != "" {
-		return text + "; they are safe in the spool: " + l.Remedy
+		return ": " + l.Remedy
 	}
-	text += "; they are safe in the spool, and "
 	switch l.State {
 	case spool.Refused:
-		return text + "a `girok run` delivers them once that is mended, or `girok spool redirect` gives them to another place"
+		return ", and a " + command + " delivers them once that is mended, or `girok spool redirect` gives them to another place"
 	case spool.Fenced:
-		return text + "a `girok run` delivers them once that is mended"
+		return ", and a " + command + " delivers them once that is mended"
 	}
-	return text + "the next `girok run` delivers them"
+	return ", and the next " + command + " delivers them"
 }
 
 // oneLine writes a text of several lines, such as all mistakes of a file, in one.

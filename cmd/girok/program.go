@@ -21,6 +21,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	hurry          hurry
 }
 
 // command is one command. Its name may be of two words.

@@ -18,11 +18,14 @@ terminal. When all sources have ended it delivers what lies in the spool, also
 what earlier runs left that were killed, and says what came of it.
 
 SIGHUP reads the configuration again and applies it as a whole; with a mistake in
-it nothing changes. SIGINT or SIGTERM stops reading and closes; a second one ends the program at
-once. What is then not delivered is in the spool.
+it nothing changes. SIGINT or SIGTERM stops reading and delivers, for 5 s at most or for
+--drain; a second one ends that at once, and a third one the program. What is then not
+delivered is in the spool.
 
 With --spool it needs no configuration, and has none to read again: what a program wrote
-is delivered as its own says. A folder, or with --service a service, that is not there yet is waited for.
+is delivered as its own says. A folder, or with --service a service, that is not there yet
+is waited for. A signal has it deliver what is in the spool by then, also of programs that
+go on writing, and say what is left; what another process delivers is left to that one.
 
 examples:
   girok run -c config.yaml < app.log
@@ -37,7 +40,7 @@ exit codes: 0 all is delivered; 1 a mistake, or records were lost; 3 records wai
 the spool, or went to the dead letters`,
 	prepare: func(p *program, f *flag.FlagSet) func(context.Context, []string) int {
 		path := configFlag(f)
-		drain := f.Duration("drain", 30*time.Second, "how long to wait for delivery at the end, `5m`")
+		drain := f.Duration("drain", 0, "how long to wait for delivery at the end, `5m` (default 30s, after a signal 5s)")
 		stay := f.Bool("stay", false, "go on delivering when the sources have ended, until a signal")
 		spool := f.String("spool", "", "deliver what programs write to the spool in `DIR`, by their own configurations, until a signal")
 		service := f.String("service", "", "with --spool: only this `SERVICE`")
@@ -54,13 +57,22 @@ the spool, or went to the dead letters`,
 			case *spool == "" && *service != "":
 				return p.misused("run", "--service wants --spool: without it the configuration names the service")
 			}
-			return p.run(ctx, collector.Options{ConfigPath: p.configPath(*path), Drain: *drain, Stay: *stay, Metrics: *metrics, Spool: *spool, Service: *service})
+			o := collector.Options{ConfigPath: p.configPath(*path), Drain: drainLimit, Stay: *stay, Metrics: *metrics, Spool: *spool, Service: *service}
+			f.Visit(func(given *flag.Flag) {
+				if given.Name == "drain" {
+					o.Drain, o.StopDrain = *drain, max(*drain, 1) // 0 stands for 5 s there
+				}
+			})
+			return p.run(ctx, o)
 		}
 	},
 }
 
+// drainLimit is how long delivery may take when the sources have ended.
+const drainLimit = 30 * time.Second
+
 func (p *program) run(ctx context.Context, o collector.Options) int {
-	o.Kinds, o.Stdin, o.Stderr = kinds, p.stdin, p.stderr
+	o.Kinds, o.Stdin, o.Stderr, o.Hurry = kinds, p.stdin, p.stderr, p.hurry.hear()
 	s, err := collector.Run(ctx, o)
 	if s != nil {
 		_, _ = s.WriteTo(p.stderr)

@@ -64,7 +64,7 @@ func (p *program) drain(ctx context.Context, path, with string, patience time.Du
 		}
 	}
 	s, err := collector.Run(ctx, collector.Options{
-		ConfigPath: path, With: with, Kinds: kinds, Stderr: p.stderr, DrainOnly: true, Drain: noLimit, Patience: patience,
+		ConfigPath: path, With: with, Kinds: kinds, Stderr: p.stderr, DrainOnly: true, Drain: noLimit, Patience: patience, Hurry: p.hurry.hear(),
 	})
 	if err != nil {
 		return p.failed(noConfig(path, err))
