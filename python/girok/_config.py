@@ -8,12 +8,12 @@ import os
 import re
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
-from urllib.parse import quote
 
 from ._format import ABSENT, formatter
 from ._handler import File, Handler
 from ._own import FILES, NETWORK, is_known, of_python, takes_logs
 from ._record import Encoder, Redactor
+from ._references import Layers, Plain, anchored, expanded, secret, text
 from ._spool import Writer, tell
 
 MAX_HANDLERS = 64
@@ -27,8 +27,8 @@ KINDS: Dict[str, Tuple[str, ...]] = {
 }
 # Of a kind that is not known, those that may hold one.
 _LOOKS_SECRET = re.compile(r"pass|secret|token|key|credential|dsn|auth|ur[il]$", re.IGNORECASE)
-_REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
-_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+# Of formatters, the texts in which ${ is no reference.
+_FORMATS = ("format", "fmt", "datefmt", "prefix", "style", ".")
 _SIZE = re.compile(r"([0-9]+)\s*(|B|[kKMGT]i?B)")
 
 
@@ -57,12 +57,12 @@ def get_ml_logger(
     table_ref is project.dataset.table. Without credential_json_path the logger works
     without the table. Nothing is sent from here: `girok run --spool DIR` delivers.
     """
-    raw, folder, file = _loaded(config_path)
+    raw, folder, layers = _loaded(config_path)
     if credential_json_path:
         if not table_ref:
             raise ValueError("get_ml_logger: want table_ref, as project.dataset.table, beside credential_json_path")
         raw = _with_table(raw, os.path.abspath(credential_json_path), table_ref, logger_name)
-    _configure(raw, folder, file)
+    _configure(raw, folder, layers)
     return logging.getLogger(logger_name)
 
 
@@ -82,24 +82,25 @@ def _with_table(raw: Dict[str, Any], key_file: str, table: str, logger: str) -> 
     return dict(raw, handlers=handlers, loggers=loggers)
 
 
-def _loaded(config: Config) -> Tuple[Dict[str, Any], str, Optional[str]]:
-    """A configuration, the folder its paths are relative to, and its file if it is one."""
+def _loaded(config: Config) -> Tuple[Dict[str, Any], str, Layers]:
+    """A configuration, the folder its paths are relative to, and the files it is made of."""
     if isinstance(config, Mapping):
-        return dict(config), os.getcwd(), None
-    file = os.path.abspath(os.fspath(config))
-    return _extended(file, ()), os.path.dirname(file), file
+        return dict(config), os.getcwd(), []
+    file, layers = os.path.abspath(os.fspath(config)), []  # type: str, Layers
+    return _extended(file, (), layers), os.path.dirname(file), layers
 
 
-def _extended(file: str, above: Tuple[str, ...]) -> Dict[str, Any]:
+def _extended(file: str, above: Tuple[str, ...], layers: Layers) -> Dict[str, Any]:
     if file in above:
         raise ValueError("%s: extends itself" % file)
-    raw = _read(file)
+    raw = anchored(_read(file), os.path.dirname(file))
     if not isinstance(raw, dict):
         raise ValueError("%s: want a mapping, with version: 1" % file)
     under = raw.pop("extends", None) or []
     base: Dict[str, Any] = {}
     for other in [under] if isinstance(under, str) else under:
-        base = _merged(base, _extended(os.path.join(os.path.dirname(file), other), (*above, file)))
+        base = _merged(base, _extended(os.path.join(os.path.dirname(file), other), (*above, file), layers))
+    layers.append((file, raw))
     merged: Dict[str, Any] = _merged(base, raw)
     return merged
 
@@ -112,14 +113,23 @@ def _merged(base: Any, over: Any) -> Any:
 
 def _read(file: str) -> Any:
     with open(file, encoding="utf-8-sig") as f:
-        text = f.read()
+        written = f.read()
     if file.endswith(".json"):
-        return json.loads(text)
+        return json.loads(written)
     try:
         import yaml
     except ImportError:
         raise ImportError("%s: YAML is read by PyYAML, which is not installed: pip install PyYAML, or give a .json file" % file) from None
-    return yaml.safe_load(text)
+
+    class Loader(yaml.SafeLoader):
+        """PyYAML's, which tells what stands without quotes."""
+
+        def construct_yaml_str(self, node: Any) -> str:
+            v: str = self.construct_scalar(node)
+            return Plain(v) if node.style is None and "${" in v else v
+
+    Loader.add_constructor("tag:yaml.org,2002:str", Loader.construct_yaml_str)
+    return yaml.load(written, Loader)
 
 
 def _mapping(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -131,7 +141,7 @@ def _mapping(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
+def _configure(raw: Dict[str, Any], folder: str, layers: Layers) -> None:
     walker = logging.config.BaseConfigurator(json_like(raw))  # it resolves cfg://
     handlers: Dict[str, Any] = {}
     spooled: List[Dict[str, Any]] = []
@@ -146,14 +156,18 @@ def _configure(raw: Dict[str, Any], folder: str, file: Optional[str]) -> None:
             handlers[name] = _python_handler(name, spec, notes)
             _has_formatter(name, spec, raw)
     out = dict(raw, handlers=handlers)
+    for key in ("loggers", "root"):
+        if key in out:
+            out[key] = expanded(out[key], key)
+    out["filters"] = {n: f if not isinstance(f, Mapping) or "()" in f else expanded(f, "filters.%s" % n) for n, f in _mapping(raw, "filters").items()}
     out["formatters"] = {n: formatter(f) for n, f in _mapping(raw, "formatters").items()}
     if spooled:
-        writer = _writer(raw, spooled, folder, file)
+        writer = _writer(raw, spooled, folder, layers)
         for bit, s in enumerate(spooled):
-            handlers[s["name"]] = {"()": _maker(writer, bit), **{k: v for k, v in s["spec"].items() if k in ("level", "filters")}}
+            handlers[s["name"]] = {"()": _maker(writer, bit), **{k: expanded(s["spec"][k], "handlers.%s.%s" % (s["name"], k)) for k in ("level", "filters") if k in s["spec"]}}
     logging.config.dictConfig(out)
     for place, note in notes.items():
-        tell("%s%s %s" % (file + ": " if file else "", place, note))
+        tell("%s%s %s" % (layers[-1][0] + ": " if layers else "", place, note))
 
 
 def _has_formatter(name: Any, spec: Any, raw: Mapping[str, Any]) -> None:
@@ -191,7 +205,7 @@ def _is_girok(name: Any, spec: Mapping[str, Any]) -> bool:
     if not is_known(named):
         return False
     if isinstance(spooled, str):
-        spooled = {"true": True, "false": False}.get(_expanded(spooled, "handlers.%s.spooled" % name), spooled)
+        spooled = {"true": True, "false": False}.get(text(spooled, "handlers.%s.spooled" % name), spooled)
     if spooled is not None and not isinstance(spooled, bool):
         raise ValueError("handlers.%s.spooled: want true or false, got %r" % (name, spooled))
     if named in FILES or named in NETWORK:
@@ -207,6 +221,8 @@ def _python_handler(name: Any, spec: Any, notes: Dict[str, str]) -> Any:
     if not isinstance(spec, Mapping):
         return spec
     named = _class_of(spec)
+    if is_known(named):
+        spec = expanded(spec, "handlers.%s" % name)
     spec = of_python(name, named, spec, notes)
     if named in ("console", "file"):
         spec.pop("class", None)
@@ -214,26 +230,26 @@ def _python_handler(name: Any, spec: Any, notes: Dict[str, str]) -> Any:
     return spec
 
 
-def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, file: Optional[str]) -> Writer:
+def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, layers: Layers) -> Writer:
     if len(spooled) > MAX_HANDLERS:
         raise ValueError("handlers: a program can have %d spooled handlers, got %d" % (MAX_HANDLERS, len(spooled)))
     keys = _mapping(raw, "spool")
-    service = _expanded(str(raw["service"]), "service") if raw.get("service") else _program_name()
+    service = text(str(raw["service"]), "service") if raw.get("service") else _program_name()
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}", service):
         raise ValueError("service: want letters, digits and _ . @ -, got %r" % service)
     config: Dict[str, Any] = {"service": service, "dir": folder, "handlers": []}
     if raw.get("timezone"):
-        config["timezone"] = _expanded(str(raw["timezone"]), "timezone")
-    durable = keys.get("durability") == "disk"
+        config["timezone"] = text(str(raw["timezone"]), "timezone")
+    durable = expanded(keys.get("durability"), "spool.durability") == "disk"
     if durable:
         config["durable"] = True
     for bit, s in enumerate(spooled):
         named = "file" if _class_of(s["spec"]) == "logging.FileHandler" else _class_of(s["spec"])
-        config["handlers"].append({"bit": bit, "name": s["name"], "class": named, "keys": _keys(s["name"], named, s["spec"], raw, folder, file)})
-    redact = _mapping(raw, "redact")
+        config["handlers"].append({"bit": bit, "name": s["name"], "class": named, "keys": _keys(s["name"], named, s["spec"], raw, layers)})
+    redact = expanded(_mapping(raw, "redact"), "redact")
     hidden = redact.get("keys") or []
     encoder = Encoder(Redactor(list(hidden), redact.get("with") or "mask") if hidden else None)
-    return Writer(_spool_folder(keys, folder), config, encoder, _size(keys.get("max_bytes")), durable)
+    return Writer(_spool_folder(keys, folder), config, encoder, _size(expanded(keys.get("max_bytes"), "spool.max_bytes")), durable)
 
 
 def _program_name() -> str:
@@ -242,16 +258,16 @@ def _program_name() -> str:
     return re.sub("[^A-Za-z0-9_.@-]+", "-", name).strip("-.@")[:128] or "python"
 
 
-def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any], folder: str, file: Optional[str]) -> Dict[str, Any]:
-    """A handler's keys as a run keeps them: variables replaced, secrets as references."""
+def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any], layers: Layers) -> Dict[str, Any]:
+    """A handler's keys as a run keeps them: references replaced, but for those of secrets."""
     keys: Dict[str, Any] = {}
     for k, v in spec.items():
         if k == "()":
             keys["class"] = v
         elif k in KINDS[named] if named in KINDS else _LOOKS_SECRET.search(str(k)) and not str(k).endswith("_file"):
-            keys[k] = _secrets(v, "handlers.%s.%s" % (name, k), ("handlers", name, str(k)), folder, file)
+            keys[k] = _secrets(v, ("handlers", name, str(k)), layers)
         else:
-            keys[str(k)] = _stored(v, "handlers.%s.%s" % (name, k))
+            keys[str(k)] = _stored(expanded(v, "handlers.%s.%s" % (name, k)))
     if named == "file":
         keys["filename"] = os.path.abspath(str(keys.get("filename", "")))
     if named == "file" or "." in named:
@@ -260,71 +276,31 @@ def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any]
             known = _mapping(raw, "formatters")
             if shape not in known:
                 raise ValueError("handlers.%s.formatter: there is no formatter %r" % (name, shape))
-            keys["formatter"] = _stored(known[shape], "formatters.%s" % shape)
+            keys["formatter"] = {str(k): _stored(v if k in _FORMATS else expanded(v, "formatters.%s.%s" % (shape, k))) for k, v in known[shape].items()}
     return keys
 
 
-def _stored(v: Any, path: str) -> Any:
-    """A value as JSON has it."""
-    if isinstance(v, str):
-        return _expanded(v, path)
-    if isinstance(v, Mapping):
-        return {str(k): _stored(x, "%s.%s" % (path, k)) for k, x in v.items()}
+def _secrets(v: Any, way: Tuple[str, ...], layers: Layers) -> Any:
+    """What is stored of a secret, or of each of a list, as a user and a password."""
     if isinstance(v, (list, tuple)):
-        return [_stored(x, path) for x in v]
-    if v is None or isinstance(v, (bool, int, float)):
+        return [secret(x, (*way, str(i)), layers) for i, x in enumerate(v)]
+    return v if v is None else secret(v, way, layers)
+
+
+def _stored(v: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(v, Mapping):
+        return {str(k): _stored(x) for k, x in v.items()}
+    if isinstance(v, (list, tuple)):
+        return [_stored(x) for x in v]
+    if v is None or isinstance(v, (str, bool, int, float)):
         return v
     return str(v)
 
 
-def _expanded(text: str, path: str) -> str:
-    """The text with ${VARIABLE}, ${VARIABLE:-default} and ${file:/path} replaced; $${ is a literal ${."""
-
-    def one(m: "re.Match[str]") -> str:
-        if m.group().startswith("$$"):
-            return m.group()[1:]
-        if m.group(1).startswith("file:"):
-            with open(m.group(1)[len("file:") :], encoding="utf-8") as f:
-                return f.read().rstrip("\r\n")
-        name = _VARIABLE.fullmatch(m.group(1))
-        if not name:
-            raise ValueError("%s: after ${ want a variable's name, as ${NAME} or ${NAME:-default}" % path)
-        value = os.environ.get(name.group(1))
-        if name.group(2) is not None:
-            return value or name.group(2)
-        if value is None:
-            raise ValueError("%s: the variable %s is not set" % (path, name.group(1)))
-        return value
-
-    return _REFERENCE.sub(one, text) if "${" in text else text
-
-
-def _secrets(v: Any, path: str, way: Tuple[str, ...], folder: str, file: Optional[str]) -> Any:
-    """_secret for a text, or for each of a list, as a user and a password."""
-    if isinstance(v, (list, tuple)):
-        return [_secret(x, "%s[%d]" % (path, i), (*way, str(i)), folder, file) for i, x in enumerate(v)]
-    return v if v is None else _secret(v, path, way, folder, file)
-
-
-def _secret(v: Any, path: str, way: Tuple[str, ...], folder: str, file: Optional[str]) -> str:
-    """What may be stored in the place of a secret: where it is to be had."""
-    text = str(v)
-    found = list(_REFERENCE.finditer(text))
-    if found and not _REFERENCE.sub("", text) and all(not m.group().startswith("$$") and ":-" not in m.group(1) for m in found):
-        return _REFERENCE.sub(lambda m: "${file:%s}" % os.path.join(folder, m.group(1)[5:]) if m.group(1).startswith("file:") else m.group(), text)
-    if file is None:
-        raise ValueError("%s: is not stored in the spool as it is; want ${VARIABLE} or ${file:/path}" % path)
-    pointer = "".join("/" + w.replace("~", "~0").replace("/", "~1") for w in way)
-    return "${key:%s#%s}" % (_escaped(file), _escaped(pointer))
-
-
-def _escaped(text: str) -> str:
-    return re.sub("[%#}]", lambda m: quote(m.group(), safe=""), text)
-
-
 def _spool_folder(keys: Mapping[str, Any], folder: str) -> str:
     if keys.get("dir"):
-        return os.path.join(folder, _expanded(str(keys["dir"]), "spool.dir"))
+        return os.path.join(folder, text(str(keys["dir"]), "spool.dir"))
     state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     places = (
         os.environ.get("GIROK_SPOOL"), os.environ.get("STATE_DIRECTORY", "").split(":")[0],

@@ -1,6 +1,7 @@
 """What becomes of a config.yaml."""
 import builtins
 import decimal
+import importlib.util
 import io
 import json
 import logging
@@ -206,6 +207,52 @@ class Configuring(unittest.TestCase):
                 logging.info("m")
                 self.assertEqual(os.path.exists(os.path.join(d, "spool")), spooled)
                 self.assertEqual(os.path.exists(os.path.join(d, "f.log")), not spooled)
+
+    @unittest.skipUnless(importlib.util.find_spec("yaml"), "NOT TESTED, needs PyYAML: references in YAML")
+    def test_references(self) -> None:
+        with folder() as d, mock.patch.dict(os.environ, LOGS=os.path.join(d, "logs"), LEVEL="INFO", MOST="100", NAME="7"):
+            os.mkdir(os.path.join(d, "base"))
+            os.mkdir(os.path.join(d, "logs"))
+            write(os.path.join(d, "base", "table"), "logs_of\n")
+            write(os.path.join(d, "base", "b.yaml"), """
+handlers:
+  p: {class: postgres, password: hunter2, table: "${file:table}_${NAME}", host: "$${h}", port: "${NAME}"}
+""")
+            file = write(os.path.join(d, "c.yaml"), """
+extends: base/b.yaml
+version: 1
+disable_existing_loggers: false
+service: shop
+formatters:
+  dollar: {format: "${levelname} $message", style: "$"}
+filters:
+  some: {name: "${SOME:-named}"}
+handlers:
+  p: {level: "${LEVEL}"}
+  f: {class: file, filename: "${LOGS}/f.log", formatter: dollar, filters: [some]}
+  s: {class: file, filename: "${LOGS}/s.log", formatter: dollar, spooled: true, rotate: {bytes: 1MB}}
+  r:
+    class: logging.handlers.RotatingFileHandler
+    filename: ${LOGS}/r.log
+    maxBytes: ${MOST}
+    backupCount: 1
+    delay: ${DELAY:-true}
+root: {level: "${LEVEL}", handlers: [f, r, s, p]}
+spool: {dir: spool, max_bytes: "${ROOM:-64MiB}"}
+""")
+            girok.dictConfig(file)
+            for _ in range(2):
+                logging.getLogger("named.here").info("x" * 60)
+            logging.getLogger("other").info("m")
+            logging.debug("below")
+            got = handlers_of(os.path.join(d, "spool"), "shop")
+            self.assertEqual(got["p"]["keys"], {
+                "class": "postgres", "password": "${key:%s/base/b.yaml#/handlers/p/password}" % d, "table": "logs_of_7", "host": "${h}", "port": "7", "level": "INFO",
+            })
+            self.assertEqual(got["s"]["keys"]["formatter"], {"format": "${levelname} $message", "style": "$"})
+            with open(os.path.join(d, "logs", "f.log"), encoding="utf-8") as f:
+                self.assertEqual(f.read(), ("INFO " + "x" * 60 + "\n") * 2)
+            self.assertEqual(sorted(os.listdir(os.path.join(d, "logs"))), ["f.log", "r.log", "r.log.1"])
 
     def test_extends(self) -> None:
         with folder() as d:

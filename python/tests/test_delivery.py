@@ -16,7 +16,7 @@ handlers:
   warehouse: {class: sqlite, path: shop.db, table: logs, create: true, columns: {level: levelname, message: message, n: {from: attr.n, type: int}, price: {from: attr.price, type: float}, at: {from: attr.at, type: timestamp}}}
   errors: {class: file, filename: errors.log, spooled: true, level: ERROR, formatter: line}
 formatters:
-  line: {format: "%(levelname)s %(name)s %(funcName)s %(message)s"}
+  line: {format: "$levelname ${name} ${funcName} $message", style: "$"}
 loggers:
   shop: {level: INFO, handlers: [warehouse, errors]}
 spool: {dir: spool}
@@ -62,13 +62,19 @@ except ZeroDivisionError:
     log.exception("failed")
 """
 
+SECRET = """
+handlers:
+  web: {credentials: [kim, hunter2]}
+"""
+
 NETWORK = """
+extends: secret/base.yaml
 version: 1
 service: shop
 formatters:
   line: {format: "%%(levelname)s %%(message)s"}
 handlers:
-  web: {class: logging.handlers.HTTPHandler, host: "127.0.0.1:%d", url: /log, method: POST, credentials: [kim, hunter2], spooled: true, batch: {age: 10ms}}
+  web: {class: logging.handlers.HTTPHandler, host: "127.0.0.1:%d", url: /log, method: POST, spooled: true, batch: {age: 10ms}}
   mail: {class: logging.handlers.SMTPHandler, mailhost: [127.0.0.1, 1], fromaddr: a@b, toaddrs: [c@d], subject: s, level: CRITICAL, formatter: line, spooled: true}
 root: {level: INFO, handlers: [web, mail]}
 spool: {dir: spool}
@@ -132,6 +138,8 @@ class Delivery(unittest.TestCase):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with folder() as d:
             write(os.path.join(d, "config.yaml"), NETWORK % server.server_port)
+            os.mkdir(os.path.join(d, "secret"))
+            write(os.path.join(d, "secret", "base.yaml"), SECRET)
             done = child(SENT, d)
             self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
             spool = os.path.join(d, "spool")
