@@ -11,8 +11,8 @@ from ._spool import Writer
 class Handler(logging.Handler):
     """Puts records into the spool, where they survive the death of the process.
 
-    It talks to no network and raises nothing. Its formatter is not asked: who
-    delivers makes rows and lines. It can be used after close.
+    It talks to no network and raises nothing; what can't be written is counted and
+    told as stats says. Its formatter is not asked: who delivers makes rows and lines.
     """
 
     def __init__(self, writer: Writer, bit: int) -> None:
@@ -27,7 +27,10 @@ class Handler(logging.Handler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Ends the run."""
+        """Ends the run, which it shares with the other handlers of its configuration.
+
+        The next record begins another one, so all of them can still be used.
+        """
         self._writer.close()
         super().close()
 

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import struct
+import time
 import traceback
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -104,14 +105,24 @@ class Encoder:
         self._trace = logging.Formatter().formatException
 
     def record(self, r: logging.LogRecord) -> Tuple[bytes, int]:
-        """The payload behind the mask, and where an id would stand in it."""
+        """The payload behind the mask, and where an id would stand in it.
+
+        What can't be read, because its own code fails or a factory made a record of
+        other types than logging's, is replaced by a text that says so.
+        """
+        try:
+            return self._record(r)
+        except Exception:
+            return self._record(self._mended(r))
+
+    def _record(self, r: logging.LogRecord) -> Tuple[bytes, int]:
         cut = [0, 0]
         attributes: List[bytes] = []
         try:
             message = r.msg if not r.args and type(r.msg) is str else r.getMessage()
         except Exception as e:  # the arguments don't fit the message: both are kept as they are
-            message = str(r.msg)
-            attributes.append(self.attribute("args", repr(r.args), cut))
+            message = _readable(r.msg)
+            attributes.append(self.attribute("args", _readable(r.args, repr), cut))
             attributes.append(self.attribute("format_error", e, cut))
         redactor = self._redactor
         for key, v in r.__dict__.items():
@@ -127,6 +138,28 @@ class Encoder:
         if r.stack_info:
             attributes.append(self.attribute("stack_info", str(r.stack_info), cut))
         return self._payload(r, utf8(message), attributes, cut)
+
+    def _mended(self, r: logging.LogRecord) -> logging.LogRecord:
+        """A record like r of which everything can be written."""
+        mended, of = logging.makeLogRecord({}), dict(r.__dict__)
+        new = mended.__dict__
+        for key, v in of.items():
+            if key in STANDARD:
+                new[key] = v
+                continue
+            try:
+                self.attribute(key, v, [0, 0])
+            except Exception as e:
+                v = _unreadable(v, e)
+            new[_readable(key)] = v
+        for key in ("name", "pathname", "funcName"):
+            new[key] = _readable(new[key])
+        new["exc_text"] = new["exc_text"] and _readable(new["exc_text"])
+        new["levelno"] = _whole(new["levelno"], -(1 << 31), (1 << 31) - 1)
+        new["lineno"] = _whole(new["lineno"], 0, 1 << 31)
+        created = new["created"]
+        new["created"] = created if isinstance(created, (int, float)) and abs(created) < 1 << 62 else time.time()
+        return mended
 
     def _payload(self, r: logging.LogRecord, message: bytes, attributes: List[bytes], cut: List[int]) -> Tuple[bytes, int]:
         name, cut_name = _bounded(b"" if r.name == "root" else utf8(r.name), MAX_KEY)
@@ -218,7 +251,7 @@ class Encoder:
 
     def _datetime(self, v: datetime.datetime, cut: List[int], depth: int) -> bytes:
         if v.tzinfo is None or v.utcoffset() is None:
-            v = v.astimezone()  # no zone: the machine's, as datetime.timestamp() has it
+            v = _zoned(v)
         since, offset = v - _EPOCH, v.utcoffset()
         east = int(offset.total_seconds()) if offset is not None else 0
         return b"".join((b"\x08", zigzag(since.days * 86400 + since.seconds), uvarint(since.microseconds * 1000), zigzag(east)))
@@ -281,7 +314,7 @@ class Encoder:
         if t is decimal.Decimal:
             return str(v) if v.is_finite() else _quote(str(v))
         if t is datetime.datetime:
-            return _quote((v if v.tzinfo else v.astimezone()).isoformat())
+            return _quote((v if v.tzinfo else _zoned(v)).isoformat())
         if t is datetime.timedelta:
             return str(round(v.total_seconds() * 1e9))
         if t is bytes:
@@ -311,8 +344,34 @@ def _digits(v: int) -> str:
         return _quote(hex(v)[:MAX_KEY])
 
 
+def _zoned(v: datetime.datetime) -> datetime.datetime:
+    """A time without a zone in that of the machine, as datetime.timestamp() has it."""
+    try:
+        return v.astimezone()
+    except (ValueError, OverflowError):  # the first and last day there are
+        return v.replace(tzinfo=datetime.timezone.utc)
+
+
+def _whole(v: Any, least: int, most: int) -> int:
+    try:
+        return min(max(int(v), least), most)
+    except Exception:
+        return 0
+
+
+def _readable(v: Any, how: Callable[[Any], str] = str) -> str:
+    try:
+        return how(v)
+    except Exception as e:
+        return _unreadable(v, e)
+
+
+def _unreadable(v: Any, e: Exception) -> str:
+    return "[%s, which can't be read: %s]" % (type(v).__name__, type(e).__name__)
+
+
 def _said(v: BaseException) -> str:
-    text = str(v)
+    text = _readable(v)
     return "%s: %s" % (type(v).__name__, text) if text else type(v).__name__
 
 
@@ -338,10 +397,7 @@ def plain(v: Any) -> Any:
         return v.isoformat()
     if type(v) is uuid.UUID:
         return str(v)
-    try:
-        return str(v)
-    except Exception as e:
-        return "[%s, whose str() fails: %s]" % (type(v).__name__, type(e).__name__)
+    return _readable(v)
 
 
 class _AnyError(Dict[type, Callable[..., bytes]]):

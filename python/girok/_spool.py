@@ -161,6 +161,21 @@ class Run:
             self.close()
             raise
 
+    def has_room(self, payload: bytes) -> bool:
+        """Whether the segment can take one more."""
+        return self.at + (len(payload) + 15 & ~7) <= self.size
+
+    def append(self, payload: bytes) -> int:
+        """Writes a frame, and gives its position. After an error nothing more is to be written."""
+        whole = frame(payload, self.salt, self.at)
+        at, self.at = self.at, self.at + len(whole)
+        if os.pwrite(self.file, whole, at) != len(whole):
+            os.ftruncate(self.file, at)
+            raise OSError("the disk is full")
+        if self.durable:
+            os.fdatasync(self.file)
+        return at
+
     def ring(self) -> None:
         """Wakes who waits in another process for records, if somebody does.
 
@@ -288,19 +303,12 @@ class Writer:
 
     def _put(self, payload: bytes, met: Optional[_Met]) -> Optional[Tuple[int, int]]:
         run = self._run
-        need = len(payload) + 15 & ~7
-        if run is None or run.at + need > run.size:
+        if run is None or not run.has_room(payload):
             run = self._next(met)
             if run is None:
                 return None
-        at = run.at
-        run.at = at + need
         try:
-            if os.pwrite(run.file, frame(payload, run.salt, at), at) != need:
-                os.ftruncate(run.file, at)
-                raise OSError("the disk is full")
-            if run.durable:
-                os.fdatasync(run.file)
+            at = run.append(payload)
         except OSError:
             self._end()
             self._again = time.monotonic() + 1
@@ -328,24 +336,25 @@ class Writer:
 
     def _gap(self) -> None:
         """Tells the handlers what they did not get."""
-        text = "%d records were dropped: %s" % (self._untold, self._why)
-        self._untold = 0
+        text = "%d record%s dropped: %s" % (self._untold, " was" if self._untold == 1 else "s were", self._why)
         r = logging.LogRecord("girok.gap", logging.WARNING, __file__, 0, text, None, None, "")
         self._put(_MASK.pack(self._all) + self._encoder.record(r)[0], None)
+        self._untold = 0
         self.written -= 1
 
     def _aside(self, payload: bytes, met: Optional[_Met]) -> Optional[Tuple[int, int]]:
         """Writes one record into a run of its own."""
         try:
             run = Run(self.service, self._config, self._size, self._durable, self._limit())
-            os.pwrite(run.file, frame(payload, run.salt, HEADER), HEADER)
-            run.at += len(payload)
-            run.close()
+            try:
+                at = run.append(payload)
+            finally:
+                run.close()
         except OSError as e:
             self._drop("%s: %s" % (self.service, e.strerror or e), met)
             return None
         self._wrote(met)
-        return run.id, HEADER
+        return run.id, at
 
     def _end(self) -> None:
         run, self._run = self._run, None

@@ -5,9 +5,11 @@ import enum
 import json
 import logging
 import os
+import pathlib
 import sys
+import time
 import unittest
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 from girok._record import CUT, MAX_PAYLOAD, Encoder, Redactor, id_of, with_id
 from girok._spool import frame, header, page
@@ -75,9 +77,48 @@ class Values(unittest.TestCase):
 
         got = attributes(a=Colour.RED, b=Word("w"), c={"k": Word("v"), 5: (1, 2)}, d=Angry(), e=datetime.date(2026, 11, 26), f={3, 1}, g=bytearray(b"x"), h="\ud800x", i=2**200)
         self.assertEqual(got, {
-            "a": 3, "b": "w", "c": [["k", 6, "v"], ["5", 11, "[1,2]"]], "d": "[Angry, whose str() fails: RuntimeError]",
+            "a": 3, "b": "w", "c": [["k", 6, "v"], ["5", 11, "[1,2]"]], "d": "[Angry, which can't be read: RuntimeError]",
             "e": "2026-11-26", "f": "[1,3]", "g": "78", "h": "?x", "i": str(2**200),
         })
+
+    def test_what_cannot_be_read(self) -> None:
+        class Angry(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no")
+
+            __repr__ = __str__
+
+        class Nowhere(datetime.tzinfo):
+            def utcoffset(self, of: Optional[datetime.datetime]) -> datetime.timedelta:
+                raise RuntimeError("no")
+
+        class Shut(List[int]):
+            def __iter__(self) -> Any:
+                raise RuntimeError("no")
+
+        angry = "Angry: [Angry, which can't be read: RuntimeError]"
+        got = attributes(a=Angry(), b=[Angry()], c=datetime.datetime.min, d=[datetime.datetime.min])
+        self.assertEqual((got["a"], got["b"], json.loads(got["d"])[0][:19]), (angry, json.dumps([angry], separators=(",", ":")), "0001-01-01T00:00:00"))
+        self.assertLess(got["c"][0], -62_135_500_000)
+        got = attributes(a=1, b=datetime.datetime(2026, 11, 26, tzinfo=Nowhere()), c=Shut([1]))
+        self.assertEqual(got, {"a": 1, "b": "[datetime, which can't be read: RuntimeError]", "c": "[Shut, which can't be read: RuntimeError]"})
+        got = read_spool.record(0, 0, payload(record(20, "x", Angry(), args=(Angry(),))))
+        self.assertEqual((got["message"], [k for k, _, _ in got["attributes"]]), ("[Angry, which can't be read: RuntimeError]", ["args", "format_error"]))
+
+    def test_of_other_types(self) -> None:
+        for field, value, at, want in (
+            ("levelno", 10**10, "level", (1 << 31) - 1), ("levelno", "20", "level", 20), ("levelno", None, "level", 0), ("name", 3, "logger", "3"),
+            ("pathname", pathlib.Path("/x"), "file", "/x"), ("funcName", 3, "function", "3"), ("lineno", "3", "line", 3), ("exc_text", 3, "attributes", [["exc_info", 12, "3"]]),
+        ):
+            with self.subTest(field, value=value):
+                r = record(20, "x", "m %s", args=("n",))
+                r.__dict__[field] = value
+                got = read_spool.record(0, 0, payload(r))
+                self.assertEqual((got["message"], got[at]), ("m n", want))
+        for created in (float("nan"), float("inf"), 1e300, "x"):
+            r = record(20, "x", "m")
+            r.__dict__["created"] = created
+            self.assertLess(abs(read_spool.record(0, 0, payload(r))["time"][0] - time.time()), 3600)
 
     def test_not_finite(self) -> None:
         got = attributes(a=[float("nan"), float("-inf")], b=decimal.Decimal("NaN"), c=float("inf"))

@@ -1,4 +1,5 @@
 """Runs on the disk: rolling, faults, forks, signals."""
+import errno
 import json
 import logging
 import logging.handlers
@@ -9,6 +10,7 @@ import sys
 import threading
 import unittest
 from typing import Any, Callable, Dict, List, Tuple
+from unittest import mock
 
 from girok import Handler, stats
 from girok._record import Encoder, id_of
@@ -80,6 +82,20 @@ class OnTheDisk(unittest.TestCase):
             got = read(d)
             self.assertEqual([r["logger"] for r in got], ["girok.gap", "shop"])
             self.assertTrue(got[0]["message"].startswith("%d records were dropped: " % dropped), got[0]["message"])
+            w.close()
+
+    def test_the_gap_cannot_be_told_at_once(self) -> None:
+        with folder() as d:
+            log, w = logger(d)
+            w._again, w._why = float("inf"), "a test"
+            log.info("lost")
+            w._again = 0.0
+            with mock.patch("os.pwrite", side_effect=OSError(errno.EIO, "no")):
+                log.info("lost")
+            w._again = 0.0
+            log.info("here")
+            self.assertEqual([r["message"] for r in read(d)], ["2 records were dropped: %s: no" % w.service, "here"])
+            self.assertEqual((w.written, w.dropped), (1, 2))
             w.close()
 
     def test_threads(self) -> None:
@@ -370,7 +386,7 @@ class SeveralHandlers(unittest.TestCase):
         self.log.info("by the second")
         between.append(False)
         self.log.info("by the first")
-        self.check(2, 0, 3, [("1 records were dropped: a test", [0, 1, 2]), ("2 records were dropped: a test", [0, 1, 2]), ("by the first", [1]), ("by the second", [0])])
+        self.check(2, 0, 3, [("1 record was dropped: a test", [0, 1, 2]), ("2 records were dropped: a test", [0, 1, 2]), ("by the first", [1]), ("by the second", [0])])
 
 
 if __name__ == "__main__":
