@@ -28,8 +28,9 @@ def handlers_of(spool: str, service: str) -> Dict[str, Dict[str, Any]]:
 
 class Configuring(unittest.TestCase):
     def setUp(self) -> None:
-        logging.config.dictConfig({"version": 1})
-        self.addCleanup(logging.config.dictConfig, {"version": 1})
+        nothing = {"version": 1, "disable_existing_loggers": False}  # Python 3.9 does not enable them again
+        logging.config.dictConfig(nothing)
+        self.addCleanup(logging.config.dictConfig, nothing)
 
     def configured(self, config: Any) -> List[str]:
         """Configures, and gives what is said of it on standard error."""
