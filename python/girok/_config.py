@@ -160,9 +160,10 @@ def _configure(raw: Dict[str, Any], folder: str, layers: Layers) -> None:
         if key in out:
             out[key] = expanded(out[key], key)
     out["filters"] = {n: f if not isinstance(f, Mapping) or "()" in f else expanded(f, "filters.%s" % n) for n, f in _mapping(raw, "filters").items()}
-    out["formatters"] = {n: formatter(f) for n, f in _mapping(raw, "formatters").items()}
+    redactor = _redactor(raw)
+    out["formatters"] = {n: formatter(f, redactor) for n, f in _mapping(raw, "formatters").items()}
     if spooled:
-        writer = _writer(raw, spooled, folder, layers)
+        writer = _writer(raw, spooled, folder, layers, Encoder(redactor))
         for bit, s in enumerate(spooled):
             handlers[s["name"]] = {"()": _maker(writer, bit), **{k: expanded(s["spec"][k], "handlers.%s.%s" % (s["name"], k)) for k in ("level", "filters") if k in s["spec"]}}
     logging.config.dictConfig(out)
@@ -230,7 +231,7 @@ def _python_handler(name: Any, spec: Any, notes: Dict[str, str]) -> Any:
     return spec
 
 
-def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, layers: Layers) -> Writer:
+def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, layers: Layers, encoder: Encoder) -> Writer:
     if len(spooled) > MAX_HANDLERS:
         raise ValueError("handlers: a program can have %d spooled handlers, got %d" % (MAX_HANDLERS, len(spooled)))
     keys = _mapping(raw, "spool")
@@ -246,10 +247,13 @@ def _writer(raw: Mapping[str, Any], spooled: List[Dict[str, Any]], folder: str, 
     for bit, s in enumerate(spooled):
         named = "file" if _class_of(s["spec"]) == "logging.FileHandler" else _class_of(s["spec"])
         config["handlers"].append({"bit": bit, "name": s["name"], "class": named, "keys": _keys(s["name"], named, s["spec"], raw, layers)})
+    return Writer(_spool_folder(keys, folder), config, encoder, _size(expanded(keys.get("max_bytes"), "spool.max_bytes")), durable)
+
+
+def _redactor(raw: Mapping[str, Any]) -> Optional[Redactor]:
     redact = expanded(_mapping(raw, "redact"), "redact")
     hidden = redact.get("keys") or []
-    encoder = Encoder(Redactor(list(hidden), redact.get("with") or "mask") if hidden else None)
-    return Writer(_spool_folder(keys, folder), config, encoder, _size(expanded(keys.get("max_bytes"), "spool.max_bytes")), durable)
+    return Redactor(list(hidden), redact.get("with") or "mask") if hidden else None
 
 
 def _program_name() -> str:

@@ -4,22 +4,30 @@ from __future__ import annotations
 import datetime
 import json
 import logging
-from typing import Any, Dict, Iterator, Mapping, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
-from ._record import STANDARD, Encoder
-
-
-def _extras(record: logging.LogRecord) -> Dict[str, Any]:
-    return {k: v for k, v in record.__dict__.items() if k not in STANDARD}
+from ._record import STANDARD, Encoder, Redactor
 
 
-class JSONFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """What the three have in common: what came as extra, without what redact hides."""
+
+    def __init__(self, redactor: Optional[Redactor] = None) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._encoder = Encoder()
+
+    def _extras(self, record: logging.LogRecord) -> Dict[str, Any]:
+        extras = {k: v for k, v in record.__dict__.items() if k not in STANDARD}
+        return self._redactor.applied(extras) if self._redactor else extras
+
+
+class JSONFormatter(_Formatter):
     """One JSON object a line: time, level, logger, msg, what came as extra, error and stack."""
 
-    def __init__(self, source: bool = False) -> None:
-        super().__init__()
+    def __init__(self, source: bool = False, redactor: Optional[Redactor] = None) -> None:
+        super().__init__(redactor)
         self._source = source
-        self._encoder = Encoder()
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
@@ -27,7 +35,7 @@ class JSONFormatter(logging.Formatter):
         out: Dict[str, Any] = {"time": time.isoformat(timespec="microseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage()}
         if self._source:
             out["source"] = {"function": record.funcName, "file": record.pathname, "line": record.lineno}
-        out.update(_extras(record))
+        out.update(self._extras(record))
         if record.exc_info:
             out["error"] = self.formatException(record.exc_info)
         if record.stack_info:
@@ -35,17 +43,13 @@ class JSONFormatter(logging.Formatter):
         return self._encoder.json(out)
 
 
-class LogfmtFormatter(logging.Formatter):
+class LogfmtFormatter(_Formatter):
     """Pairs key=value: time, level, logger, msg, what came as extra, error and stack."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._encoder = Encoder()
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
         time = datetime.datetime.fromtimestamp(record.created).astimezone()
-        out = {"time": time.isoformat(timespec="milliseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage(), **_extras(record)}
+        out = {"time": time.isoformat(timespec="milliseconds"), "level": record.levelname, "logger": record.name, "msg": record.getMessage(), **self._extras(record)}
         if record.exc_info:
             out["error"] = self.formatException(record.exc_info)
         if record.stack_info:
@@ -70,7 +74,7 @@ class ConsoleFormatter(LogfmtFormatter):
         if not message.isprintable():  # it must not move the cursor, nor look like another record
             message = json.dumps(message, ensure_ascii=False)[1:-1]
         head = "%s %-5s %s: %s" % (time.strftime("%H:%M:%S.") + "%03d" % record.msecs, record.levelname, record.name, message)
-        extras = self._pairs(_extras(record))
+        extras = self._pairs(self._extras(record))
         below = [self.formatException(record.exc_info)] if record.exc_info else []
         below += [record.stack_info] if record.stack_info else []
         lines = [("%-60s  %s" % (head, extras)) if extras else head]
@@ -97,11 +101,12 @@ _OWN = {"json": JSONFormatter, "logfmt": LogfmtFormatter, "console": ConsoleForm
 ABSENT = ("ecs", "gcp")  # who delivers has them, for spooled files
 
 
-def formatter(spec: Any) -> Any:
+def formatter(spec: Any, redactor: Optional[Redactor]) -> Any:
     """A formatter's section as logging.config understands it."""
     kind = spec.get("class") if isinstance(spec, Mapping) else None
     if kind in ABSENT:
         return {}  # it belongs to spooled handlers alone, so nobody asks for it
     if not isinstance(kind, str) or kind not in _OWN:
         return spec
-    return {"()": JSONFormatter, "source": spec.get("source") is True} if kind == "json" else {"()": _OWN[kind]}
+    keys = {"source": spec.get("source") is True} if kind == "json" else {}
+    return {"()": _OWN[kind], "redactor": redactor, **keys}

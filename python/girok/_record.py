@@ -13,7 +13,7 @@ import struct
 import time
 import traceback
 import uuid
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 MAX_PAYLOAD = 524_288
 MAX_TEXT = 131_072
@@ -93,6 +93,23 @@ class Redactor:
             return "***"
         text = value if isinstance(value, str) else Encoder().json(value)
         return "sha256:" + hashlib.sha256(utf8(text)).hexdigest()[:16]
+
+
+    def applied(self, members: Mapping[Any, Any], depth: int = 0) -> Dict[Any, Any]:
+        """The members, with what is hidden in them, at any depth, hidden."""
+        out: Dict[Any, Any] = {}
+        for key, v in list(members.items()):
+            if not self.hides(str(key)):
+                out[key] = self._within(v, depth)
+            elif self.way != "drop":
+                out[key] = self.shown(v)
+        return out
+
+    def _within(self, v: Any, depth: int) -> Any:
+        v = plain(v)
+        if depth > MAX_DEPTH or type(v) not in (dict, list):
+            return v
+        return self.applied(v, depth + 1) if type(v) is dict else [self._within(x, depth + 1) for x in v]
 
 
 class Encoder:

@@ -1,6 +1,7 @@
 """What becomes of a config.yaml."""
 import builtins
 import decimal
+import gc
 import importlib.util
 import io
 import json
@@ -132,6 +133,41 @@ class Configuring(unittest.TestCase):
         self.assertRegex(lines[0], r'^\d\d:\d\d:\d\d\.\d{3} INFO  shop: placed it\\n {2,}user="kim lee" n=3 req.method=GET req.d=1.20 none=null$')
         self.assertRegex(lines[1], r"^\S+ ERROR shop: failed$")
         self.assertEqual((lines[2], lines[-1]), ("    Traceback (most recent call last):", "    ValueError: no"))
+
+    def test_redact_in_lines_of_girok(self) -> None:
+        class Of:
+            def __str__(self) -> str:
+                return "s3cret"
+
+        for way, shown in (("mask", "***"), ("hash", "sha256:"), ("drop", "")):
+            out = {kind: io.StringIO() for kind in ("json", "logfmt", "console")}
+            girok.dictConfig({
+                "version": 1, "disable_existing_loggers": False, "redact": {"keys": ["*password", "m*"], "with": way},
+                "formatters": {kind: {"class": kind} for kind in out},
+                "handlers": {kind: {"class": "console", "stream": out[kind], "formatter": kind} for kind in out},
+                "loggers": {"hides": {"level": "INFO", "handlers": list(out), "propagate": False}},
+            })
+            extra = {"Password": Of(), "user": {"db_password": "s3cret", "in": [{"password": "s3cret", "n": 1}]}}
+            logging.getLogger("hides").info("said", extra=extra)
+            for kind, o in out.items():
+                with self.subTest(way, kind=kind):
+                    self.assertNotIn("s3cret", o.getvalue())
+                    self.assertEqual(o.getvalue().count(shown) if shown else 3 * ("assword" not in o.getvalue()), 3, o.getvalue())
+                    self.assertIn("said", o.getvalue())  # a key of the line's own is not hidden
+            self.assertEqual(extra["user"]["db_password"], "s3cret")  # nor is what the application has
+
+    def test_counts_outlive_a_configuration(self) -> None:
+        with folder() as d:
+            config = {
+                "version": 1, "service": "shop", "handlers": {"w": {"class": "sqlite", "path": "x.db", "table": "t"}},
+                "root": {"level": "INFO", "handlers": ["w"]}, "spool": {"dir": d},
+            }
+            before = girok.stats()["written"]
+            for n in range(3):
+                girok.dictConfig(config)
+                gc.collect()
+                logging.info("m")
+                self.assertEqual(girok.stats()["written"], before + n + 1)
 
     def test_mistakes(self) -> None:
         for config, said in (
