@@ -55,7 +55,7 @@ func (g *growth) see(now time.Time, waits, limit uint64, age time.Duration) (tel
 		tell = growthHalf
 	case waits >= growthLeast && grows:
 		tell = growthGrows
-	case g.warned != growthNone && waits <= g.most/2 && waits <= limit/4:
+	case g.warned != growthNone && waits <= g.most/2 && (limit == 0 || waits <= limit/4):
 		g.warned = growthNone
 		return growthDown
 	}
@@ -114,12 +114,16 @@ func (l *Logs) watchGrowth(now time.Time) {
 
 // attrs says how much, how fast, when the spool is full, and what to do.
 func (g *growth) attrs(now time.Time, h deliver.Stat, sp spool.Stats) []any {
-	list := []any{"handler", h.Handler, "waiting", mib(h.Waiting.Bytes), "limit", mib(uint64(sp.Limit))}
+	list := []any{"handler", h.Handler, "waiting", mib(h.Waiting.Bytes)}
+	if sp.Limit > 0 {
+		list = append(list, "limit", mib(uint64(sp.Limit)))
+	}
 	rate := g.rate(now, h.Waiting.Bytes)
 	if rate > 0 {
 		list = append(list, "growing", mib(uint64(rate*60))+" a minute")
 	}
 	switch left := float64(sp.Limit - sp.Held); {
+	case sp.Limit == 0: // who only delivers may not know it
 	case left <= 0:
 		list = append(list, "full", "now: the oldest records go")
 	case rate > 0 && left/rate < math.MaxInt32:

@@ -70,6 +70,11 @@ func TestGrowthLine(t *testing.T) {
 	b.Reset()
 	slog.New(newReporter(&b)).Warn("m", g.attrs(now, h, spool.Stats{Held: 400 << 20, Limit: 400 << 20})...)
 	wantParts(t, b.String(), "oldest records go", "slower than the records come", "spool.max_bytes")
+	b.Reset()
+	slog.New(newReporter(&b)).Warn("m", g.attrs(now, h, spool.Stats{Held: 400 << 20})...)
+	if wantParts(t, b.String(), "growing="); strings.Contains(b.String(), "limit") || strings.Contains(b.String(), "full") {
+		t.Errorf("the limit is not known: %s", b.String())
+	}
 	h.Holds = false
 	b.Reset()
 	slog.New(newReporter(&b)).Warn("m", g.attrs(now, h, spool.Stats{Limit: 400 << 20})...)

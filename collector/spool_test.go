@@ -22,7 +22,7 @@ func TestRunSpool(t *testing.T) {
 	write := func(service string) *girok.Logs {
 		logs, err := girok.OpenBytes(service, fmt.Appendf(nil, `version: 1
 service: %s
-spool: {dir: %q, deliver: never}
+spool: {dir: %q, deliver: never, max_bytes: 48MiB}
 handlers: {f: {class: file, spooled: true, filename: %q, batch: {age: 10ms}}}
 root: {level: INFO, handlers: [f]}
 `, service, filepath.Join(dir, "spool"), filepath.Join(dir, service+".log")))
@@ -58,6 +58,17 @@ root: {level: INFO, handlers: [f]}
 			if time.Now().After(end) {
 				t.Fatalf("want %sin %s", want, fetch(t, said.String()))
 			}
+		}
+	}
+	numbers := fetch(t, said.String())
+	for _, want := range []string{`girok_spool_runs{service="first"} 0`, `girok_spool_runs{service="second"} 1`, `girok_spool_limit_bytes{service="second"} 5.0331648e+07`} {
+		if !strings.Contains(numbers, want+"\n") {
+			t.Errorf("want %s in %s", want, numbers)
+		}
+	}
+	for _, unknown := range []string{"appended", "lost_records", "evicted", "refused_appends", `limit_bytes{service="first"}`} {
+		if strings.Contains(numbers, "girok_spool_"+unknown) {
+			t.Errorf("%s is told, which nobody knows there: %s", unknown, numbers)
 		}
 	}
 	second.Close()

@@ -71,15 +71,23 @@ var families = []family{
 		},
 	},
 	ofSpool("held_bytes", gauge, "Bytes that the segments of the service take.", func(s *girok.SpoolStats) float64 { return float64(s.Held) }),
-	ofSpool("limit_bytes", gauge, "Bytes that they may take; beyond it the oldest records go.", func(s *girok.SpoolStats) float64 { return float64(s.Limit) }),
-	ofSpool("runs", gauge, "Runs that have a folder, living and dead.", func(s *girok.SpoolStats) float64 { return float64(s.Runs) }),
+	{
+		"girok_spool_limit_bytes", gauge, nil,
+		"Bytes that they may take; beyond it the oldest records go. Of a process that only delivers, what the programs say that run, the least of it; none before one has.",
+		func(s *girok.Stats, add func(float64, ...string)) {
+			if s.Spool != nil && s.Spool.Limit > 0 {
+				add(float64(s.Spool.Limit))
+			}
+		},
+	},
+	ofSpool("runs", gauge, "Runs that have a folder, living and dead, without that of a process that only delivers.", func(s *girok.SpoolStats) float64 { return float64(s.Runs) }),
 	ofSpool("unreadable_runs", gauge, "Those of them that this program can't read: damaged, or of a newer girok.", func(s *girok.SpoolStats) float64 { return float64(s.Unreadable) }),
 	ofSpool("degraded", gauge, "1 if records stay in memory, because the folder can't be used: a kill loses them.", func(s *girok.SpoolStats) float64 { return truth(s.Degraded) }),
-	ofSpool("appended_records_total", counter, "Records that came into the spool; up to a tenth of a second old.", func(s *girok.SpoolStats) float64 { return float64(s.Records) }),
-	ofSpool("appended_bytes_total", counter, "Bytes that came into the spool, with what frames have beside records.", func(s *girok.SpoolStats) float64 { return float64(s.Bytes) }),
-	ofSpool("lost_records_total", counter, "Records of this process that the spool could not keep, or that went to make room.", func(s *girok.SpoolStats) float64 { return float64(s.Lost) }),
-	ofSpool("evicted_records_total", counter, "Those of them that went to make room.", func(s *girok.SpoolStats) float64 { return float64(s.Evicted) }),
-	ofSpool("refused_appends_total", counter, "Appends that were given back to a source, which makes its sender wait and tries again.", func(s *girok.SpoolStats) float64 { return float64(s.Refused) }),
+	ofWriting("appended_records_total", "Records that came into the spool; up to a tenth of a second old.", func(s *girok.SpoolStats) uint64 { return s.Records }),
+	ofWriting("appended_bytes_total", "Bytes that came into the spool, with what frames have beside records.", func(s *girok.SpoolStats) uint64 { return s.Bytes }),
+	ofWriting("lost_records_total", "Records of this process that the spool could not keep, or that went to make room.", func(s *girok.SpoolStats) uint64 { return s.Lost }),
+	ofWriting("evicted_records_total", "Those of them that went to make room.", func(s *girok.SpoolStats) uint64 { return s.Evicted }),
+	ofWriting("refused_appends_total", "Appends that were given back to a source, which makes its sender wait and tries again.", func(s *girok.SpoolStats) uint64 { return s.Refused }),
 	ofDirect("records_total", "Records that a handler wrote in the call.", func(h *girok.DirectStats) uint64 { return h.Written }),
 	ofDirect("failed_records_total", "Records that it could not write whole.", func(h *girok.DirectStats) uint64 { return h.Failed }),
 	ofDirect("dropped_records_total", "Those of them that a console with mode: drop dropped, because the stream took nothing.", func(h *girok.DirectStats) uint64 { return h.Dropped }),
@@ -107,6 +115,16 @@ func ofSpool(name, kind, help string, value func(*girok.SpoolStats) float64) fam
 	return family{"girok_spool_" + name, kind, nil, help, func(s *girok.Stats, add func(float64, ...string)) {
 		if s.Spool != nil {
 			add(value(s.Spool))
+		}
+	}}
+}
+
+// ofWriting is a counter of a process that appends. One that only delivers has none of
+// them: what others append nobody tells it.
+func ofWriting(name, help string, value func(*girok.SpoolStats) uint64) family {
+	return family{"girok_spool_" + name, counter, nil, help, func(s *girok.Stats, add func(float64, ...string)) {
+		if s.Spool != nil && !s.Spool.OnlyDelivers {
+			add(float64(value(s.Spool)))
 		}
 	}}
 }

@@ -120,6 +120,30 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// A process that only delivers tells nothing of what is appended, and no limit that it does
+// not know.
+func TestOnlyDelivers(t *testing.T) {
+	for _, limit := range []int64{0, 1 << 20} {
+		got := text(t, girok.Stats{Spool: &girok.SpoolStats{Held: 1, Limit: limit, Runs: 2, OnlyDelivers: true}})
+		p, err := parse(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]bool{"girok_spool_held_bytes": true, "girok_spool_runs": true, "girok_spool_unreadable_runs": true, "girok_spool_degraded": true}
+		if limit > 0 {
+			want["girok_spool_limit_bytes"] = true
+		}
+		for name := range p.samples {
+			if !want[name] {
+				t.Errorf("%s is there", name)
+			}
+		}
+		if len(p.samples) != len(want) {
+			t.Errorf("want %v, got %s", want, got)
+		}
+	}
+}
+
 // The parser must refuse what Prometheus would.
 func TestParserIsStrict(t *testing.T) {
 	const head = "# HELP a_total x\n# TYPE a_total counter\n"

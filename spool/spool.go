@@ -86,6 +86,7 @@ type Spool struct {
 	appender atomic.Pointer[Appender]
 	others   atomic.Int64 // bytes held by runs that are not this one
 	limit    atomic.Int64 // bytes that the service may hold
+	said     atomic.Int64 // what others say of that; see Stats
 	room     room
 
 	losses  atomic.Uint64

@@ -1,15 +1,24 @@
 package spool
 
+import (
+	"maps"
+	"slices"
+)
+
 // Stats is how the spool of a service fares. Counts are those of this process;
 // they begin at Open and only grow.
 type Stats struct {
 	Held  int64 // bytes that segments take, of other runs as of the last Account
-	Limit int64 // bytes that they may take; in memory that of the ring
+	Limit int64 // bytes that they may take; in memory that of the ring; with OnlyDelivers 0: not known
 	Runs  int   // that have a folder, living and dead
 	// Unreadable is how many of them this program can't read: damaged, or of a newer
 	// girok.
 	Unreadable int
 	Degraded   bool // records stay in memory
+	// OnlyDelivers is that this process has had nothing to append: the run that it began
+	// does not count, Limit is what the programs say that write, the least of those that
+	// live, and what follows stays 0.
+	OnlyDelivers bool
 	// Records and Bytes were appended, with what the frames have beside their
 	// records. The background counts: they may be a tenth of a second old.
 	Records, Bytes uint64
@@ -29,6 +38,7 @@ func (s *Spool) Stats() Stats {
 	st.Records, st.Bytes = s.past.Records, s.past.Bytes
 	writers := s.writers()
 	st.Unreadable = len(s.bad)
+	others := slices.Collect(maps.Values(s.known))
 	s.mu.Unlock()
 	for _, w := range writers {
 		n, bytes := w.appended()
@@ -38,6 +48,7 @@ func (s *Spool) Stats() Stats {
 			st.Held += w.run.Held()
 		}
 	}
+	st.OnlyDelivers = st.Records == 0 && len(s.Appender().config.Handlers) == 0
 	switch {
 	case st.Degraded:
 		st.Limit = memoryLimit
@@ -49,7 +60,29 @@ func (s *Spool) Stats() Stats {
 	if ids, err := s.Present(); err == nil {
 		st.Runs = len(ids)
 	}
+	if st.OnlyDelivers {
+		st.Runs = max(st.Runs-len(writers), 0)
+		st.Limit = s.saidLimit(others)
+	}
 	return st
+}
+
+// saidLimit is what the service may take by those who write: the least of what living
+// runs say, else what they said last; 0 if none has said it.
+func (s *Spool) saidLimit(runs []*Run) int64 {
+	var least uint64
+	for _, r := range runs {
+		if len(r.Config.Handlers) == 0 || !r.Alive() {
+			continue // who has nothing to write does not know it
+		}
+		if n := r.Counters().load(limitOffset); n > 0 && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	if least > 0 {
+		s.said.Store(int64(least))
+	}
+	return s.said.Load()
 }
 
 // appended is how many frames the writer has taken, and their bytes.
