@@ -155,20 +155,27 @@ def _configure(raw: Dict[str, Any], folder: str, layers: Layers) -> None:
         else:
             handlers[name] = _python_handler(name, spec, notes)
             _has_formatter(name, spec, raw)
-    out = dict(raw, handlers=handlers)
-    for key in ("loggers", "root"):
-        if key in out:
-            out[key] = expanded(out[key], key)
-    out["filters"] = {n: f if not isinstance(f, Mapping) or "()" in f else expanded(f, "filters.%s" % n) for n, f in _mapping(raw, "filters").items()}
     redactor = _redactor(raw)
-    out["formatters"] = {n: formatter(f, redactor) for n, f in _mapping(raw, "formatters").items()}
     if spooled:
         writer = _writer(raw, spooled, folder, layers, Encoder(redactor))
         for bit, s in enumerate(spooled):
-            handlers[s["name"]] = {"()": _maker(writer, bit), **{k: expanded(s["spec"][k], "handlers.%s.%s" % (s["name"], k)) for k in ("level", "filters") if k in s["spec"]}}
-    logging.config.dictConfig(out)
+            ours = {k: v for k, v in s["spec"].items() if k in ("level", "filters")}
+            handlers[s["name"]] = {"()": _maker(writer, bit), **expanded(ours, "handlers.%s" % s["name"])}
+    logging.config.dictConfig(_for_logging(raw, handlers, redactor))
     for place, note in notes.items():
         tell("%s%s %s" % (layers[-1][0] + ": " if layers else "", place, note))
+
+
+def _for_logging(raw: Mapping[str, Any], handlers: Dict[str, Any], redactor: Optional[Redactor]) -> Dict[str, Any]:
+    """The configuration as logging.config understands it."""
+    out = dict(raw, handlers=handlers)
+    for key in ("loggers", "root"):
+        if key in raw:
+            out[key] = expanded(raw[key], key)
+    filters = _mapping(raw, "filters").items()
+    out["filters"] = {n: expanded(f, "filters.%s" % n) if isinstance(f, Mapping) and "()" not in f else f for n, f in filters}
+    out["formatters"] = {n: formatter(f, redactor) for n, f in _mapping(raw, "formatters").items()}
+    return out
 
 
 def _has_formatter(name: Any, spec: Any, raw: Mapping[str, Any]) -> None:
@@ -280,7 +287,7 @@ def _keys(name: str, named: str, spec: Mapping[str, Any], raw: Mapping[str, Any]
             known = _mapping(raw, "formatters")
             if shape not in known:
                 raise ValueError("handlers.%s.formatter: there is no formatter %r" % (name, shape))
-            keys["formatter"] = {str(k): _stored(v if k in _FORMATS else expanded(v, "formatters.%s.%s" % (shape, k))) for k, v in known[shape].items()}
+            keys["formatter"] = {str(k): _stored(v if k in _FORMATS else expanded(v, "formatters.%s.%s" % (shape, k))) for k, v in _mapping(known, shape).items()}
     return keys
 
 
