@@ -75,12 +75,12 @@ func TestSitesForget(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	copy(key, "other")
-	if got := line(level, changing); got != `{"levelname": "Level 73", "other": 1}` {
+	copy(key, "fifth")
+	if got := line(level, changing); got != `{"levelname": "Level 73", "fifth": 1}` {
 		t.Fatal(got)
 	}
 	record.AddLevelName(level, "LOUD")
-	if got := line(level, changing); got != `{"levelname": "LOUD", "other": 1}` {
+	if got := line(level, changing); got != `{"levelname": "LOUD", "fifth": 1}` {
 		t.Fatal(got)
 	}
 }
