@@ -220,4 +220,3 @@ func TestSidecarLeavesToAnother(t *testing.T) {
 	second.stop(t)
 	second.ends(t, exitOK, `delivered 1 records: shop/web 1; .*`)
 }
-
