@@ -36,6 +36,23 @@ _REMEMBERED = 4096  # entries of a cache: names that a program makes up must not
 _quote = json.encoder.encode_basestring
 
 
+_NEVER_CHANGE = frozenset((str, int, float, bool, type(None), bytes, datetime.datetime, datetime.timedelta, decimal.Decimal))
+_NOR_ARGS = _NEVER_CHANGE | {tuple}
+
+
+def frozen(r: logging.LogRecord) -> Optional[List[Any]]:
+    """The values of a record of which nothing can change, and that lead to nothing else; None of any other."""
+    if type(r) is not logging.LogRecord:
+        return None
+    values, args = list(r.__dict__.values()), r.args
+    types = list(map(type, values))
+    if not _NOR_ARGS.issuperset(types) or types.count(tuple) != (type(args) is tuple):
+        return None
+    if args and not _NEVER_CHANGE.issuperset(map(type, args)):
+        return None
+    return values
+
+
 def uvarint(n: int) -> bytes:
     """7 bits a byte, low ones first; the high bit says that more follow."""
     if n < 128:

@@ -15,9 +15,10 @@ import threading
 import time
 import weakref
 import zlib
+from operator import is_
 from typing import Any, Dict, List, Optional, Tuple
 
-from ._record import FIXED, Encoder, id_of, with_id
+from ._record import FIXED, Encoder, frozen, id_of, with_id
 
 HEADER = 4096
 SEGMENT = 8 << 20  # bytes of a run's only segment; a run that is full makes room for the next one
@@ -222,14 +223,24 @@ class Run:
 class _Met:
     """What became of a record that several handlers may take, one after the other."""
 
-    __slots__ = ("ref", "mask", "lost", "first", "place", "id")
+    __slots__ = ("ref", "mask", "lost", "first", "place", "id", "keys", "values", "made")
 
-    def __init__(self, ref: Any) -> None:
+    def __init__(self, ref: Any, r: logging.LogRecord, made: Tuple[bytes, int]) -> None:
         self.ref = ref
+        self.values: Optional[List[Any]] = frozen(r)
+        if self.values is not None:
+            self.keys, self.made = list(r.__dict__), made
         self.mask = 0  # of the handlers that have it
         self.lost = False  # to one at least
         self.first, self.place = b"", (0, 0)  # its fixed fields as the first one took it, and where
         self.id = b""  # made when a second one takes it
+
+    def again(self, r: logging.LogRecord) -> Optional[Tuple[bytes, int]]:
+        """What was made of the record, if it is the same still."""
+        now = r.__dict__
+        if self.values is None or len(now) != len(self.values) or not all(map(is_, now.values(), self.values)) or list(now) != self.keys:
+            return None
+        return self.made
 
 
 class Writer:
@@ -262,16 +273,18 @@ class Writer:
 
     def record(self, mask: int, r: logging.LogRecord) -> None:
         """Appends a log record for the handler of mask, as it is now."""
-        rest, at = self._encoder.record(r)
         if not self._several:
-            self.append(mask, rest)
+            self.append(mask, self._encoder.record(r)[0])
             return
         met = self._met.get(id(r))
         if met is None or met.ref() is not r or met.mask & mask:  # who gets it again gets another record
-            met = self._meet(r)
-        elif met.mask:
-            met.id = met.id or id_of(met.first, *met.place)
-            rest = with_id(rest, at, met.id)
+            rest, at = self._encoder.record(r)
+            met = self._meet(r, (rest, at))
+        else:
+            rest, at = met.again(r) or self._encoder.record(r)
+            if met.mask:
+                met.id = met.id or id_of(met.first, *met.place)
+                rest = with_id(rest, at, met.id)
         place = self.append(mask, rest, met)
         if place is None:
             return
@@ -279,9 +292,9 @@ class Writer:
             met.first, met.place = rest[:FIXED], place
         met.mask |= mask
 
-    def _meet(self, r: logging.LogRecord) -> _Met:
+    def _meet(self, r: logging.LogRecord, made: Tuple[bytes, int]) -> _Met:
         key, every = id(r), self._met
-        met = every[key] = _Met(weakref.ref(r, lambda _: every.pop(key, None)))
+        met = every[key] = _Met(weakref.ref(r, lambda _: every.pop(key, None)), r, made)
         return met
 
     def append(self, mask: int, rest: bytes, met: Optional[_Met] = None) -> Optional[Tuple[int, int]]:

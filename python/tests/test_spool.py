@@ -320,6 +320,31 @@ class SeveralHandlers(unittest.TestCase):
         self.assertEqual(["user" in r for r in got], [False, True, True, False, True])
         self.assertEqual([r["req"][0][2] for r in got], ["hunter2", "***", "***", "hunter2", "***"])
 
+    def test_what_changes_in_between_is_seen(self) -> None:
+        def changes(r: logging.LogRecord) -> None:
+            change(r)
+
+        self.log.addHandler(self.a)
+        self.log.addHandler(Acts(changes))
+        self.log.addHandler(self.b)
+        box: List[int] = [1]
+        for extra, args, change, message, want in (
+            ({"n": 1}, (), lambda r: setattr(r, "n", True), "m", {"n": True}),
+            ({"n": 1}, (), lambda r: setattr(r, "n", 1.0), "m", {"n": 1.0}),
+            ({"n": 1}, (), lambda r: setattr(r, "k", 2), "m", {"n": 1, "k": 2}),
+            ({"n": 1}, (), lambda r: r.__dict__.update(x=r.__dict__.pop("n")), "m", {"x": 1}),
+            ({"n": box}, (), lambda r: r.n.append(2), "m", {"n": "[1,2]"}),
+            ({"n": ([],)}, (), lambda r: r.n[0].append(2), "m", {"n": "[[2]]"}),
+            ({}, ([],), lambda r: r.args[0].append(2), "[2]", {}),
+            ({"n": 1}, (5,), lambda r: None, "5", {"n": 1}),
+            ({}, (), lambda r: setattr(r, "msg", "other"), "other", {}),
+        ):
+            self.log.info("%s" if args else "m", *args, extra=extra)
+            first, second = read(self.dir)[-2:]
+            got = dict((k, v) for k, _, v in second["attributes"])
+            self.assertEqual((second["message"], got), (message, want))
+            self.assertEqual([type(v) for v in got.values()], [type(v) for v in want.values()])
+
     def test_records_that_cross(self) -> None:
         barrier = threading.Barrier(2, timeout=PATIENCE)
         for h in (self.a, Acts(lambda r: barrier.wait()), self.b):
