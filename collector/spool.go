@@ -73,8 +73,8 @@ func (s *services) mark() (marks []*girok.Mark) {
 }
 
 // summary is what came of delivery, and what still waits of what was there.
-func (s *services) summary(opts *Options, marks []*girok.Mark) *Summary {
-	sum := &Summary{Spool: opts.Spool, Service: opts.Service}
+func (s *services) summary(dir, service string, marks []*girok.Mark) *Summary {
+	sum := &Summary{Spool: dir, Service: service}
 	for _, service := range slices.Sorted(maps.Keys(s.open)) {
 		stats := s.open[service].Stats()
 		sum.Lost += s.open[service].Lost()
@@ -156,7 +156,7 @@ func runSpool(ctx context.Context, opts Options, listener net.Listener) (*Summar
 	defer cancel()
 	err = all.close(closing)
 	out.clear()
-	s := all.summary(&opts, marks)
+	s := all.summary(dir, opts.Service, marks)
 	s.Took = time.Since(begun)
 	return s, err
 }

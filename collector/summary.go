@@ -23,7 +23,7 @@ type Summary struct {
 	Elsewhere  []girok.Backlog      // what waits too, and another process delivers
 	Took       time.Duration
 
-	// Spool and Service are those of Options. Where there is a Spool no source was read,
+	// Spool is the folder of Options.Spool, whole, and Service that of Options. Where there is a Spool no source was read,
 	// each handler's name has its service's and a slash before it, and what waits is of
 	// what there was when Run was stopped.
 	Spool, Service string

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/girok/girok/spool"
 )
@@ -19,7 +20,9 @@ func (d *Deliverer) Mark() *Mark {
 	d.scan() // a run may have begun just now
 	m := &Mark{d: d, ends: map[*spool.Run]uint64{}}
 	for _, r := range d.opts.Spool.Runs() {
-		m.ends[r] = r.Reached()
+		if m.ends[r] = math.MaxUint64; r.Alive() { // a dead one is done with at its end
+			m.ends[r] = r.Reached()
+		}
 	}
 	d.hastenOnce.Do(func() { close(d.hasten) })
 	d.wakeLanes()

@@ -193,6 +193,44 @@ func TestSidecarTellsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// A second signal ends the wait of the other commands that deliver too, and they say how
+// things stand.
+func TestSecondSignalWhileDelivering(t *testing.T) {
+	dir, w := t.TempDir(), startWeb(t)
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, `version: 1
+service: shop
+spool: {dir: spool}
+handlers: {web: {class: logging.handlers.HTTPHandler, spooled: true, host: %q, url: /, method: POST}}
+root: {level: INFO, handlers: [web]}
+`, strings.TrimPrefix(w.URL, "http://")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		line, in, told string
+	}{
+		{"run --drain 1h -c", "a line\n", `girok: read 1 lines, 1 records to the spool; web: delivered 0; dead letters 0, lost 0 \(`},
+		{"spool drain --patience 1h -c", "", `girok: web: delivered 0 records\n`},
+	} {
+		s := &sidecar{Cmd: exec.Command(os.Args[0], append(strings.Fields(c.line), config)...)}
+		s.Stdin, s.Stderr, s.Env = strings.NewReader(c.in), &s.told, append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
+		w.asks(t, func() {
+			if err := s.Start(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		defer func() { _ = s.Process.Kill() }()
+		s.stop(t)
+		until(t, "that it goes on", func() bool { return strings.Contains(s.told.String(), "girok: stopped: ") })
+		time.Sleep(2 * oneSignal) // what comes within it is no second one
+		s.stop(t)
+		s.ends(t, exitWaits, `\d+ B of run [0-9a-f]{16} wait for web \(retrying: .*\); they are safe in the spool, and the next .girok run. delivers them`)
+		if !regexp.MustCompile(c.told).MatchString(s.told.String()) {
+			t.Errorf("%s: %s", c.line, s.told.String())
+		}
+	}
+}
+
 // What another process delivers is not waited for.
 func TestSidecarLeavesToAnother(t *testing.T) {
 	spool, w := filepath.Join(t.TempDir(), "spool"), startWeb(t)
