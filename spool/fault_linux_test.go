@@ -2,6 +2,8 @@ package spool
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -219,6 +221,116 @@ func TestFullDisk(t *testing.T) {
 	defer r.Close()
 	got := readAll(t, r)
 	got.inOrder(t, stored-len(got.refs), stored)
+}
+
+// small mounts a disk of some size.
+func small(t *testing.T, size string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=700,size="+size); err != nil {
+		t.Skipf("NOT TESTED, needs root and mount: a disk of %s: %v", size, err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+// On a disk that is smaller than a segment, segments are smaller, and those that are
+// delivered make room for others. Once there is more room they are as large as ever.
+func TestDiskSmallerThanASegment(t *testing.T) {
+	for _, size := range []string{"2200k", "3m", "5m", "7m"} {
+		t.Run(size, func(t *testing.T) {
+			dir := small(t, size)
+			s, ev := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30})
+			w, stored := s.Writer(), 0
+			var full error
+			for full == nil {
+				if _, full = w.Append(payload(2, 0, stored, big)); full == nil {
+					stored++
+				}
+			}
+			if n, _, _ := w.Run().Counters().Slot(1).Lost(); !errors.Is(full, syscall.ENOSPC) || n != 1 || stored < 20 {
+				t.Fatalf("%d are stored, %d lost: %v", stored, n, full)
+			}
+			checkRead(t, w, stored, 0)
+			goesOn := func() {
+				eventually(t, "it goes on", func() bool {
+					_, err := w.Append(payload(2, 0, stored, big))
+					return err == nil
+				})
+				stored++
+			}
+			for range 100 {
+				passAll(w.Run(), w.Tail()) // delivered
+				goesOn()
+			}
+			if largest := largestOf(w); largest > 4<<20 {
+				t.Errorf("a segment has %d bytes", largest)
+			}
+			must(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=60m,mode=700"))
+			for i := 0; largestOf(w) < fullSegment; i++ {
+				if goesOn(); i > 200 {
+					t.Fatal("segments stay small")
+				}
+			}
+			s.Seal()
+			checkRead(t, w, stored, End)
+			if n := ev.count(EventFault); n > 0 {
+				t.Errorf("%d faults", n)
+			}
+		})
+	}
+}
+
+// checkRead wants what is there to be the last of the records that were stored.
+func checkRead(t *testing.T, w *Writer, stored int, status Status) {
+	t.Helper()
+	r := w.Run().Reader(0)
+	defer r.Close()
+	got := readAll(t, r)
+	if got.inOrder(t, stored-len(got.refs), stored); status != 0 && got.status != status || len(got.refs) == 0 {
+		t.Errorf("%d of %d records, status %d", len(got.refs), stored, got.status)
+	}
+}
+
+// largestOf is the size of the largest segment.
+func largestOf(w *Writer) (size uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.segs {
+		size = max(size, s.size)
+	}
+	return size
+}
+
+// A process is killed on such a disk, which is full, or on which delivery makes room
+// again and again: all that was acknowledged and not delivered is there.
+func TestKillOnASmallDisk(t *testing.T) {
+	for _, free := range []bool{false, true} {
+		t.Run(fmt.Sprint("delivered=", free), func(t *testing.T) {
+			kills := 6
+			if testing.Short() {
+				kills = 1
+			}
+			for range kills {
+				c := startChild(t, small(t, "3m"), free, false, killEnv+"_SMALL=1")
+				run, err := openRun(c.path)
+				must(t, err)
+				eventually(t, "it is full, or has gone on", func() bool {
+					n, _, _ := run.Counters().Slot(0).Lost()
+					return !free && n > 0 || ackOf(c.page, 0).Load() > 10_000
+				})
+				time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond)
+				c.kill(t)
+				run, err = openRun(c.path)
+				must(t, err)
+				r := run.Reader(0)
+				checkKilled(t, c, readAll(t, r), free)
+				if r.Close(); r.Damaged != 0 {
+					t.Errorf("%d bytes did not check", r.Damaged)
+				}
+			}
+		})
+	}
 }
 
 // A disk with no room for the first segment: records stay in memory, and nothing

@@ -67,12 +67,18 @@ func appendUntilKilled(dir string) {
 	if os.Getenv(killEnv+"_FULL") != "" {
 		limit, report = killFull, func(Event) {}
 	}
+	if os.Getenv(killEnv+"_SMALL") != "" {
+		report = func(Event) {}
+	}
 	s, err := Open(Options{Dir: dir, Config: testConfig(), MaxBytes: limit, Plain: plain, Report: report})
 	if err != nil {
 		fail(err)
 	}
 	w := s.Writer()
-	w.size = minSegment
+	tight := os.Getenv(killEnv+"_SMALL") != "" // a disk on which not all can be kept
+	if !tight {
+		w.size = minSegment
+	}
 	writers := killWriters
 	if os.Getenv(killEnv+"_QUIET") != "" {
 		writers = 0
@@ -80,10 +86,14 @@ func appendUntilKilled(dir string) {
 	for g := range writers {
 		go func() {
 			for n := 0; ; n++ {
-				if _, err := w.Append(payload(3, g, n, 24+(n*7+g)%500)); err != nil {
+				switch _, err := w.Append(payload(3, g, n, 24+(n*7+g)%500)); {
+				case err == nil:
+					ackOf(page, g).Store(uint64(n + 1))
+				case tight && hasNoRoom(err):
+					n-- // once more
+				default:
 					fail(err)
 				}
-				ackOf(page, g).Store(uint64(n + 1))
 			}
 		}()
 	}

@@ -1,7 +1,9 @@
 package spool
 
 import (
+	"errors"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/girok/girok/internal/crash"
@@ -97,10 +99,29 @@ func (w *Writer) makeNext(force bool) error {
 		err = ErrFull // 64 TB in one run
 	}
 	if err == nil {
-		w.next, err = w.make(header{seq: last.seq + 1, size: w.size, base: last.end(), run: w.run.ID}, window)
+		w.next, err = w.makeAfter(last)
 	}
 	w.broken, w.again = err, time.Now().Add(retryMake)
 	return err
+}
+
+// makeAfter makes the segment after the last one: a smaller one where the disk has no
+// room, if that is the run's only one. It stays until there is another, so nothing that is
+// delivered would make room. Of several the oldest one does, and what is left of the disk is
+// for those who deliver. The caller holds mu.
+func (w *Writer) makeAfter(last *segment) (*segment, error) {
+	for size := w.size; ; size = max(size/2&^4095, minSegment) {
+		s, err := w.make(header{seq: last.seq + 1, size: size, base: last.end(), run: w.run.ID}, window)
+		if err == nil || !hasNoRoom(err) || len(w.segs) > 1 || size <= minSegment {
+			return s, err
+		}
+	}
+}
+
+// hasNoRoom reports whether an error says that a disk, or what a user may have of it, is
+// full.
+func hasNoRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // make makes a segment: in a spare file, or a new one, of which populate bytes are
