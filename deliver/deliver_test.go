@@ -330,6 +330,53 @@ func TestFullSpoolLosesTheOldest(t *testing.T) {
 	once(t, s, total-int(lost))
 }
 
+// What the destination has taken, and could not say, does not count as lost when its
+// segment goes.
+func TestTakenWithoutAnAnswerIsNotLost(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	const edge = 2 << 20 // of the first segment
+	state := ""
+	s.before = func(b *sink.Batch) error {
+		switch state {
+		case "in":
+			state = "down"
+			return &sink.Refused{Err: errors.New("no right")} // so it is opened anew, and says then where it stands
+		case "down":
+			return errors.New("down")
+		}
+		return nil
+	}
+	s.after = func(b *sink.Batch) error {
+		if m := b.Moves[0]; state == "" && m.From.Position < edge && m.To.Position > edge {
+			state = "in"
+			return errors.New("connection reset")
+		}
+		return nil
+	}
+	p := start(t, dir, 8<<20, one(s), "a")
+	p.d.Start()
+	wide := strings.Repeat("x", 4000)
+	appends := func(n int) {
+		for range n {
+			p.append(1, fmt.Sprintf("%06d %s", p.n, wide))
+			p.n++
+		}
+	}
+	appends(600) // 2.4 MB
+	eventually(t, "the sink is opened anew", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.opened > 1 })
+	appends(5000)
+	s.mu.Lock()
+	state = "well"
+	s.mu.Unlock()
+	p.flush()
+	lost, _, _ := p.spool.Writer().Run().Counters().Slot(0).Lost()
+	p.stop()
+	if lost == 0 {
+		t.Error("nothing had to go")
+	}
+	once(t, s, p.n-int(lost))
+}
+
 func TestSecondProcessTakesOver(t *testing.T) {
 	dir, s := t.TempDir(), newStore()
 	a := start(t, dir, 0, one(s), "a")

@@ -27,10 +27,7 @@ func (l *lane) claim(ctx context.Context, c *cursor) bool {
 	}
 	c.reader.Close()
 	c.open()
-	// What the destination has is not lost when it goes. Until now the pin of the
-	// process that may have sent it, and not noted it, has kept it.
-	c.slot().SetDelivered(c.stored.Position)
-	c.slot().SetFreeBelow(c.stored.Position)
+	c.has() // until now the pin of the process that may have sent it, and not noted it, has kept it
 	if l.state.pending() == nil {
 		c.slot().Unpin()
 	}
@@ -87,7 +84,16 @@ func (l *lane) own(ctx context.Context, s sink.Sink, runs []*cursor) error {
 	if err := l.settle(moved, of); err != nil {
 		return err
 	}
+	for _, c := range of {
+		c.has() // the pin of the batch goes now
+	}
 	return errRecut
+}
+
+// has notes in the page what the destination has: it is not lost when it goes.
+func (c *cursor) has() {
+	c.slot().SetDelivered(c.stored.Position)
+	c.slot().SetFreeBelow(c.stored.Position)
 }
 
 // places is where the destination stands in each run.
