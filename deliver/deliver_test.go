@@ -377,6 +377,47 @@ func TestTakenWithoutAnAnswerIsNotLost(t *testing.T) {
 	once(t, s, p.n-int(lost))
 }
 
+// What a process that died had pinned stays pinned until its run is claimed, whatever
+// is sent before: its destination may have it.
+func TestPinOfTheDeadStays(t *testing.T) {
+	dir, s := t.TempDir(), newStore()
+	long := start(t, dir, 0, one(s), "a")
+	for range 1000 { // batches enough
+		long.append(1, fmt.Sprintf("%06d %s", long.n, strings.Repeat("x", 4000)))
+		long.n++
+	}
+	long.spool.Seal()
+	long.spool.Release()
+	doubtful := start(t, dir, 0, one(s), "a")
+	doubtful.n = long.n
+	doubtful.appendN(1, 1)
+	r := doubtful.spool.Writer().Run()
+	r.Counters().Slot(0).Pin(4096, r.End())
+	doubtful.spool.Seal()
+	doubtful.spool.Release()
+
+	batches, runs := 0, len(runFolders(t, dir))
+	s.before = func(b *sink.Batch) error {
+		if batches++; batches == 2 {
+			list, err := spool.List(filepath.Join(dir, "svc"))
+			if err != nil || len(list) != runs+1 {
+				t.Errorf("%d runs, %v", len(list), err)
+			}
+			for _, other := range list {
+				if from, _, _ := other.Pinned(0); other.ID == r.ID && from == 0 {
+					t.Error("another batch has taken the pin away")
+				}
+			}
+		}
+		return nil
+	}
+	drain(t, dir, one(s), "a")
+	once(t, s, doubtful.n)
+	if batches < 3 {
+		t.Errorf("only %d batches", batches)
+	}
+}
+
 func TestSecondProcessTakesOver(t *testing.T) {
 	dir, s := t.TempDir(), newStore()
 	a := start(t, dir, 0, one(s), "a")

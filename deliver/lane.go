@@ -307,8 +307,8 @@ func (l *lane) deliver(ctx context.Context, g []*cursor) (busy bool) {
 	crash.At(crash.BatchRead)
 	err := l.send(ctx, g)
 	if ctx.Err() == nil && !errors.Is(err, errYield) { // else it may be in, and whoever claims next finds out
-		for _, c := range g {
-			c.slot().Unpin()
+		for i := range l.b.moves { // no other run of g: its pin may be of one who died, and tell the next claim
+			l.b.moves[i].c.slot().Unpin()
 		}
 	}
 	if err != nil {
