@@ -49,18 +49,9 @@ func (s *sites) of(c *record.Call) *site {
 }
 
 // place is where a call is kept. Programs that log by a function of their own have
-// many calls in one place of the code, with keys that tell them apart.
+// many calls in one place of the code, which the number of attributes tells apart.
 func place(c *record.Call) uint8 {
-	h := uint64(c.Record.PC)
-	front, _ := c.Attrs()
-	if n := len(front); n > 0 {
-		first, last := front[0].Key, front[n-1].Key
-		h += uint64(n) + uint64(len(first))<<8 + uint64(len(last))<<16
-		if first != "" && last != "" {
-			h += uint64(first[0])<<24 + uint64(last[0])<<32
-		}
-	}
-	return uint8(h * 0x9E3779B97F4A7C15 >> 56)
+	return uint8((uint64(c.Record.PC) + uint64(c.Record.NumAttrs())<<32) * 0x9E3779B97F4A7C15 >> 56)
 }
 
 // learns begins what is to be remembered of a call; nil if that is nothing. names are

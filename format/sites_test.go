@@ -19,7 +19,7 @@ func callAt(pc uintptr, keys ...string) *record.Call {
 	return c
 }
 
-// Calls by one function of a program's own are told apart by their keys.
+// Calls by one function of a program's own are told apart by how many attributes they have.
 func TestSitesOfAWrapper(t *testing.T) {
 	j := NewJSON(JSONOptions{Location: time.UTC})
 	words := strings.Fields("user order amount gift took path status bytes method host query table rows cache key ttl retries error_code region zone")
