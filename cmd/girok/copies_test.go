@@ -61,17 +61,7 @@ func TestTailOfPython(t *testing.T) {
 	if err := os.MkdirAll(runs, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	var shown, told safe
-	follow := exec.Command(os.Args[0], "tail", "-f", "--json", "-d", dir)
-	follow.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
-	follow.Stdout, follow.Stderr = &shown, &told
-	if err := follow.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = follow.Process.Kill()
-		_ = follow.Wait()
-	}()
+	follow, shown, told := tailing(t, "--json", "-d", dir)
 	cmd := exec.Command(python, "-c", inPython, dir)
 	cmd.Env = append(os.Environ(), "PYTHONPATH=../../python", "PYTHONDONTWRITEBYTECODE=1")
 	out, err := cmd.Output()

@@ -67,6 +67,23 @@ func feed(t *testing.T, cmd *exec.Cmd) {
 	}()
 }
 
+// tailing starts `girok tail -f`, which ends with the test, and gives what it writes.
+func tailing(t *testing.T, args ...string) (cmd *exec.Cmd, shown, told *safe) {
+	t.Helper()
+	shown, told = new(safe), new(safe)
+	cmd = exec.Command(os.Args[0], append([]string{"tail", "-f"}, args...)...)
+	cmd.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
+	cmd.Stdout, cmd.Stderr = shown, told
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd, shown, told
+}
+
 // TestTailThroughKills kills a program again and again under `girok tail -f`:
 // each of its records is shown, and none twice, those that the next start finds
 // and delivers too.
@@ -76,17 +93,7 @@ func TestTailThroughKills(t *testing.T) {
 	if err := os.WriteFile(config, []byte(tailConfig), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	var shown, told safe
-	follow := exec.Command(os.Args[0], "tail", "-f", "--json", "-c", config)
-	follow.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
-	follow.Stdout, follow.Stderr = &shown, &told
-	if err := follow.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = follow.Process.Kill()
-		_ = follow.Wait()
-	}()
+	_, shown, told := tailing(t, "--json", "-c", config)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -138,14 +145,7 @@ func TestTailThroughKills(t *testing.T) {
 func TestTailOfNoSpool(t *testing.T) {
 	dir := t.TempDir()
 	spool := filepath.Join(dir, "spool")
-	var shown, told safe
-	follow := exec.Command(os.Args[0], "tail", "-f", "-d", spool)
-	follow.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
-	follow.Stdout, follow.Stderr = &shown, &told
-	if err := follow.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = follow.Process.Kill() }()
+	follow, shown, told := tailing(t, "-d", spool)
 	want := "girok: waiting for a spool in " + spool + ": a program that logs makes it\n"
 	until(t, "that it waits", func() bool { return told.String() == want })
 	for _, service := range []string{"first", "second"} {

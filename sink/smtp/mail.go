@@ -44,7 +44,7 @@ func encodeBody(text []byte) (encoding string, body []byte) {
 		long = long || len(l) > maxLine
 		ascii = ascii && !bytes.ContainsFunc(l, func(r rune) bool { return r >= 0x80 })
 	}
-	whole := append(bytes.Join(lines, []byte("\n")), '\n')
+	whole := joined(lines)
 	switch {
 	case !long && ascii:
 		return "7bit", whole
@@ -52,13 +52,15 @@ func encodeBody(text []byte) (encoding string, body []byte) {
 		return "8bit", whole
 	}
 	// As in Python the first ten lines decide, and line ends count on one side only.
-	first := quotedPrintable(lines[:min(10, len(lines))])
-	sniffed := len(bytes.Join(lines[:min(10, len(lines))], []byte("\n"))) + 1
-	if len(first) > base64.StdEncoding.EncodedLen(sniffed)+1 {
+	first := lines[:min(10, len(lines))]
+	if len(quotedPrintable(first)) > base64.StdEncoding.EncodedLen(len(joined(first)))+1 {
 		return "base64", base64Lines(whole)
 	}
 	return "quoted-printable", quotedPrintable(lines)
 }
+
+// joined is lines, each with its end.
+func joined(lines [][]byte) []byte { return append(bytes.Join(lines, []byte("\n")), '\n') }
 
 // splitLines splits at \n, \r\n and \r.
 func splitLines(text []byte) [][]byte {
