@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/girok/girok/record"
 )
@@ -74,6 +75,13 @@ func (s *Spool) succeed(a *Appender, next *Writer) {
 // carry copies what handlers still need of a run in memory, or without a folder,
 // to one on disk.
 func (s *Spool) carry(old, next *Writer) {
+	for !old.finished.Load() { // an append stands still
+		select {
+		case <-s.stop:
+			old.finished.Store(true)
+		case <-time.After(stallPoll):
+		}
+	}
 	r := old.run.Reader(0)
 	defer r.Close()
 	for f, st := r.Next(); st == Frame || st == Gap; f, st = r.Next() {

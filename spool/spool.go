@@ -330,6 +330,7 @@ func (s *Spool) LoseMemory() {
 		if r.path != "" {
 			continue
 		}
+		r.writer.finished.Store(true) // also with an append that stands still
 		lost, n := countLosses(r.Reader(0))
 		for _, l := range lost {
 			r.count.Slot(l.Bit).addLost(l.N, l.First, l.Last)

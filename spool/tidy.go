@@ -46,11 +46,10 @@ func (r *Run) Tidy() error {
 }
 
 // giveBack cuts a sealed run off at its end before others get it, unless all of it
-// is delivered and it goes anyway, somebody has removed it, or a frame is still being
-// copied. The caller holds mu.
+// is delivered and it goes anyway, or somebody has removed it. The caller holds mu.
 func (w *Writer) giveBack() {
 	end := w.Tail()
-	if w.tail.Load()&sealed == 0 || !w.finished.Load() || w.run.count.Committed() < end || w.run.passed(end) || w.homeless() {
+	if w.tail.Load()&sealed == 0 || !w.finished.Load() || w.run.passed(end) || w.homeless() {
 		return
 	}
 	if err := w.run.Trim(end); err != nil {

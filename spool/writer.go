@@ -208,8 +208,6 @@ func (w *Writer) Tail() uint64 {
 func (w *Writer) Run() *Run { return w.run }
 
 // seal ends appending, and waits up to a second for frames that are being copied.
-// The run is dead for this process once finished is set; the lock stays until
-// release.
 func (w *Writer) seal() {
 	w.stopOnce.Do(func() {
 		w.mu.Lock() // no roll is under way
@@ -219,38 +217,76 @@ func (w *Writer) seal() {
 		close(w.stop)
 	})
 	<-w.done
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.discardSpares(0)
-	end := w.Tail()
-	for deadline := time.Now().Add(time.Second); w.walkTo(end) < end && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Second); !w.settle() && time.Now().Before(deadline); {
 		time.Sleep(200 * time.Microsecond)
 	}
-	w.run.count.raise(committedOffset, w.walkTo(end))
+}
+
+// settle reports whether all frames of a sealed run are committed, and ends then what
+// goes on beside the appends.
+func (w *Writer) settle() bool {
+	w.mu.Lock()
+	w.discardSpares(0)
+	end := w.Tail()
+	at := w.walkTo(end)
+	w.run.count.raise(committedOffset, at)
+	w.mu.Unlock()
+	if at < end {
+		return false
+	}
 	w.ring()
 	if w.syncer != nil {
-		w.mu.Unlock()
 		w.syncer.end()
-		w.mu.Lock()
 	}
+	return true
+}
+
+// stallPoll is how often a run is looked at in which an append stands still.
+const stallPoll = 10 * time.Millisecond
+
+// afterCopies calls do once the frames of a sealed run are committed: at once, or when
+// an append that stands still has gone on. A disk that stalls keeps it in a page fault
+// for longer than anybody wants to wait, but it will return, and its record must not be
+// taken for one that was never there. The run lives until then; if the process ends
+// before, with it.
+func (w *Writer) afterCopies(do func()) {
+	if w.settle() {
+		do()
+		return
+	}
+	go func() {
+		for !w.settle() {
+			time.Sleep(stallPoll)
+		}
+		do()
+		w.spool.notify()
+	}()
 }
 
 // finish is seal for a run that is delivered by this process before it is released.
 func (w *Writer) finish() {
 	w.seal()
-	w.finished.Store(true)
+	w.afterCopies(func() { w.finished.Store(true) })
 }
 
-// release lets the run's lock go: from here on it belongs to whoever delivers. A
-// segment in which a goroutine still copies stays mapped.
+// release lets the run's lock go: from here on it belongs to whoever delivers. A run
+// that is not sealed is let go as if its process had died, and stays mapped.
 func (w *Writer) release() {
+	if w.tail.Load()&sealed == 0 {
+		w.letGo()
+		return
+	}
+	w.afterCopies(w.letGo)
+}
+
+func (w *Writer) letGo() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.lock == nil {
 		w.finished.Store(true)
 		return
 	}
-	if end := w.Tail(); w.walkTo(end) >= end {
+	if w.tail.Load()&sealed != 0 {
 		for _, s := range w.segs {
 			s.unmap()
 		}
