@@ -26,6 +26,7 @@ type contest struct {
 	zap     func(path string) (zapcore.Core, io.Closer, error)
 	zerolog func(path string) (io.Writer, io.Closer, error)
 	null    bool // to the null device
+	rotates bool
 }
 
 const rotateAt = 10 << 20
@@ -56,13 +57,13 @@ func contests() []contest {
 		{name: "JSON to a file", yaml: "formatters: {f: {class: json}}\nhandlers: {h: {class: file, filename: %q, formatter: f}}"},
 		{name: "text to a file", yaml: "formatters: {f: {class: logfmt}}\nhandlers: {h: {class: file, filename: %q, formatter: f}}"},
 		{name: "console, to the null device", yaml: "formatters: {f: {class: console}}\nhandlers: {h: {class: file, filename: %q, formatter: f}}", null: true},
-		{name: "JSON to a file that is put aside at 10 MB", yaml: "formatters: {f: {class: json}}\nhandlers: {h: {class: logging.handlers.RotatingFileHandler, filename: %q, maxBytes: 10485760, backupCount: 3, formatter: f}}"},
+		{name: "JSON to a file that is put aside at 10 MB", yaml: "formatters: {f: {class: json}}\nhandlers: {h: {class: logging.handlers.RotatingFileHandler, filename: %q, maxBytes: 10485760, backupCount: 3, formatter: f}}", rotates: true},
 	}
 	for i := range list {
 		c := &list[i]
 		text := strings.HasPrefix(c.name, "text") || c.null
 		open := func(path string) (io.WriteCloser, error) { return file(path) }
-		if strings.Contains(c.name, "put aside") {
+		if c.rotates {
 			open = func(path string) (io.WriteCloser, error) { return aside(path), nil }
 		}
 		c.slog = func(path string) (slog.Handler, io.Closer, error) {
@@ -93,7 +94,8 @@ func contests() []contest {
 // loggersLine sets girok beside other loggers at what they all do: a record that is in
 // the file when the call returns. Each has its own front end and the same five fields;
 // girok's, and slog's, is slog's. All lines have the logger's name, bound once where that
-// is how it is done. Arm 0, the control, is slog with its own handler.
+// is how it is done. Arm 0, the control, is slog with its own handler. Where files are
+// put aside each does so in each round, and the figure is the mean, which has that in it.
 func loggersLine(b *bench) ([]row, error) {
 	var rows []row
 	var table strings.Builder
@@ -104,17 +106,24 @@ func loggersLine(b *bench) ([]row, error) {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		fmt.Fprintf(&table, "| %s |", c.name)
+		of := wall
+		if c.rotates {
+			of = mean
+		}
 		best := 0.0
 		for i := range r {
-			fmt.Fprintf(&table, " %.0f (%.2f) |", r.absolute(i, wall).median, r.ratios(i, wall).median)
-			if v := r.ratios(i, wall).median; i != 1 && (best == 0 || v < best) {
+			v := r.ratios(i, of).median
+			fmt.Fprintf(&table, " %.0f (%.2f) |", r.absolute(i, of).median, v)
+			if i != 1 && (best == 0 || v < best) {
 				best = v
 			}
 		}
 		table.WriteString("\n")
 		out := r.row(1, "slog call, 5 attributes: "+c.name, "slog's own handler", 0)
-		if strings.Contains(c.name, "put aside") {
-			out.bar, out.met = fmt.Sprintf("not slower than the best of the others (%.3f)", best), met(r.ratios(1, wall).median <= best)
+		if c.rotates {
+			ours := r.ratios(1, of)
+			out.ratio = ours.String()
+			out.bar, out.met = fmt.Sprintf("mean, not slower than the best of the others (%.3f)", best), met(ours.median <= best)
 		}
 		rows = append(rows, out)
 	}
@@ -162,13 +171,16 @@ func (b *bench) contest(c *contest) (results, error) {
 		{name: "zerolog", loop: zerologLoop(zerologTo(w).With().Str("logger", name).Logger())},
 	}
 	rounds, calls := b.turns(45), b.amount(4000)
+	if c.rotates {
+		rounds, calls = b.turns(15), b.amount(16_000) // of some 170 bytes, four times a round
+	}
 	r, err := compete(arms, plan{rounds: rounds, slices: 4, calls: calls, chunk: 250, workers: 1})
 	if err != nil || c.null {
 		return r, err
 	}
 	for _, a := range arms { // each call has left its line, in the files that are left
 		n, err := countLines(path(a.name))
-		if want := (rounds + 1) * 4 * calls; err != nil || n != want && !strings.Contains(c.name, "put aside") || n == 0 {
+		if want := (rounds + 1) * 4 * calls; err != nil || n != want && !c.rotates || n == 0 {
 			return nil, fmt.Errorf("%s: %d lines after %d calls: %w", a.name, n, want, err)
 		}
 	}

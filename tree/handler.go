@@ -34,8 +34,18 @@ func (h *handler) WithGroup(name string) slog.Handler {
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	p := h.node.plan.Load()
 	level := record.FromSlog(r.Level)
-	if p.only != nil && level >= p.onlyFrom && level < p.onlyBelow && h.straight(p, level, &r) {
-		return nil
+	if p.only != nil && level >= p.onlyFrom && level < p.onlyBelow {
+		// Without a frame, and here: what returns after a system call is slow.
+		c := record.NewCall()
+		c.Level, c.Logger, c.Bound, c.Record = level, h.node.name, h.bound, r
+		ok, err := p.only.HandleCall(c)
+		c.Release()
+		if err != nil {
+			p.cfg.Failed(p.direct[0].h.Name, err)
+		}
+		if ok {
+			return nil
+		}
 	}
 	mask, direct := p.route(record.Log, level)
 	if mask != 0 && record.IsQuiet(ctx) {
@@ -64,18 +74,6 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		return h.Handle(ctx, r) // by the configuration that was applied meanwhile
 	}
 	return nil // the spool has counted what it could not take
-}
-
-// straight gives the log to the only handler that takes it, without a frame.
-func (h *handler) straight(p *plan, level record.Level, r *slog.Record) bool {
-	c := record.NewCall()
-	c.Level, c.Logger, c.Bound, c.Record = level, h.node.name, h.bound, *r
-	ok, err := p.only.HandleCall(c)
-	c.Release()
-	if err != nil {
-		p.cfg.Failed(p.direct[0].h.Name, err)
-	}
-	return ok
 }
 
 // miss counts a record that nothing showed because nothing is configured.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/girok/girok/format"
 	"github.com/girok/girok/record"
@@ -142,10 +143,36 @@ func (h *Handler) HandleCall(c *record.Call) (ok bool, err error) {
 		return false, nil
 	}
 	line, ok := h.calls.AppendCall(c.Line[:0], c)
-	if ok {
+	switch {
+	case !ok:
+		return false, nil
+	case h.quick():
+		line = append(line, h.o.End...)
+		if n, e := h.out.put(line); e == 0 && int(n) == len(line) {
+			h.written.Add(1)
+		} else {
+			err = h.goOn(line, n, e)
+		}
+		c.Line = line
+	default:
 		c.Line, err = h.emit(line)
 	}
-	return ok, err
+	return true, err
+}
+
+// quick reports whether a line may be written by put alone.
+func (h *Handler) quick() bool { return h.ready.Load() && h.o.Encoding == nil && h.out.quick() }
+
+// goOn writes what put did not.
+func (h *Handler) goOn(line []byte, n uintptr, e syscall.Errno) error {
+	if e != 0 {
+		n = 0
+	}
+	err := h.slow(line, int(n), nil) // which meets the error again, if it is one
+	if err == nil {
+		h.written.Add(1)
+	}
+	return err
 }
 
 // emit ends and encodes a line and writes it. It returns the memory of the line.

@@ -96,8 +96,7 @@ const far = 1 << 62
 func (o *output) write(b []byte) (int, error) {
 	d := o.d
 	for d.positioned.Load() {
-		// syscall.Pwrite without the calls in between: they are a hundredth of a log call.
-		n, _, err := syscall.Syscall6(syscall.SYS_PWRITE64, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), far&math.MaxUint, 0, 0)
+		n, err := o.put(b)
 		switch err {
 		case 0:
 			runtime.KeepAlive(d)
@@ -117,6 +116,17 @@ func (o *output) write(b []byte) (int, error) {
 			return max(n, 0), err
 		}
 	}
+}
+
+// quick reports whether put may be called.
+func (o *output) quick() bool { return o.d.positioned.Load() }
+
+// put is the system call of write. It is compiled into its callers, which counts:
+// after a system call the processor does not know any more where the functions on
+// the way back return to, and each of them is a hundredth of a log call.
+func (o *output) put(b []byte) (n uintptr, err syscall.Errno) {
+	n, _, err = syscall.Syscall6(syscall.SYS_PWRITE64, uintptr(o.d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), far&math.MaxUint, 0, 0)
+	return
 }
 
 // appendsLocked reports whether the file lies on one of the file systems that

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"sync/atomic"
+	"syscall"
 )
 
 // output is an *os.File that can be exchanged while others write.
@@ -45,6 +46,11 @@ func (o *output) write(b []byte) (int, error) {
 		return max(n, 0), err
 	}
 }
+
+// quick: there is no put here.
+func (o *output) quick() bool { return false }
+
+func (o *output) put([]byte) (n uintptr, err syscall.Errno) { return 0, syscall.EINVAL }
 
 func (o *output) close() error { return o.file.Load().Close() }
 

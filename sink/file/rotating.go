@@ -86,35 +86,74 @@ func (r *Rotating) Handle(v *record.View) error {
 
 // HandleCall is Handle for a call that is not encoded.
 func (r *Rotating) HandleCall(c *record.Call) (ok bool, err error) {
-	if r.calls == nil {
-		return false, nil
+	if r.calls == nil || r.grows() {
+		return r.Handler.HandleCall(c)
 	}
 	line, ok := r.calls.AppendCall(c.Line[:0], c)
-	if ok {
-		c.Line, err = r.rotated(line)
+	if !ok {
+		return false, nil
 	}
-	return ok, err
+	r.turning.Lock()
+	if r.quick() && r.fits(len(line)) {
+		line = append(line, r.o.End...)
+		if n, e := r.out.put(line); e == 0 && int(n) == len(line) {
+			r.written.Add(1)
+		} else {
+			err = r.goOn(line, n, e)
+		}
+		r.wrote(len(line), err)
+	} else {
+		line, err = r.emitInRoom(line)
+	}
+	r.turning.Unlock()
+	c.Line = line
+	return true, err
 }
+
+// grows reports whether the file is never put aside.
+func (r *Rotating) grows() bool { return r.size.MaxBytes <= 0 || r.size.Backups <= 0 }
 
 // rotated is emit behind the look at the length.
 func (r *Rotating) rotated(text []byte) ([]byte, error) {
-	if r.size.MaxBytes <= 0 || r.size.Backups <= 0 {
+	if r.grows() {
 		return r.emit(text)
 	}
-	n := int64(len(text))
 	r.turning.Lock()
 	defer r.turning.Unlock()
+	return r.emitInRoom(text)
+}
+
+// emitInRoom is rotated for a caller that holds turning.
+func (r *Rotating) emitInRoom(text []byte) ([]byte, error) {
+	n := len(text)
 	var full error
-	if !r.known.fits(n+1, r.opens.Load(), r.size.MaxBytes) {
+	if !r.fits(n) {
 		full = r.makeRoom(utf8.RuneCount(text) + 1)
 	}
 	line, err := r.emit(text)
+	r.wrote(n+len(r.o.End), err)
 	if err != nil {
-		r.known = length{}
 		return line, err
 	}
-	r.known.add(n + int64(len(r.o.End)))
 	return line, full
+}
+
+// fits reports whether a line of at most n characters has room for sure. The caller
+// holds turning.
+func (r *Rotating) fits(n int) bool {
+	l, chars := &r.known, int64(n)+1
+	return l.opens == r.opens.Load() && l.fresh > chars && l.bytes+chars < r.size.MaxBytes
+}
+
+// wrote notes that n bytes are in the file, or that nobody knows. The caller holds
+// turning.
+func (r *Rotating) wrote(n int, err error) {
+	if err != nil {
+		r.known = length{}
+		return
+	}
+	r.known.bytes += int64(n)
+	r.known.fresh -= int64(n)
 }
 
 // length is how long a file is, as far as this process knows. The zero length is not
@@ -123,16 +162,6 @@ type length struct {
 	bytes int64
 	fresh int64  // bytes that may be written before the file is asked again: others may write too
 	opens uint64 // the file is that of this opening
-}
-
-// fits reports whether a line of at most n characters has room for sure.
-func (l *length) fits(n int64, opens uint64, limit int64) bool {
-	return l.opens == opens && l.fresh > n && l.bytes+n < limit
-}
-
-func (l *length) add(n int64) {
-	l.bytes += n
-	l.fresh -= n
 }
 
 // makeRoom puts the file aside if it is full.
