@@ -352,9 +352,7 @@ func (d *Deliverer) revealedBy(handler string, is *decoded) bool {
 // run that is delivered is removed.
 func (d *Deliverer) Close(ctx context.Context) {
 	d.scan() // a program may be shorter than the first scan
-	for _, r := range d.opts.Spool.Own() {
-		d.ownIDs = append(d.ownIDs, r.ID)
-	}
+	own := d.opts.Spool.Own()
 	d.mu.Lock()
 	d.closing = true
 	d.mu.Unlock()
@@ -363,10 +361,14 @@ func (d *Deliverer) Close(ctx context.Context) {
 	if d.awaitOwn(ctx) {
 		if err := d.opts.Spool.RemoveOwn(); err != nil {
 			d.opts.Log.Warn("the delivered run can't be removed", "error", err)
-		} else {
-			close(d.ownGone)
-			d.awaitLeft(ctx)
 		}
+		for _, r := range own {
+			if r.Removed() {
+				d.ownIDs = append(d.ownIDs, r.ID)
+			}
+		}
+		close(d.ownGone)
+		d.awaitLeft(ctx)
 	}
 	d.cancel()
 	<-d.done

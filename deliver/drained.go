@@ -6,6 +6,7 @@ import (
 
 	"github.com/girok/girok/internal/crash"
 	"github.com/girok/girok/record"
+	"github.com/girok/girok/spool"
 )
 
 // passIdle notes how far runs are read when nothing of them is under way.
@@ -61,17 +62,22 @@ func (l *lane) letGoLate() {
 // letGo removes a drained run, or sets it aside, unless another handler needs it.
 func (l *lane) letGo(c *cursor) {
 	end, log := c.drained.end, l.dest.d.opts.Log
-	if !c.run.Own() {
+	switch {
+	case !c.run.Own():
 		all, told := l.tellGaps(c.run, end)
 		if c.drained.untold = !told; !told {
 			time.AfterFunc(l.dest.d.pace.Lock, l.wakeUp)
 			return
 		}
 		if !all {
-			if err := c.run.FreeSegments(end); err != nil {
-				log.Warn("delivered segments can't be removed", "run", c.run.Path(), "error", err)
-			}
+			l.freeSegments(c.run, end)
 			return // the last handler that comes to the end lets the run go
+		}
+	case c.run.Path() != "":
+		if c.drained.untold = c.run.Untold(); c.drained.untold { // the program tells of it
+			time.AfterFunc(l.dest.d.pace.Lock, l.wakeUp)
+			l.freeSegments(c.run, end)
+			return
 		}
 	}
 	if c.drained.damaged > 0 {
@@ -80,6 +86,13 @@ func (l *lane) letGo(c *cursor) {
 	}
 	if _, err := c.run.FreeDelivered(end); err != nil {
 		log.Warn("a drained run can't be removed; trying again at the next start", "run", c.run.Path(), "error", err)
+	}
+}
+
+// freeSegments removes what all handlers are past of a run that stays.
+func (l *lane) freeSegments(r *spool.Run, end uint64) {
+	if err := r.FreeSegments(end); err != nil {
+		l.dest.d.opts.Log.Warn("delivered segments can't be removed", "run", r.Path(), "error", err)
 	}
 }
 

@@ -131,6 +131,44 @@ func TestGapLeavesTheNewestConfiguration(t *testing.T) {
 	lettersAre(t, dir, 0)
 }
 
+// A program that ends without having told what it lost leaves its runs, the one of
+// before a reload too, to the next, which tells it once and delivers nothing twice.
+func TestOwnGapIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	stores := map[string]*store{"a": newStore(), "b": newStore()}
+	p := startTelling(t, dir, 4<<20, 1, stores, "a", "b")
+	lose := func() {
+		for range 80 {
+			p.append(2, strings.Repeat("x", 60_000))
+		}
+		if n, _, _ := p.spool.Writer().Run().Counters().Slot(1).Lost(); n == 0 {
+			t.Fatal("nothing was lost")
+		}
+	}
+	lose()
+	cfg := p.spool.Writer().Run().Config
+	cfg.Version = "2"
+	retire, err := p.spool.Renew(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	retire()
+	lose()
+	p.d.Start()
+	p.stop()
+	if n := len(runFolders(t, dir)); n != 2 || stores["b"].count() == 0 {
+		t.Fatalf("%d runs are left of 2, %d records are in", n, stores["b"].count())
+	}
+	in := stores["b"].count()
+	next := startTelling(t, dir, 4<<20, 1, stores, "a", "b")
+	next.d.Start()
+	eventually(t, "the losses are told", func() bool { return countOf(stores["a"], "records were lost") == 2 && len(runFolders(t, dir)) == 1 })
+	next.stop()
+	if n := stores["b"].count(); n != in || len(runFolders(t, dir)) != 0 {
+		t.Errorf("%d records in the place of %d; runs %v", n, in, runFolders(t, dir))
+	}
+}
+
 func countOf(s *store, begin string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/girok/girok/record"
-	"github.com/girok/girok/spool"
 )
 
 // redirectNote is the part of a note that says which state tells whether its run
@@ -72,21 +71,11 @@ func (s *Strays) pass(w *walk) error {
 	slot.SetDelivered(end)
 	slot.SetFreeBelow(end)
 	slot.Unpin()
-	if w.damaged || s.untold() {
+	if w.damaged || s.Run.Untold() {
 		return nil // whoever delivers tells of it
 	}
 	_, err := s.Run.FreeDelivered(end)
 	return err
-}
-
-// untold reports whether the run has lost records of which no record of girok.gap
-// tells yet.
-func (s *Strays) untold() bool {
-	return s.Run.Config.GapMask != 0 && slices.ContainsFunc(s.Run.Config.Handlers, func(h spool.HandlerConfig) bool {
-		slot := s.Run.Counters().Slot(h.Bit)
-		n, _, _ := slot.Lost()
-		return n > slot.Told()
-	})
 }
 
 // atHand reports whether what waits in a run may be read. What was given elsewhere is

@@ -160,7 +160,8 @@ func (r *Run) gone() {
 	r.removed = true
 }
 
-func (r *Run) isRemoved() bool {
+// Removed reports whether this process has removed the run, or has seen it go.
+func (r *Run) Removed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.removed

@@ -39,7 +39,7 @@ func (s *Spool) rescue(w *Writer) bool {
 		return false
 	default:
 	}
-	if !w.homeless() || w.run.isRemoved() {
+	if !w.homeless() || w.run.Removed() {
 		return false
 	}
 	next, err := s.birth(a.config)

@@ -214,7 +214,7 @@ func (s *Spool) deadRuns() (dead []*Run) {
 			continue
 		}
 		seen[name] = true
-		if r := s.knows(name); r != nil && (!r.Own() || r.Released()) && !r.isRemoved() && !r.Alive() {
+		if r := s.knows(name); r != nil && (!r.Own() || r.Released()) && !r.Removed() && !r.Alive() {
 			dead = append(dead, r)
 		}
 	}

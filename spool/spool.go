@@ -250,7 +250,7 @@ func (s *Spool) Own() []*Run {
 func (s *Spool) own() (list []*Run) {
 	s.prune()
 	for _, w := range s.writers() {
-		if !w.run.isRemoved() {
+		if !w.run.Removed() {
 			list = append(list, w.run)
 		}
 	}
@@ -263,7 +263,7 @@ func (s *Spool) writers() []*Writer { return append(slices.Clone(s.retired), s.W
 // prune lets writers go whose runs are removed. The caller holds mu.
 func (s *Spool) prune() {
 	s.retired = slices.DeleteFunc(s.retired, func(w *Writer) bool {
-		if !w.run.isRemoved() {
+		if !w.run.Removed() {
 			return false
 		}
 		frames, bytes := w.appended()
@@ -365,10 +365,14 @@ func (s *Spool) OwnDelivered() bool {
 }
 
 // RemoveOwn lets the own runs go and removes them. They must be sealed and
-// delivered.
+// delivered. One that has lost what is not told yet is left to whoever delivers next.
 func (s *Spool) RemoveOwn() (err error) {
 	s.Release()
 	for _, r := range s.Own() {
+		if r.path != "" && r.Untold() && !r.writer.homeless() {
+			err = errors.Join(err, r.FreeSegments(r.Tail()))
+			continue
+		}
 		if r.damaged.Load() && r.path != "" && !r.writer.homeless() {
 			to, serr := r.SetAside(r.Tail())
 			if to != "" {

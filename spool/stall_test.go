@@ -107,7 +107,7 @@ func TestStalledAppendInMemory(t *testing.T) {
 	}
 	time.Sleep(1100 * time.Millisecond) // nobody waits any more
 	goOn()
-	eventually(t, "the records to be carried over", func() bool { return old.run.isRemoved() })
+	eventually(t, "the records to be carried over", func() bool { return old.run.Removed() })
 	r := s.Writer().Run().Reader(0)
 	defer r.Close()
 	if got := readAll(t, r); len(got.refs) != 3 {
