@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/girok/girok/format"
+	"github.com/girok/girok/record"
 )
 
 func TestFullDevice(t *testing.T) {
@@ -62,43 +63,75 @@ func TestReadOnlyFolder(t *testing.T) {
 // stands for the disk; it would kill the test program, so a child sets it.
 func TestShortWrite(t *testing.T) {
 	const env = "GIROK_TEST_SHORT_WRITE"
-	path := os.Getenv(env)
-	if path != "" {
+	if path := os.Getenv(env); path != "" {
 		shortWrites(t, path)
 		return
 	}
-	path = filepath.Join(t.TempDir(), "log")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestShortWrite$", "-test.v")
-	cmd.Env = append(os.Environ(), env+"="+path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	for _, way := range []string{"record", "call", "call that may put the file aside"} {
+		t.Run(way, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), way)
+			cmd := exec.Command(os.Args[0], "-test.run=^TestShortWrite$", "-test.v")
+			cmd.Env = append(os.Environ(), env+"="+path)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			wantFile(t, path, "first\nsec\nfourth\nfifth\nsi\neighth\nninth\ntenth\n")
+		})
 	}
-	wantFile(t, path, "first\nsec\nfourth\nfifth\nsi\neighth\n")
 }
 
-// shortWrites is the child's part.
+// shortWrites is the child's part. The name of the file says which way a line goes.
 func shortWrites(t *testing.T, path string) {
 	signal.Ignore(syscall.SIGXFSZ)
-	h := New(Options{Path: path, Format: plain(t)})
+	o := Options{Path: path, Format: plain(t)}
+	var h interface {
+		Handle(*record.View) error
+		HandleCall(*record.Call) (bool, error)
+		Written() uint64
+		Failed() uint64
+		Close() error
+	} = New(o)
+	if strings.Contains(path, "aside") {
+		h = NewRotating(o, RotatingOptions{MaxBytes: 1 << 20, Backups: 1})
+	}
 	defer h.Close()
-	fails := func(text string, count uint64) {
-		t.Helper()
-		if err := h.Handle(message(t, text)); !errors.Is(err, syscall.EFBIG) || h.Failed() != count {
-			t.Errorf("%s: %v, %d failed", text, err, h.Failed())
+	write := func(text string) error { return h.Handle(message(t, text)) }
+	if strings.Contains(path, "call") {
+		write = func(text string) error {
+			ok, err := h.HandleCall(call(text))
+			if !ok {
+				t.Error("it wants a frame")
+			}
+			return err
 		}
 	}
-	handle(t, h, "first") // 6 bytes
+	written := uint64(0)
+	writes := func(texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if written++; write(text) != nil || h.Written() != written {
+				t.Errorf("%s: %d written of %d", text, h.Written(), written)
+			}
+		}
+	}
+	fails := func(text string, count uint64) {
+		t.Helper()
+		if err := write(text); !errors.Is(err, syscall.EFBIG) || h.Failed() != count || h.Written() != written {
+			t.Errorf("%s: %v, %d failed, %d written of %d", text, err, h.Failed(), h.Written(), written)
+		}
+	}
+	writes("first") // 6 bytes
 	limit(t, 9)
 	fails("second", 1)
 	fails("third", 2) // not even its line end fits
 	limit(t, 1000)
-	handle(t, h, "fourth", "fifth")
+	writes("fourth", "fifth")
 	limit(t, 6+4+7+6+2)
 	fails("sixth", 3)
 	limit(t, 6+4+7+6+2+1)
 	fails("seventh", 4) // only the line end that the half line lacked fits
 	limit(t, 1000)
-	handle(t, h, "eighth")
+	writes("eighth", "ninth", "tenth")
 }
 
 func limit(t *testing.T, size uint64) {
