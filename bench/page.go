@@ -88,7 +88,8 @@ const method = `
   with what else the machine does; ratios hardly do. Where quartiles are far apart, the machine was not quiet.
 - Wall time of a call of one goroutine is that of the median of chunks of 250 calls (disabled: 5,000), which are
   shorter than the turn that the kernel gives a thread: most chunks have nothing in them but the calls. The mean,
-  beside it, has all in it.
+  beside it, has all in it. It is the figure where loggers put files aside, which each does in each round: the median
+  of chunks would leave out just that.
 - Wall time of a call of two goroutines is the mean over the round, from when the first begins until the last is done,
   over the calls of both: goroutines wait for each other's locks, and a median of chunks leaves out the waiting.
 - CPU is what the kernel charged: of the threads that made the calls, and of the whole process, with everything that
