@@ -49,6 +49,9 @@ func TestRenewUnderLoad(t *testing.T) {
 	wg.Wait()
 	s.Seal()
 	s.Release()
+	for _, run := range s.Own() {
+		eventually(t, "the run to be let go", func() bool { return run.Released() })
+	}
 	seen := [writers]map[int]bool{}
 	total := 0
 	for _, run := range s.Own() {
