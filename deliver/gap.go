@@ -28,6 +28,9 @@ func (l *lane) tellGaps(r *spool.Run, end uint64) (all, told bool) {
 	for _, h := range r.Config.Handlers {
 		all = all && r.Counters().Slot(h.Bit).FreeBelow() >= end
 	}
+	if !r.SettleLosses() {
+		return all, false
+	}
 	d := l.dest.d
 	for _, h := range r.Config.Handlers {
 		slot := r.Counters().Slot(h.Bit)

@@ -100,6 +100,39 @@ func TestGapIsToldLater(t *testing.T) {
 	}
 }
 
+// A segment has gone to make room, and whoever let it go has not counted yet what was
+// lost with it, or is stopped: the run stays until that is counted and told.
+func TestGapIsCountedFirst(t *testing.T) {
+	dir := t.TempDir()
+	stores := map[string]*store{"a": newStore(), "b": newStore()}
+	dead := startTelling(t, dir, 1<<30, 1, stores, "a", "b")
+	dead.appendN(3, 5)
+	leave(dead)
+	old := dead.spool.Writer().Run()
+	note := filepath.Join(old.Path(), "losses")
+	if err := os.WriteFile(note, []byte(`{"Seq":99,"Salt":1,"Lost":[{"Bit":1,"N":7,"First":4096,"Last":5000}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	room, err := spool.TryLock(filepath.Join(dir, "svc", "room"))
+	if err != nil || room == nil {
+		t.Fatal(room, err)
+	}
+	p := startTelling(t, dir, 1<<30, 1, stores, "a", "b")
+	p.d.Start()
+	eventually(t, "all is in", func() bool { return stores["a"].count() == 5 && stores["b"].count() == 5 })
+	for range 3 {
+		p.append(2, "other")
+		p.flush()
+	}
+	if _, err := os.Stat(note); err != nil {
+		t.Errorf("the run has gone: %v", err)
+	}
+	room.Close()
+	eventually(t, "the gap is told", func() bool { return countOf(stores["a"], "records were lost") == 1 })
+	eventually(t, "the old run is gone", func() bool { return len(runFolders(t, dir)) == 1 })
+	p.stop()
+}
+
 // A run that tells of what an older one lost has the configuration of that: it must not
 // be taken for the newest, or a mended configuration were not used.
 func TestGapLeavesTheNewestConfiguration(t *testing.T) {

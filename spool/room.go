@@ -3,6 +3,8 @@ package spool
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"math"
 	"math/bits"
 	"os"
@@ -372,30 +374,33 @@ func (r *Run) part(h segmentFile, lost []loss, remove func() error) bool {
 }
 
 // SettleLosses counts what a dead run lost with a segment that went when a process
-// was killed.
-func (r *Run) SettleLosses() {
+// was killed. It reports whether all is counted that went so far: a process that makes
+// room may not have come to it yet.
+func (r *Run) SettleLosses() bool {
 	if r.path == "" || r.Own() && !r.Released() || r.Alive() {
-		return
+		return true
 	}
-	if _, err := os.Stat(filepath.Join(r.path, farewellFile)); err != nil {
-		return
+	if _, err := os.Lstat(filepath.Join(r.path, farewellFile)); errors.Is(err, fs.ErrNotExist) {
+		return true
 	}
-	if lock := lockRoom(r.roomLock(), lockPatience); lock != nil {
-		defer lock.Close()
-		r.settleLosses()
+	lock := lockRoom(r.roomLock(), lockPatience)
+	if lock == nil {
+		return false
 	}
+	defer lock.Close()
+	return r.settleLosses()
 }
 
 // settleLosses is SettleLosses for a caller that holds the room's lock.
-func (r *Run) settleLosses() {
+func (r *Run) settleLosses() bool {
 	note := filepath.Join(r.path, farewellFile)
 	b, err := os.ReadFile(note)
 	if err != nil {
-		return
+		return errors.Is(err, fs.ErrNotExist)
 	}
 	files, err := r.segments()
 	if err != nil {
-		return
+		return false
 	}
 	var after farewell
 	if json.Unmarshal(b, &after) == nil && !slices.ContainsFunc(files, func(f segmentFile) bool { return f.seq == after.Seq && f.salt == after.Salt }) {
@@ -405,5 +410,6 @@ func (r *Run) settleLosses() {
 			}
 		}
 	}
-	_ = os.Remove(note)
+	_ = os.Remove(note) // the numbers are those of after, so that twice is as once
+	return true
 }
