@@ -285,3 +285,19 @@ func must(t testing.TB, errs ...error) {
 		}
 	}
 }
+
+// What is let go twice ends where it ended: nobody is to look for records behind that.
+func TestReleasedTwice(t *testing.T) {
+	s, err := Open(Options{Dir: t.TempDir(), Config: RunConfig{Service: "s", Handlers: []HandlerConfig{{Name: "a"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, end := s.Writer().Run(), s.Writer().Tail()
+	for range 2 {
+		s.Seal()
+		s.Release()
+		if got := run.Counters().Committed(); got != end {
+			t.Errorf("committed up to %d, want %d", got, end)
+		}
+	}
+}

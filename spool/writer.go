@@ -314,7 +314,7 @@ func (w *Writer) walkTo(limit uint64) (pos uint64) {
 			break
 		}
 	}
-	return pos
+	return min(pos, limit) // one that is unmapped may have been the last
 }
 
 func (w *Writer) memorySegments() []segmentFile {
