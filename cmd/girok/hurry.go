@@ -28,8 +28,8 @@ func (h *hurry) hear() <-chan struct{} {
 // hear, or that a third one has to come for, dies.
 func (h *hurry) heed(signals <-chan os.Signal, stop func(), die func(os.Signal)) {
 	<-signals
+	last, hurried := time.Now(), false // before stop tells of it: who then signals once more means it
 	stop()
-	last, hurried := time.Now(), false
 	for s := range signals {
 		switch {
 		case time.Since(last) < oneSignal:

@@ -56,3 +56,23 @@ func TestSecondSignal(t *testing.T) {
 		})
 	}
 }
+
+// A signal is a second one as soon as the first is some while ago, however long what it
+// stops takes to stop.
+func TestSecondSignalAfterASlowStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hurry{asked: make(chan struct{})}
+		h.hear()
+		signals := make(chan os.Signal)
+		go h.heed(signals, func() { time.Sleep(2 * oneSignal) }, func(os.Signal) { t.Error("it died") })
+		signals <- os.Interrupt
+		signals <- os.Interrupt
+		close(signals)
+		synctest.Wait()
+		select {
+		case <-h.asked:
+		default:
+			t.Error("the second signal was taken for the first")
+		}
+	})
+}
