@@ -92,7 +92,7 @@ func (s *shown) await(want string, rest time.Duration) {
 		if got != want {
 			s.Fatalf("%q is shown, want %q", got, want)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		s.Fatalf("%q is not shown", want)
 	}
 	s.restsFor(rest)

@@ -71,6 +71,8 @@ exit codes: 0 nothing is lost and nothing is doubled; 1 something is, or waits, 
 const (
 	crashLife  = "GIROK_CRASH_TEST_LIFE"  // which life of the program that is killed this is
 	crashPlace = "GIROK_CRASH_TEST_PLACE" // its temporary folder
+	// crashStart is how long a program that is killed may take to its first record.
+	crashStart = time.Minute
 	// crashWriters is how many goroutines log.
 	crashWriters = 4
 )
@@ -164,7 +166,7 @@ func (t *crashTest) kill(ctx context.Context, life int) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	timer := time.AfterFunc(3*time.Second, func() { _ = cmd.Process.Kill() }) // of one that never logs
+	timer := time.AfterFunc(crashStart, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	n, err := t.listen(out, int64(life+1), func() {
 		timer.Reset(time.Duration(50+rand.IntN(1000)) * time.Millisecond)

@@ -125,9 +125,9 @@ func (f *fault) send(n, room int) {
 
 func (f *fault) until(what string, is func() bool) {
 	f.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			f.Fatalf("not within 20 s: %s; told:\n%s", what, f.told)
+			f.Fatalf("it does not come to that: %s; told:\n%s", what, f.told)
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (f *fault) rows(lost int) {
 // again runs `girok run` without input on what is left.
 func (f *fault) again() int {
 	f.Helper()
-	f.start("--drain", "20s")
+	f.start("--drain", "2m")
 	f.in.Close()
 	_ = f.cmd.Wait()
 	return f.cmd.ProcessState.ExitCode()

@@ -119,10 +119,10 @@ func TestSpoolOfAGroup(t *testing.T) {
 	if err := stranger.Wait(); err == nil || !strings.Contains(told.String(), "permission denied") {
 		t.Errorf("who is not in the group: %v\n%s", err, told)
 	}
-	agent, _, told := as(t, dir, 61003, group, "GIROK_BE_THE_PROGRAM", "run", "--spool", "spool")
+	agent, _, told := as(t, dir, 61003, group, "GIROK_BE_THE_PROGRAM", "run", "--spool", "spool", "--drain", "2m")
 	want := "who,n,k\n61001,1000,1000\n61002,1000,1000\n"
 	got := ""
-	for end := time.Now().Add(time.Minute); got != want && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); got != want && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(dir, "table", "x.db")); err == nil {
 			got, _ = askTable(filepath.Join(dir, "table"), "select who, count(*) as n, count(distinct n) as k from logs group by who order by who")
 		}

@@ -42,10 +42,13 @@ func here(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), told.String(), code
 }
 
+// patience is how long a busy machine may take for what takes a moment.
+const patience = 2 * time.Minute
+
 // until calls f until it is satisfied.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not come to that: " + what)
 		}

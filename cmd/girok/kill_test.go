@@ -51,13 +51,13 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range rounds {
+	for round := range rounds {
 		after := time.Duration(20+random.IntN(400)) * time.Millisecond
-		if text, code := runGirok(t, dir, log, after); code != -1 {
+		if text, code := runGirok(t, dir, log, round%3 == 0, after, "--stay"); code != -1 {
 			t.Fatalf("it ended by itself: %d\n%s", code, text)
 		}
 	}
-	text, code := runGirok(t, dir, os.DevNull, 0)
+	text, code := runGirok(t, dir, os.DevNull, false, 0, "--drain", "5m")
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s", code, text)
 	}
@@ -65,21 +65,32 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	checkRuns(t, dir, rounds)
 }
 
-// runGirok runs `girok run` on a file and kills it, unless after is 0. The exit
-// code of a killed one is -1.
-func runGirok(t *testing.T, dir, stdin string, after time.Duration) (stderr string, code int) {
+// runGirok runs `girok run` on a file and kills it after its start, or after its first
+// line, unless after is 0. The exit code of a killed one is -1.
+func runGirok(t *testing.T, dir, stdin string, reads bool, after time.Duration, args ...string) (stderr string, code int) {
 	t.Helper()
+	written := func() int64 {
+		st, err := os.Stat(filepath.Join(dir, "out.log"))
+		if err != nil {
+			return 0
+		}
+		return st.Size()
+	}
+	before := written()
 	in, err := os.Open(stdin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer in.Close()
 	var told bytes.Buffer
-	cmd := exec.Command(os.Args[0], "run", "-c", "config.yaml")
+	cmd := exec.Command(os.Args[0], append([]string{"run", "-c", "config.yaml"}, args...)...)
 	cmd.Dir, cmd.Stdin, cmd.Stderr = dir, in, &told
 	cmd.Env = append(os.Environ(), "GIROK_BE_THE_PROGRAM=1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
+	}
+	if reads {
+		until(t, "it reads", func() bool { return written() > before })
 	}
 	if after > 0 {
 		time.Sleep(after)

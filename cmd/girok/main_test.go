@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"tidy":  tidy,
 			"lines": makeLines,
 			"await": await,
+			"shows": shows,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
@@ -101,13 +102,27 @@ func numbered(n int) []byte {
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		b, _ := os.ReadFile(ts.MkAbs(args[0]))
 		if bytes.Count(b, []byte{'\n'}) >= n {
 			return
 		}
 		if time.Now().After(end) {
 			ts.Fatalf("%s has not got %d lines", args[0], n)
+		}
+	}
+}
+
+// shows PATTERN ARGS... runs girok with the arguments until it shows the pattern.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		_ = ts.Exec("girok", args[1:]...) // its code may say that records wait
+		if want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("girok %s does not show %s", strings.Join(args[1:], " "), want)
 		}
 	}
 }

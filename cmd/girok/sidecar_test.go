@@ -40,12 +40,12 @@ func startWeb(t *testing.T) *web {
 	return w
 }
 
-// asks waits for a request that do leads to.
+// asks waits until what do starts has asked twice: it knows the first answer then.
 func (w *web) asks(t *testing.T, do func()) {
 	t.Helper()
 	n := w.requests.Load()
 	do()
-	until(t, "a request", func() bool { return w.requests.Load() > n })
+	until(t, "two requests", func() bool { return w.requests.Load() > n+1 })
 }
 
 // logsTo opens a program that only writes its spool, for a server.
@@ -108,7 +108,7 @@ func (s *sidecar) ends(t *testing.T, code int, last ...string) {
 }
 
 // A signal has what is in the spool delivered, of dead programs and of those that write
-// on; two signals at once are one.
+// on.
 func TestSidecarDeliversAtTheEnd(t *testing.T) {
 	spool, w := filepath.Join(t.TempDir(), "spool"), startWeb(t)
 	dead, living := w.logsTo(t, spool), w.logsTo(t, spool)
@@ -119,10 +119,9 @@ func TestSidecarDeliversAtTheEnd(t *testing.T) {
 	if err := dead.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := startSidecar(t, spool, "--drain", "1m")
+	s := startSidecar(t, spool, "--drain", "2m")
 	until(t, "that it delivers", func() bool { return strings.Contains(s.told.String(), "service shop") })
 	living.Logger("x").Info("the last")
-	s.stop(t)
 	s.stop(t)
 	until(t, "that it goes on", func() bool { return strings.Contains(s.told.String(), "girok: stopped: ") })
 	ended, still := make(chan struct{}), make(chan struct{})
@@ -189,7 +188,7 @@ func TestSidecarTellsWhatIsLeft(t *testing.T) {
 			`delivered 0 records: shop/web 0; dead letters 0, lost 0 \(\d+\.\d s\)`,
 			`\d+ B of 3 runs in `+regexp.QuoteMeta(filepath.Join(spool, "shop"))+` wait for web \(retrying: .*503.*\); they are safe there, and the next `+again+` delivers them`)
 		w.up.Store(true)
-		w.asks(t, func() { s = startSidecar(t, spool) })
+		w.asks(t, func() { s = startSidecar(t, spool, "--drain", "2m") })
 		s.stop(t)
 		s.ends(t, exitOK, `delivered 3 records: shop/web 3; .*`)
 	}

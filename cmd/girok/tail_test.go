@@ -57,9 +57,9 @@ func feed(t *testing.T, cmd *exec.Cmd) {
 		t.Fatal(err)
 	}
 	go func() {
-		lines := bytes.SplitAfter(numbered(100_000), []byte{'\n'})
-		for i := 0; i+20 <= len(lines); i += 20 {
-			if _, err := in.Write(bytes.Join(lines[i:i+20], nil)); err != nil {
+		lines := numbered(20)
+		for {
+			if _, err := in.Write(lines); err != nil {
 				return
 			}
 			time.Sleep(4 * time.Millisecond)
