@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -28,6 +27,7 @@ type Emulator struct {
 	GRPC string // address of the Storage Write API
 	dir  string
 	cmd  *exec.Cmd
+	done chan struct{} // closed when cmd has ended
 }
 
 var (
@@ -52,7 +52,13 @@ func Shared(t testing.TB) *Emulator {
 		}
 		t.Fatal(err)
 	}
-	once.Do(func() { shared, failed = start(python) })
+	once.Do(func() {
+		for range 3 { // a port may be somebody else's by the time that it is used
+			if shared, failed = start(python); failed == nil {
+				return
+			}
+		}
+	})
 	if failed != nil {
 		t.Fatal(failed)
 	}
@@ -76,13 +82,17 @@ func StopShared() {
 	if shared == nil {
 		return
 	}
-	_ = shared.cmd.Process.Kill()
-	_ = shared.cmd.Wait()
-	os.RemoveAll(shared.dir)
+	shared.stop()
+}
+
+func (e *Emulator) stop() {
+	_ = e.cmd.Process.Kill()
+	<-e.done
+	os.RemoveAll(e.dir)
 }
 
 func start(python string) (_ *Emulator, err error) {
-	e := &Emulator{}
+	e := &Emulator{done: make(chan struct{})}
 	if e.dir, err = os.MkdirTemp("", "girok-bigquery-"); err != nil {
 		return nil, err
 	}
@@ -110,15 +120,27 @@ func start(python string) (_ *Emulator, err error) {
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(startLimit); ; time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get(e.REST + "/projects/p/datasets"); err == nil {
+	go func() { _ = e.cmd.Wait(); close(e.done) }()
+	if !e.answers() {
+		e.stop()
+		return nil, fmt.Errorf("the emulator does not start: %s", out.Bytes())
+	}
+	return e, nil
+}
+
+// answers waits until it does; false if it ended, or took too long.
+func (e *Emulator) answers() bool {
+	client := &http.Client{Timeout: startLimit / 4}
+	for end := time.Now().Add(startLimit); time.Now().Before(end); {
+		if resp, err := client.Get(e.REST + "/projects/p/datasets"); err == nil {
 			resp.Body.Close()
-			return e, nil
+			return true
 		}
-		if e.cmd.Process.Signal(syscall.Signal(0)) != nil || time.Now().After(end) {
-			_ = e.cmd.Process.Kill()
-			_ = e.cmd.Wait()
-			return nil, fmt.Errorf("the emulator does not start: %s", out.Bytes())
+		select {
+		case <-e.done:
+			return false
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	return false
 }

@@ -21,7 +21,8 @@ const (
 
 // Proxy stands before a server and breaks connections at a COMMIT.
 type Proxy struct {
-	Port int
+	Port    int
+	Running func() // with During: returns when the server is at the COMMIT; set before it is asked for
 
 	l  net.Listener
 	to string
@@ -121,6 +122,9 @@ func (p *Proxy) questions(client, server net.Conn, lost chan struct{}) {
 			case During:
 				lost <- struct{}{}
 				_, _ = server.Write(buf[:n])
+				if p.Running != nil {
+					p.Running()
+				}
 				return // the other side waits for the server
 			case After:
 				lost <- struct{}{}

@@ -203,7 +203,7 @@ func logUntil(log *slog.Logger, marks []byte, life, g int, stop time.Time, pause
 
 // drain delivers what all lives have left, and waits until their runs are gone.
 func drain(logs *girok.Logs, runs string) error {
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		// A folder without config is no run: its birth was cut short.
 		left, err := filepath.Glob(filepath.Join(runs, "*", "config"))
 		if err != nil {
@@ -214,5 +214,5 @@ func drain(logs *girok.Logs, runs string) error {
 			return logs.Close()
 		}
 	}
-	return fmt.Errorf("runs are left after two minutes: %+v", logs.Stats())
+	return fmt.Errorf("runs are left after %v: %+v", patience, logs.Stats())
 }

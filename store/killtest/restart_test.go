@@ -151,7 +151,7 @@ func losesAnswer(config string) error {
 	for n := range logged {
 		logs.Logger("x").Info("of the first", "n", n)
 	}
-	time.Sleep(time.Minute)
+	time.Sleep(patience)
 	return errors.New("nothing was delivered")
 }
 

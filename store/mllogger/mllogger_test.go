@@ -130,7 +130,7 @@ func (p *place) run(s service) string {
 		}
 		go func() {
 			defer in.Close()
-			for end := time.Now().Add(time.Minute); p.count() < s.Last && time.Now().Before(end); {
+			for end := time.Now().Add(2 * time.Minute); p.count() < s.Last && time.Now().Before(end); {
 				time.Sleep(20 * time.Millisecond)
 			}
 		}()

@@ -51,6 +51,41 @@ func (p *place) run(t testing.TB, sql string) string {
 	return p.Run(t, "postgres", "set search_path = "+p.schema+";\n"+sql)
 }
 
+// until asks until the answer is as it should be.
+func (p *place) until(t testing.TB, want, sql string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		got := p.run(t, sql)
+		if got == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: still %s, want %s", sql, got, want)
+		}
+	}
+}
+
+// Who sleeps in the server, and who waits for a lock.
+const (
+	sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+	waiting  = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+)
+
+// gate makes the function of a trigger that holds up whoever comes to it, also when the
+// library has it cancelled for a connection that broke; open lets all of them go on.
+func (p *place) gate(t testing.TB) (open func()) {
+	t.Helper()
+	p.run(t, `create table gate (open bool);
+create function gate() returns trigger language plpgsql as $$ begin loop
+  begin
+    while not exists (select from `+p.schema+`.gate) loop perform pg_sleep(0.01); end loop;
+    return new;
+  exception when query_canceled then null;
+  end;
+end loop; end $$`)
+	return func() { t.Helper(); p.run(t, "insert into gate values (true)") }
+}
+
 func (p *place) rows(t testing.TB, name string) []map[string]any {
 	t.Helper()
 	if p.Run(t, "postgres", "select to_regclass('"+p.schema+"."+name+"')") == "" {

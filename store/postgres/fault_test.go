@@ -142,8 +142,7 @@ func TestOldCommitGoesFirst(t *testing.T) {
 		}
 		got <- at
 	}()
-	for p.run(t, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") != "1" {
-	}
+	p.until(t, "1", waiting)
 	if _, err := run(ctx, old, stmt{sql: "commit"}); err != nil {
 		t.Fatal(err)
 	}
@@ -201,17 +200,17 @@ func TestTwoCopiesOfOneSpool(t *testing.T) {
 // position does not move any more.
 func TestTwoAtATime(t *testing.T) {
 	s, r, p := opened(t, "")
-	p.run(t, `create function meanwhile() returns trigger language plpgsql as $$ begin perform pg_sleep(0.5); return new; end $$;
-create trigger meanwhile before insert on logs for each row execute function meanwhile()`)
+	open := p.gate(t)
+	p.run(t, "create trigger meanwhile before insert on logs for each row execute function gate()")
 	b := batch(r, "a")
 	done := make(chan error)
 	go func() { done <- s.Write(ctx, b) }()
-	for p.run(t, "select count(*) from pg_stat_activity where wait_event = 'PgSleep'") != "1" {
-	}
+	p.until(t, "1", sleeping)
 	clone := p.second(t)
 	if _, err := clone.Claim(ctx, "clone", []sink.Claim{{Run: 7, Known: true}}); err != nil {
 		t.Fatal(err)
 	}
+	open()
 	var fenced *sink.Fenced
 	if err := <-done; !errors.As(err, &fenced) {
 		t.Errorf("want *sink.Fenced, got %T: %v", err, err)

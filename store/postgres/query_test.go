@@ -123,6 +123,5 @@ func TestQueryEnds(t *testing.T) {
 	if _, err := s.Query(ctx, "select 1"); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Error(err)
 	}
-	for p.run(t, "select count(*) from pg_stat_activity where application_name like '%query'") != "0" { // the server is rid of them too
-	}
+	p.until(t, "0", "select count(*) from pg_stat_activity where application_name like '%query'") // the server is rid of them too
 }

@@ -33,7 +33,7 @@ func TestServerIsKilled(t *testing.T) {
 func TestServerIsKilledInTheMiddle(t *testing.T) {
 	s, r, p := opened(t, "")
 	p.run(t, `create function slow() returns trigger language plpgsql as $$ begin
-  if new.message = '99' then perform pg_sleep(0.5); end if; return new; end $$;
+  if new.message = '99' then perform pg_sleep(600); end if; return new; end $$;
 create trigger slow before insert on logs for each row execute function slow()`)
 	var records []sinktest.Record
 	for i := range 200 {
@@ -42,8 +42,7 @@ create trigger slow before insert on logs for each row execute function slow()`)
 	b := sinktest.Batch("warehouse", r.Part(records...))
 	done := make(chan error)
 	go func() { done <- s.Write(ctx, b) }()
-	for p.run(t, "select count(*) from pg_stat_activity where wait_event = 'PgSleep'") != "1" {
-	}
+	p.until(t, "1", sleeping)
 	p.Kill()
 	wantRetry(t, <-done, "")
 	if err := p.Start(); err != nil {
@@ -207,15 +206,20 @@ func TestAnswerIsLostAtCommit(t *testing.T) {
 func TestCommitIsStillRunning(t *testing.T) {
 	p := newPlace(t)
 	s, r, x := p.behindProxy(t)
-	p.run(t, `create function late() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;
-create constraint trigger late after insert on logs deferrable initially deferred for each row execute function late()`)
+	open := p.gate(t)
+	p.run(t, "create constraint trigger late after insert on logs deferrable initially deferred for each row execute function gate()")
 	b := batch(r, "a")
+	x.Running = func() { p.until(t, "1", sleeping) }
 	x.Next(pgtest.During)
 	wantRetry(t, s.Write(ctx, b), "")
 	if got := p.messages(t); got != "" {
 		t.Fatalf("the first commit was done at once: %s", got)
 	}
-	if err := s.Write(ctx, b); err != nil {
+	done := make(chan error)
+	go func() { done <- s.Write(ctx, b) }()
+	p.until(t, "1", waiting)
+	open()
+	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	if got := p.messages(t); got != "a" {

@@ -48,7 +48,7 @@ func TestWriteOnly(t *testing.T) {
 	for i := range 100 {
 		writer.Logger("x").Info(fmt.Sprint("late ", i))
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := writer.Flush(ctx, "table"); err != nil {
 		t.Error(err)

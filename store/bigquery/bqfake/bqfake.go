@@ -104,7 +104,7 @@ func (s *Server) Start() error {
 		}
 		var l net.Listener
 		var err error
-		for range 200 { // the port of before may be busy for a moment
+		for range 6000 { // the port of before may be busy for a moment
 			if l, err = net.Listen("tcp", address); err == nil {
 				return l, nil
 			}
