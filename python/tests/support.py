@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Set
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = os.path.dirname(HERE)
 PROGRAM = os.environ.get("GIROK_PROGRAM") or shutil.which("girok")
-PATIENCE = 120.0  # seconds; only something that is broken takes so long
+PATIENCE = 300.0  # seconds; only something that is broken takes so long
 
 needs_program = unittest.skipUnless(PROGRAM, "NOT TESTED, needs $GIROK_PROGRAM: delivery of what Python wrote")
 
