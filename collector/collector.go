@@ -196,7 +196,7 @@ func (c *collector) drain(stopped context.Context) {
 			moves.told = time.Now()
 			c.out.say(Bytes(moves.bytes) + " wait")
 		}
-		wait(ctx, 50*time.Millisecond)
+		wait(ctx, lookEvery)
 	}
 }
 
@@ -221,6 +221,8 @@ func (o *Options) within(limit time.Duration) (context.Context, context.CancelFu
 }
 
 const (
+	// lookEvery is how often it is looked whether all is delivered.
+	lookEvery = 50 * time.Millisecond
 	// stuckTried is when a destination that refuses everything is not waited for
 	// any longer: it is tried again after half a minute at the earliest. stuckTold
 	// is that where only an earlier process has met it so far.
@@ -232,19 +234,26 @@ const (
 	closeAfter = time.Second
 )
 
-// standstill is since when nothing of what is left moves by itself.
-type standstill struct{ since time.Time }
+// standstill is for how long nothing of what is left moves by itself.
+type standstill struct {
+	seen  time.Time
+	stood time.Duration
+}
 
-// over reports whether what is left is not waited for any longer.
+// over reports whether what is left is not waited for any longer. Between two looks a
+// machine can stand still, and delivery with it: no more of that counts than they are apart.
 func (s *standstill) over(left []girok.Backlog) bool {
 	is, after := stuck(left)
+	now := time.Now()
 	switch {
 	case !is:
-		s.since = time.Time{}
-	case s.since.IsZero():
-		s.since = time.Now()
+		*s = standstill{}
+		return false
+	case !s.seen.IsZero():
+		s.stood += min(now.Sub(s.seen), 4*lookEvery)
 	}
-	return is && time.Since(s.since) > after
+	s.seen = now
+	return s.stood > after
 }
 
 // progress is whether what waits becomes less.

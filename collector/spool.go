@@ -193,7 +193,7 @@ func (s *services) drain(opts *Options, marks []*girok.Mark, out *status) {
 			out.stopped(left, opts.StopDrain)
 		}
 		out.set("waiting " + Bytes(waiting(left)))
-		wait(ctx, 50*time.Millisecond)
+		wait(ctx, lookEvery)
 	}
 }
 

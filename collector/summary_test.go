@@ -3,6 +3,8 @@ package collector
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/girok/girok"
 	"github.com/girok/girok/spool"
@@ -29,4 +31,28 @@ func TestLeft(t *testing.T) {
 			t.Errorf("got %q, want %q at its end", got, tt.want)
 		}
 	}
+}
+
+// A destination of which only an earlier process has said that it refuses is waited for;
+// a machine that stands still has not waited.
+func TestStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var still standstill
+		left := []girok.Backlog{{State: spool.Refused}}
+		still.over(left)
+		time.Sleep(2 * stuckTold) // nobody looks, and nobody delivers
+		if still.over(left) {
+			t.Error("it is given up at the second look")
+		}
+		begun := time.Now()
+		for !still.over(left) {
+			time.Sleep(lookEvery)
+		}
+		if took := time.Since(begun); took < stuckTold-10*lookEvery || took > 2*stuckTold {
+			t.Errorf("it is given up after %v", took)
+		}
+		if still.over([]girok.Backlog{{State: spool.Delivering}}) || still.over(left) {
+			t.Error("what moved again is given up")
+		}
+	})
 }
