@@ -40,8 +40,7 @@ func TestConcurrentAppends(t *testing.T) {
 		if testing.Short() {
 			each = 2_000
 		}
-		s, ev := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, Config: testConfig()})
-		s.Writer().size = minSegment // many rolls
+		s, ev := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, Config: testConfig(), segment: minSegment})
 		w := s.Writer()
 		var done atomic.Bool
 		var wg sync.WaitGroup
@@ -94,8 +93,7 @@ func TestReadersOfLivingAndDeadRun(t *testing.T) {
 	dir := t.TempDir()
 	const writers, each = 4, 5_000
 	cfg := testConfig()
-	s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, Config: cfg})
-	s.Writer().size = minSegment
+	s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, Config: cfg, segment: minSegment})
 	other, err := openRun(s.Writer().Run().Path()) // as another process sees it
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func TestSegmentCutOffUnderTheMapping(t *testing.T) {
 
 func waitCommitted(t *testing.T, w *Writer) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); w.Run().Counters().Committed() < w.Tail(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); w.Run().Counters().Committed() < w.Tail(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("committed %d, tail %d", w.Run().Counters().Committed(), w.Tail())
 		}
@@ -109,7 +109,7 @@ func TestFilesCutOffAtAnyTime(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := w.Append(payload(1, 0, 1<<30, big)); err == nil {
 			break
 		}
@@ -207,7 +207,7 @@ func TestFullDisk(t *testing.T) {
 	// There is room again.
 	passAll(w.Run(), w.Tail())
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=60m,mode=700"))
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := w.Append(payload(2, 0, stored, big)); err == nil {
 			stored++
 			break

@@ -47,7 +47,7 @@ func FuzzSegment(f *testing.F) {
 		write(t, filepath.Join(run.path, segmentName(1)), seg.b[:seg.n])
 		begin := time.Now()
 		first := readSegment(t, run, seg)
-		if spent := time.Since(begin); spent > 2*time.Second {
+		if spent := time.Since(begin); spent > time.Minute {
 			t.Errorf("it took %v", spent)
 		}
 		if n := len(first.refs); (n == 0 || first.refs[n-1].Next <= last) && !padded(seg, last) {

@@ -70,15 +70,16 @@ func appendUntilKilled(dir string) {
 	if os.Getenv(killEnv+"_SMALL") != "" {
 		report = func(Event) {}
 	}
-	s, err := Open(Options{Dir: dir, Config: testConfig(), MaxBytes: limit, Plain: plain, Report: report})
+	tight := os.Getenv(killEnv+"_SMALL") != "" // a disk on which not all can be kept
+	opts := Options{Dir: dir, Config: testConfig(), MaxBytes: limit, Plain: plain, Report: report}
+	if !tight {
+		opts.segment = minSegment
+	}
+	s, err := Open(opts)
 	if err != nil {
 		fail(err)
 	}
 	w := s.Writer()
-	tight := os.Getenv(killEnv+"_SMALL") != "" // a disk on which not all can be kept
-	if !tight {
-		w.size = minSegment
-	}
 	writers := killWriters
 	if os.Getenv(killEnv+"_QUIET") != "" {
 		writers = 0

@@ -99,9 +99,8 @@ func TestLivingRunsAreLeftAlone(t *testing.T) {
 
 // The own run gives segments back while it lives, and goes when it is delivered.
 func TestOwnRunIsFreed(t *testing.T) {
-	s, ev := openSpool(t, Options{Dir: t.TempDir()})
+	s, ev := openSpool(t, Options{Dir: t.TempDir(), segment: minSegment})
 	w := s.Writer()
-	w.size = minSegment
 	for i := range 100 {
 		pos := mustAppend(t, w, payload(1, 0, i, big))
 		passAll(w.Run(), pos)

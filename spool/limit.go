@@ -8,6 +8,9 @@ import (
 
 // segmentSize is that of a full segment: an eighth of the limit at most.
 func (s *Spool) segmentSize() uint64 {
+	if s.opts.segment > 0 {
+		return s.opts.segment
+	}
 	size := uint64(fullSegment)
 	if m := s.opts.MaxBytes; m > 0 {
 		size = min(size, max(uint64(m)/8, minSegment))

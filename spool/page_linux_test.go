@@ -182,7 +182,7 @@ func FuzzCounters(f *testing.F) {
 		begin := time.Now()
 		fuzzDead(t, files, b)
 		fuzzLiving(t, b)
-		if took := time.Since(begin); took > 4*time.Second {
+		if took := time.Since(begin); took > time.Minute {
 			t.Errorf("it took %s", took)
 		}
 	})

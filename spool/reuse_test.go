@@ -22,9 +22,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // A writer whose reader keeps up lives in a handful of files for ever, and an old
 // frame is never read for a new one.
 func TestSegmentsAreReused(t *testing.T) {
-	s, ev := openSpool(t, Options{Dir: t.TempDir()})
+	s, ev := openSpool(t, Options{Dir: t.TempDir(), segment: minSegment})
 	w := s.Writer()
-	w.size = minSegment
 	r := w.Run().Reader(0)
 	defer r.Close()
 	seen, n := 0, 0
@@ -54,10 +53,9 @@ func TestSegmentsAreReused(t *testing.T) {
 // A file that has been dirty for long is not used again, neither when its segment
 // is delivered nor when it is spare already.
 func TestOldFilesAreNotReused(t *testing.T) {
-	s, _ := openSpool(t, Options{Dir: t.TempDir()})
+	s, _ := openSpool(t, Options{Dir: t.TempDir(), segment: minSegment})
 	w := s.Writer()
 	w.stopBackground()
-	w.size = minSegment
 	for n := range 60 {
 		mustAppend(t, w, payload(1, 0, n, big))
 	}
@@ -87,9 +85,8 @@ func TestOldFilesAreNotReused(t *testing.T) {
 
 // Spare files go when nobody appends any more.
 func TestSparesGoWhenIdle(t *testing.T) {
-	s, _ := openSpool(t, Options{Dir: t.TempDir()})
+	s, _ := openSpool(t, Options{Dir: t.TempDir(), segment: minSegment})
 	w := s.Writer()
-	w.size = minSegment
 	for i := range 60 {
 		mustAppend(t, w, payload(1, 0, i, big))
 	}
@@ -100,9 +97,8 @@ func TestSparesGoWhenIdle(t *testing.T) {
 // A reader whose file is used again sees a gap, not what is there now; one that
 // looks for the first time begins at what there is.
 func TestLaggardSeesReuse(t *testing.T) {
-	s, _ := openSpool(t, Options{Dir: t.TempDir()})
+	s, _ := openSpool(t, Options{Dir: t.TempDir(), segment: minSegment})
 	w := s.Writer()
-	w.size = minSegment
 	append1 := func(i int) { mustAppend(t, w, payload(1, 0, i, big)) }
 	for i := range 25 {
 		append1(i)

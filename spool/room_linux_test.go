@@ -20,8 +20,7 @@ func TestKillWhileMakingRoom(t *testing.T) {
 		dir := t.TempDir()
 		var dead []*Run
 		for range 3 {
-			s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30})
-			s.Writer().size = minSegment
+			s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, segment: minSegment})
 			fillSpool(t, s.Writer(), 0, 20, func(int) uint64 { return 3 })
 			s.Seal()
 			s.Release()

@@ -11,8 +11,7 @@ import (
 // leaveRun writes n big records into a run and lets it go.
 func leaveRun(t *testing.T, dir string, from, n int, mask func(i int) uint64) (*Run, []uint64) {
 	t.Helper()
-	s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30})
-	s.Writer().size = minSegment
+	s, _ := openSpool(t, Options{Dir: dir, MaxBytes: 1 << 30, segment: minSegment})
 	pos := fillSpool(t, s.Writer(), from, n, mask)
 	s.Seal()
 	s.Release()

@@ -76,6 +76,8 @@ type Options struct {
 	RestoreEvery time.Duration
 	// Control is where the program's control socket lies; empty if it has none.
 	Control string
+
+	segment uint64 // size of a segment, in tests; 0: as the limit asks for
 }
 
 // Spool is the folder of one service, and this process's runs in it: one that is

@@ -16,9 +16,8 @@ func durableConfig() RunConfig {
 // What an append has returned from is on the disk, through rolls and reuse, and
 // those who wait together share the way there.
 func TestDurableAppends(t *testing.T) {
-	s, ev := openSpool(t, Options{Dir: t.TempDir(), Config: durableConfig()})
+	s, ev := openSpool(t, Options{Dir: t.TempDir(), Config: durableConfig(), segment: minSegment})
 	w := s.Writer()
-	w.size = minSegment
 	const writers, each = 16, 60
 	var wg sync.WaitGroup
 	for g := range writers {
