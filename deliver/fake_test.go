@@ -430,8 +430,14 @@ func (p *program) delivers(n int) {
 // stop ends the program in order.
 func (p *program) stop() {
 	p.t.Helper()
+	p.stopWithin(patience)
+}
+
+// stopWithin does so in less time; what can't be delivered takes all of it.
+func (p *program) stopWithin(d time.Duration) {
+	p.t.Helper()
 	p.spool.Seal()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // what can't be delivered takes all of it
+	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	p.d.Close(ctx)
 	p.spool.Release()

@@ -74,7 +74,7 @@ func TestTwoThatWant(t *testing.T) {
 	}
 	eventually(t, "all is delivered", func() bool { return s.count() == 60 })
 	for _, p := range all {
-		p.stop()
+		p.stopWithin(2 * time.Second)
 	}
 	once(t, s, 60)
 }
