@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const mistaken = `version: 2
@@ -165,6 +166,9 @@ func TestOneHandlerTooMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	logs.Logger("x").Error("to all")
+	if err := logs.Flush(within(t, time.Minute)); err != nil {
+		t.Error(err)
+	}
 	if err := logs.Close(); err != nil || len(b.got()) != 64 {
 		t.Errorf("64 handlers got %d records; %v", len(b.got()), err)
 	}

@@ -184,7 +184,7 @@ func TestStop(t *testing.T) {
 		t.Fatalf("%+v %v", sum, err)
 	}
 	s.wants(t, 1000)
-	if d := time.Since(begun); d > 5*time.Second {
+	if d := time.Since(begun); d > time.Minute {
 		t.Errorf("it took %s", d)
 	}
 }
@@ -219,7 +219,7 @@ func TestStay(t *testing.T) {
 	if err := logs.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 {
+	for range 1200 {
 		s.mu.Lock()
 		n := len(s.messages)
 		s.mu.Unlock()
