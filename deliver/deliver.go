@@ -431,8 +431,13 @@ func (d *Deliverer) awaitOwn(ctx context.Context) bool {
 	return d.opts.Spool.OwnDelivered()
 }
 
+// awaitLeft waits until the lanes have forgotten the own runs. At a destination that
+// another process has, that one does.
 func (d *Deliverer) awaitLeft(ctx context.Context) {
 	for _, l := range d.lanes() {
+		if !l.dest.holds() {
+			continue
+		}
 		select {
 		case <-l.left:
 		case <-ctx.Done():
