@@ -79,7 +79,8 @@ func (s *Spool) carry(old, next *Writer) {
 		select {
 		case <-s.stop:
 			old.finished.Store(true)
-		case <-time.After(stallPoll):
+		default:
+			time.Sleep(stallPoll)
 		}
 	}
 	r := old.run.Reader(0)

@@ -210,11 +210,19 @@ func (r *Run) passed(end uint64) bool {
 // Untold reports whether the run has lost records of which no record of girok.gap tells
 // yet, though there is a handler for it. It stays until then.
 func (r *Run) Untold() bool {
-	return r.Config.GapMask != 0 && (!r.SettleLosses() || slices.ContainsFunc(r.Config.Handlers, func(h HandlerConfig) bool {
-		slot := r.Counters().Slot(h.Bit)
-		n, _, _ := slot.Lost()
-		return n > slot.Told()
-	}))
+	if r.Config.GapMask == 0 {
+		return false
+	}
+	if !r.SettleLosses() {
+		return true
+	}
+	for i := range r.Config.Handlers {
+		slot := r.Counters().Slot(r.Config.Handlers[i].Bit)
+		if n, _, _ := slot.Lost(); n > slot.Told() {
+			return true
+		}
+	}
+	return false
 }
 
 // segments lists the run's segments in their order; none when the run is gone.
