@@ -121,9 +121,9 @@ func (o *output) write(b []byte) (int, error) {
 // quick reports whether put may be called.
 func (o *output) quick() bool { return o.d.positioned.Load() }
 
-// put is the system call of write. It is compiled into its callers, which counts:
-// after a system call the processor does not know any more where the functions on
-// the way back return to, and each of them is a hundredth of a log call.
+// put is the system call of write. It is compiled into its callers: after a system
+// call the processor does not know any more where the functions on the way back return
+// to, so that each of them between the log call and this one takes its time.
 func (o *output) put(b []byte) (n uintptr, err syscall.Errno) {
 	n, _, err = syscall.Syscall6(syscall.SYS_PWRITE64, uintptr(o.d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), far&math.MaxUint, 0, 0)
 	return
